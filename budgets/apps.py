@@ -16,6 +16,7 @@ from finops_site.registry import (
     NavItem,
     NavTab,
     NightlyCheck,
+    NotificationKind,
     OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
@@ -150,6 +151,23 @@ class BudgetsConfig(PillarConfig):
             MessageQueue(
                 "alerts", "Messages of alerts", unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20
             ),
+            NotificationKind("budget-alert", "Budget alerts", "budgets.view_alert", 10),
+            NotificationKind(
+                "alert-escalated",
+                "Alerts that nobody acknowledged",
+                "budgets.view_alert",
+                11,
+                "Who was notified before you did not answer, and you are the next in line.",
+            ),
+            NotificationKind("anomalies", "Unusual costs", "budgets.view_alert", 12),
+            NotificationKind("alerts-ignored", "Thresholds that nobody acknowledges", "budgets.change_budget", 13),
+            NotificationKind("budgets-quiet", "Budgets without any cost", "budgets.change_budget", 14),
+            NotificationKind("control-proposed", "Cost controls to approve", "budgets.view_controlchangeset", 15),
+            NotificationKind(
+                "control-decided", "Cost controls approved or refused", "budgets.view_controlchangeset", 16
+            ),
+            NotificationKind("control-ran", "Cost controls that ran", "budgets.view_controlchangeset", 17),
+            NotificationKind("control-undo", "Cost controls to undo", "budgets.view_controlchangeset", 18),
             OutgoingEmailCheck("alerts", "alert ", notifications.why_not_sent),
             HealthCheck("budgets", "Budgets", nightly_checks.budgets_health, 40),
             NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),

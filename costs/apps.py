@@ -10,6 +10,7 @@ from finops_site.registry import (
     NavItem,
     NavTab,
     NightlyCheck,
+    NotificationKind,
     Panel,
     PendingDecisionSource,
     ReportMonthSource,
@@ -162,6 +163,9 @@ class CostsConfig(PillarConfig):
             SearchSource("teams", "Teams", "users-group", search.find_teams, may_see, 20),
             SearchSource("services", "Services", "cloud", search.find_services, may_see, 40),
             SearchSource("accounts", "Accounts", "building", search.find_accounts, may_see, 50),
+            NotificationKind("bill-held", "Bills that are held", "costs.accept_delivery", 50),
+            NotificationKind("bill-not-read-again", "Bills that could not be read again", "costs.accept_delivery", 51),
+            NotificationKind("source-late", "Bills that are overdue", "costs.accept_delivery", 52),
             SearchSource("bills", "Bills", "file-invoice", search.find_bills, "costs.view_delivery", 80),
             SetupStep(
                 "bill",

@@ -65,6 +65,10 @@ class FinopsSiteConfig(PillarConfig):
             "task": "finops_site.tasks.clear_old_emails",
             "schedule": crontab(hour=3, minute=40),
         },
+        "remove-old-notifications-every-night": {
+            "task": "finops_site.tasks.remove_old_notifications",
+            "schedule": crontab(hour=3, minute=45),
+        },
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
             "schedule": crontab(hour=5, minute=10),
@@ -91,6 +95,7 @@ class FinopsSiteConfig(PillarConfig):
             NavItem,
             NavSection,
             NavTab,
+            NotificationKind,
             PendingDecisionSource,
             SearchSource,
             registry,
@@ -119,6 +124,7 @@ class FinopsSiteConfig(PillarConfig):
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
+            NotificationKind("queue-ages", "Messages that wait for too long", "finops_site.view_outgoingemail", 90),
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
             *SITE_STEPS,
             remove_demo.PEOPLE,

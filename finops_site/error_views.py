@@ -5,6 +5,8 @@ import logging
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from finops_site.ui import typed_text
+
 logger = logging.getLogger(__name__)
 
 
@@ -17,15 +19,23 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The answer to a form whose token is not, or no longer, that of the browser (CSRF_FAILURE_VIEW)."""
-    return error_page(request, "403_csrf.html", 403)
+    """The answer to a form whose token is not, or no longer, that of the browser (CSRF_FAILURE_VIEW).
+
+    What was typed into it before the same person signed in again is held: see ui/typed_text.py.
+    """
+    try:
+        page = typed_text.hold_refused(request)
+    except Exception:
+        logger.warning("what was typed is not held", exc_info=True)
+        page = ""
+    return error_page(request, "403_csrf.html", 403, page=page)
 
 
-def error_page(request: HttpRequest, template: str, status: int) -> HttpResponse:
+def error_page(request: HttpRequest, template: str, status: int, **context: str) -> HttpResponse:
     """The template in the frame of the site, or alone; who is signed in and what is hers is asked of the database."""
     try:
         frame = "base.html" if request.user.is_authenticated else "allauth/layouts/entrance.html"
-        html = render_to_string(template, {"frame": frame}, request)
+        html = render_to_string(template, {"frame": frame, **context}, request)
     except Exception:
         # Without a database, or before anybody is known, the page stands for itself.
         logger.warning("the %s page is shown without its frame", status, exc_info=True)

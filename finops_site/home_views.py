@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.views.generic import TemplateView
+from django.views.generic import TemplateView, View
 from rest_framework.authtoken.models import Token
 
 from finops_site.first_day.checklist import ChecklistLine, next_line
@@ -18,6 +18,7 @@ from finops_site.people.signed_in import signed_in_user
 from finops_site.people.tokens import drop_token, make_token
 from finops_site.registry import Panel, registry
 from finops_site.reports import monthly_report
+from finops_site.ui import typed_text
 from finops_site.ui.pages import Action, Empty, Page
 from finops_site.ui.pending_decisions import waiting_for
 
@@ -114,3 +115,13 @@ def panels(request: HttpRequest) -> list[str]:
         for panel, context in contexts
         if context is not None
     ]
+
+
+class DiscardTypedText(Page, View):
+    """Throws away what waits for a form: see ui/typed_text.py."""
+
+    permission_required = None
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        typed_text.discard(request)
+        return redirect(typed_text.page_of(request) if request.headers.get("Referer") else "home")

@@ -59,3 +59,12 @@ class TeamQuerySet(models.QuerySet):
     def below(self, team: models.Model) -> "TeamQuerySet":
         """`team` and every team under it."""
         return self.filter(pk__in=RawSQL(TEAMS_BELOW, [team.pk]))
+
+
+class NotificationQuerySet(models.QuerySet):
+    def visible_to(self, user: Person) -> "NotificationQuerySet":
+        """A person's own, and nobody else's."""
+        return self.filter(user=user)
+
+    def unread(self) -> "NotificationQuerySet":
+        return self.filter(read_at=None)

@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 
 from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import day_text, moment_text
-from finops_site.managers import TEAMS_OF_USER, TeamQuerySet, UserManager
+from finops_site.managers import TEAMS_OF_USER, NotificationQuerySet, TeamQuerySet, UserManager
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -130,6 +130,7 @@ class OutgoingEmail(models.Model):
         related_name="+",
         help_text="who had this address when it was written: asked again before it is sent",
     )
+    kind = models.CharField(max_length=50, blank=True, help_text="the reader may have switched mail of it off")
     subject = models.TextField(blank=True)
     content = models.BinaryField(help_text="the whole message as it goes over the line")
     message_id = models.CharField(max_length=200)
@@ -153,6 +154,55 @@ class OutgoingEmail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.to}"
+
+
+class Notification(models.Model):
+    """What a person with a login is told on the site: the subject of a mail to her, and where it leads."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="notifications")
+    kind = models.CharField(max_length=50)
+    text = models.TextField()
+    url = models.CharField(max_length=1000, help_text="the page it leads to, in this site")
+    about = models.CharField(
+        max_length=1000, help_text="the page of what the text names: who may not open it sees none"
+    )
+    occasion = models.CharField(max_length=300, help_text="one notification, however often its mail is written anew")
+    email = models.ForeignKey(OutgoingEmail, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NotificationQuerySet.as_manager()
+
+    # Set by notifications.check_rights: whether the person may open what it is about, and what she reads of it.
+    may_open: bool
+    words: str
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["user", "occasion"], name="one_notification_per_occasion")]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="notifications_of_a_person"),
+            # The count in the top bar of every page.
+            models.Index(fields=["user"], name="unread_notifications", condition=models.Q(read_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class NotificationPreference(models.Model):
+    """Where a person gets one kind of notification; without a row she gets it on the site and by mail."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="notification_preferences")
+    kind = models.CharField(max_length=50)
+    on_site = models.BooleanField(default=True)
+    by_mail = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "kind"], name="one_preference_per_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.user}"
 
 
 class NightlyRun(models.Model):

@@ -264,6 +264,21 @@ class OutgoingEmailCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationKind:
+    """A kind of email that is a notification on the site as well: `name` is that of its templates.
+
+    Each reader chooses where she gets it. `always_mailed` says why its mail cannot be switched off; empty where it
+    can. Who lacks `permission` is not offered the choice.
+    """
+
+    name: str
+    label: str
+    permission: str = ""
+    order: int = 100
+    always_mailed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UnsentMessage:
     """A message that was not sent, as the page of those shows it; `reason` is the server's answer, or what failed."""
 
@@ -490,6 +505,7 @@ Entry = (
     | NightlyCheck
     | HealthCheck
     | OutgoingEmailCheck
+    | NotificationKind
     | MessageQueue
     | AdviceSource
     | PendingDecisionSource

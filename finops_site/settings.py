@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "finops_site.ui.typed_text.TypedTextMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -100,6 +101,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
+    "finops_site.ui.sent_twice.SentTwiceMiddleware",
 ]
 
 ROOT_URLCONF = "finops_site.urls"
@@ -298,6 +300,9 @@ else:
     EMAIL_BACKEND = "finops_site.mail.mailbox.FolderBackend"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost>")
+
+# Notifications on the site, read or not, are removed after so many days (0: never).
+FINOPS_KEEP_NOTIFICATIONS_DAYS = env.int("FINOPS_KEEP_NOTIFICATIONS_DAYS", default=90)
 
 # Hosts inside our own network that a webhook may be sent to; all others must be public and encrypted.
 FINOPS_HTTP_ALLOWED_HOSTS = env.list("FINOPS_HTTP_ALLOWED_HOSTS", default=[])

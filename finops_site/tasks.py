@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from finops_site.first_day import remove_demo as removal
-from finops_site.mail import outbox, watchdog
+from finops_site.mail import notifications, outbox, watchdog
 from finops_site.ops import nightly
 
 
@@ -23,6 +23,11 @@ def watch_queues() -> int:
 @shared_task
 def clear_old_emails() -> int:
     return outbox.clear_old_contents(timezone.now())
+
+
+@shared_task
+def remove_old_notifications() -> int:
+    return notifications.remove_old(timezone.now())
 
 
 @shared_task

@@ -8,8 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 from finops_site.api.views import Docs
 from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
-from finops_site.home_views import ApiToken, Home
-from finops_site.mail import mailbox_views, people_views, unsent_views
+from finops_site.home_views import ApiToken, DiscardTypedText, Home
+from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
@@ -20,12 +20,16 @@ register_converter(views.MonthConverter, "month")
 urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("search/", SearchPage.as_view(), name="search"),
+    path("typed-text/", DiscardTypedText.as_view(), name="typed_text"),
     path("token/", ApiToken.as_view(), name="token"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),
     path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),
     path("reports/<month:month>/pdf/", views.ReportPdf.as_view(), name="report_pdf"),
     path("health/", health_views.HealthPage.as_view(), name="health"),
     path("messages/not-sent/", unsent_views.UnsentPage.as_view(), name="unsent_messages"),
+    path("notifications/", notification_views.NotificationsPage.as_view(), name="notifications"),
+    path("notifications/<int:pk>/", notification_views.OpenNotification.as_view(), name="notification"),
+    path("notifications/where/", notification_views.PreferencesPage.as_view(), name="notification_preferences"),
     path("healthz", health_views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("welcome/", FirstAdministrator.as_view(), name="first_administrator"),

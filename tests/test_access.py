@@ -93,6 +93,11 @@ ACCESS = {
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),
     "unsent_messages": EVERYBODY,
+    "notifications": EVERYBODY,
+    # One's own alone.
+    "notification": row(SIGN_IN, all=404),
+    "notification_preferences": EVERYBODY,
+    "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "token": EVERYBODY,
     # It is there only while nobody is.
@@ -374,6 +379,9 @@ ACCESS = {
     "api:kpis": API_EVERYBODY,
     "api:decisions": API_EVERYBODY,
     "api:health": row(NO_TOKEN, all=403, ada=200),
+    "api:notification-list": API_EVERYBODY,
+    "api:notification-read": API_POSTS,
+    "api:notification-preferences": API_EVERYBODY,
     "api:audit-list": row(NO_TOKEN, all=403, ada=200, fay=200),
     "api:audit-detail": row(NO_TOKEN, all=403, ada=200, fay=200),
     "api:budget-propose": API_POSTS,
@@ -543,6 +551,8 @@ def arguments(name, line):
         return names if kind == "charge" else ["_".join(names)]
     if kind in ("person", "people_team"):
         return [line.owner_id if kind == "people_team" else person("lea").pk]
+    if kind == "notification":
+        return [1]
     if kind in ("report", "report_pdf"):
         return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):

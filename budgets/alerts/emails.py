@@ -86,7 +86,17 @@ def build_alert_email(
     }
     images = {"course": chart} if chart is not None else {}
     unsubscribe = budget_url(first.alert, "recipients")
-    return make_message("budget-alert", ordered[0].address, context, images=images, unsubscribe_url=unsubscribe)
+    is_escalated = any(delivery.occasion.startswith("escalated") for delivery in ordered)
+    return make_message(
+        "budget-alert",
+        ordered[0].address,
+        context,
+        images=images,
+        unsubscribe_url=unsubscribe,
+        kind="alert-escalated" if is_escalated else "",
+        url=absolute_url(reverse("budgets:alerts")) if digest and more else first.url,
+        about=first.url,
+    )
 
 
 def section_of(delivery: AlertDelivery, parts: LetterParts, *, repeats: bool = False) -> AlertSection:

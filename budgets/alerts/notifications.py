@@ -252,7 +252,7 @@ def _fall_back(now: datetime) -> int:
 def _queue_anew(key: str, mail: EmailMessage, now: datetime) -> str:
     """Queues a letter under its key, or under the next free one where an earlier letter was taken back."""
     name, number = key, 1
-    while not outbox.queue_email(name, mail, now=now):
+    while not outbox.queue_email(name, mail, now=now, occasion=key):
         number += 1
         name = f"{key}, letter {number}"
     return name

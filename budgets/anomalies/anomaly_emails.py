@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import prefetch_related_objects
@@ -45,7 +46,10 @@ def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime
             by_reader[email].append(anomaly)
     for email, readers_anomalies in by_reader.items():
         try:
-            mail = make_message("anomalies", email, _mail_context(readers_anomalies))
+            context = _mail_context(readers_anomalies)
+            first = context["rows"][0]["url"]
+            url = first if len(readers_anomalies) == 1 else ""
+            mail = make_message("anomalies", email, context, url=url, about=first)
             # It is stored in a savepoint of its own.
             outbox.queue_email(f"anomalies of {as_of} to {email}", mail, now=now)
         except Exception:
@@ -54,7 +58,7 @@ def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime
             logger.exception("the mail about anomalies of %s to %r", as_of, email)
 
 
-def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, object]:
+def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, Any]:
     rows = []
     for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.difference)[:MOST_IN_MAIL]:
         owner = f" ({anomaly.team or 'unowned'})" if anomaly.kind == Anomaly.Kind.SERVICE else ""

@@ -57,7 +57,9 @@ class Threshold(models.Model):
         """The threshold in words: ``80%`` or ``500 USD``."""
         if self.percent is not None:
             return f"{Decimal(self.percent).normalize():f}%"
-        assert self.amount is not None
+        if self.amount is None:
+            # A form that was sent without either has written nothing into it.
+            return "without a limit"
         return f"{Decimal(self.amount).normalize():,f} {self.budget.currency}"
 
     def clean(self) -> None:

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from finops_site.api import programme_views
+from finops_site.api import notification_views, programme_views
 from finops_site.api.views import Me, MyToken
 from finops_site.pillars import installed_pillars
 
@@ -11,10 +11,16 @@ app_name = "api"
 
 router = SimpleRouter()
 router.register("audit", programme_views.AuditViewSet, "audit")
+router.register("notifications", notification_views.NotificationViewSet, "notification")
 
 urlpatterns = [
     path("me/", Me.as_view(), name="me"),
     path("me/token/", MyToken.as_view(), name="me-token"),
+    path(
+        "notification-preferences/",
+        notification_views.NotificationPreferences.as_view(),
+        name="notification-preferences",
+    ),
     path("reports/", programme_views.ReportMonths.as_view(), name="reports"),
     path("reports/<str:month>/", programme_views.ReportOfMonth.as_view(), name="report"),
     path("kpis/", programme_views.Kpis.as_view(), name="kpis"),

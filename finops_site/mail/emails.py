@@ -10,6 +10,17 @@ from django.template import Context
 from django.template.loader import get_template, render_to_string
 
 
+class SiteEmail(EmailMultiAlternatives):
+    """An e-mail of this site: its kind (registry.NotificationKind), and the page it is about, as on the site's bell.
+
+    `about` is the page of the thing whose figures stand in the subject: who may not open it reads no subject.
+    """
+
+    kind = ""
+    url = ""
+    about = ""
+
+
 def absolute_url(path: str) -> str:
     """The address of a page of this site for somebody who is not in it."""
     return settings.SITE_URL.rstrip("/") + "/" + path.lstrip("/")
@@ -22,17 +33,24 @@ def make_message(
     *,
     images: Mapping[str, bytes] | None = None,
     unsubscribe_url: str = "",
-) -> EmailMultiAlternatives:
+    kind: str = "",
+    url: str = "",
+    about: str = "",
+) -> SiteEmail:
     """The message made of ``emails/<name>-subject.txt``, ``-body.txt`` and ``-body.html``; not sent yet.
 
     Templates may use `site_url`. `images` are PNGs by the name under which the HTML shows them: ``src="cid:course"``.
     `unsubscribe_url` becomes List-Unsubscribe, the button that mail programs draw themselves. The subject is one line
-    whatever the context holds, so that nobody's bill or tag can add a header.
+    whatever the context holds, so that nobody's bill or tag can add a header. Readers choose by `kind` (by default
+    `name`) whether they get it; its notification leads to `url` (by default that of the context), and is for who may
+    open `about`.
     """
     recipients = [to] if isinstance(to, str) else list(to)
     context = {"site_url": settings.SITE_URL.rstrip("/"), **context}
     subject = " ".join(_plain_text(f"emails/{name}-subject.txt", context).split())
-    message = EmailMultiAlternatives(subject, _plain_text(f"emails/{name}-body.txt", context), to=recipients)
+    message = SiteEmail(subject, _plain_text(f"emails/{name}-body.txt", context), to=recipients)
+    message.kind, message.url = kind or name, url or context.get("url", "")
+    message.about = about or message.url
     message.attach_alternative(
         render_to_string(f"emails/{name}-body.html", {**context, "subject": subject}), "text/html"
     )

@@ -22,6 +22,8 @@ from django.db import transaction
 from django.db.models import F, Q, Subquery
 
 from finops_site.celery import task
+from finops_site.mail import notifications
+from finops_site.mail.emails import SiteEmail
 from finops_site.mail.smtp import MailConnection, PermanentFailure, StoredEmail, TemporaryFailure, UnknownOutcome
 from finops_site.models import OutgoingEmail, User
 from finops_site.registry import OutgoingEmailCheck, registry
@@ -35,20 +37,24 @@ MOST_ODD_TRIES = 8
 Outcome = OutgoingEmail.Outcome
 
 
-def queue_email(key: str, message: EmailMessage, *, now: datetime, send_after: datetime | None = None) -> bool:
+def queue_email(
+    key: str, message: EmailMessage, *, now: datetime, send_after: datetime | None = None, occasion: str = ""
+) -> bool:
     """Stores an email that goes out after the commit and not before `send_after`; False when `key` was queued before.
 
-    `message` has one recipient. The key is for ever: "statement 17 to lea@demo.example".
+    `message` has one recipient. The key is for ever: "statement 17 to lea@demo.example". A reader with a login is
+    notified on the site, too, once for each `occasion` (by default the key), however often its email is written anew.
     """
     (to,) = message.recipients()
     identity = message_id(key)
     message.extra_headers["Message-ID"] = identity
     send_after = send_after or now
-    _email, is_new = OutgoingEmail.objects.get_or_create(
+    email, is_new = OutgoingEmail.objects.get_or_create(
         key=key,
         defaults={
             "to": to,
             "reader_id": Subquery(User.objects.filter(email__iexact=to).values("pk")[:1]),
+            "kind": getattr(message, "kind", ""),
             "subject": str(message.subject),
             "content": message.message().as_bytes(linesep="\r\n"),  # type: ignore[call-arg]
             "message_id": identity,
@@ -56,6 +62,8 @@ def queue_email(key: str, message: EmailMessage, *, now: datetime, send_after: d
             "send_after": send_after,
         },
     )
+    if is_new and isinstance(message, SiteEmail):
+        notifications.notify(email, message, occasion or key, now)
     if is_new and send_after <= now:
         # Without a broker it waits for the sweep every ten minutes.
         task("finops_site.tasks.send_outgoing_emails").delay_on_commit()
@@ -78,6 +86,7 @@ def take_back(message_ids: Sequence[str], why: str) -> list[str]:
         OutgoingEmail.objects.filter(pk__in=[email.pk for email in emails]).update(
             outcome=Outcome.CANCELLED, server_reply=why
         )
+        notifications.take_back(emails)
     return [email.message_id for email in emails]
 
 
@@ -139,11 +148,13 @@ def _send(connection: MailConnection, email: OutgoingEmail, now: datetime) -> bo
 
 def _why_not(email: OutgoingEmail, now: datetime) -> str:
     """Why an email is not sent although it was queued: its reader has left, or who queued it knows better by now."""
-    for check in registry.of(OutgoingEmailCheck):
-        if email.key.startswith(check.prefix):
-            return check.why_not(email, now)
+    checks = [check for check in registry.of(OutgoingEmailCheck) if email.key.startswith(check.prefix)]
     reader = email.reader
-    return f"{reader} was switched off before it was sent" if reader and not reader.is_active else ""
+    if checks:
+        why = checks[0].why_not(email, now)
+    else:
+        why = f"{reader} was switched off before it was sent" if reader and not reader.is_active else ""
+    return why or notifications.why_not_mailed(email)
 
 
 def _settle_odd(email: OutgoingEmail, reason: str, now: datetime) -> None:

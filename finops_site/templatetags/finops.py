@@ -20,6 +20,7 @@ from finops_site.ui.keyset import PAGING_PARAMETERS
 from finops_site.ui.phone_rows import mark_rows
 from finops_site.ui.tables import status_html
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
+from finops_site.ui.typed_text import typed_here as typed_here_of
 
 register = template.Library()
 
@@ -106,6 +107,13 @@ def exact_difference(after: figures.Amount, before: figures.Amount) -> Decimal:
 @register.simple_tag
 def chart_json(chart: dict[str, Any]) -> SafeString:
     return json_script(charts.for_browser(chart), f"{chart['id']}-data")
+
+
+@register.simple_tag(takes_context=True)
+def typed_here(context: template.Context) -> dict[str, Any] | None:
+    """What the person typed into a form of this page before she had to sign in again (ui/typed_text.py)."""
+    request = context.get("request")
+    return typed_here_of(request) if request else None
 
 
 @register.simple_tag

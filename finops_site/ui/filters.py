@@ -187,5 +187,6 @@ def _chip(bound: BoundField, name: str, value: str, parameters: QueryDict) -> Ch
 
 def _labels(bound: BoundField) -> dict[str, str]:
     """What the choices of a field are called."""
-    choices = flatten_choices(getattr(bound.field, "choices", ()))  # type: ignore[var-annotated]
+    # Choices that a function makes have no length of their own.
+    choices = flatten_choices([*getattr(bound.field, "choices", ())])  # type: ignore[var-annotated]
     return {str(key): str(label) for key, label in choices}

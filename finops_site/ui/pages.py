@@ -29,6 +29,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.people.signed_in import signed_in_user
+from finops_site.ui import typed_text
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
 from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, cursor_after, keyset_page
@@ -112,6 +113,11 @@ class Page(AccessMixin):
             )
         return super().as_view(**initkwargs)  # type: ignore[misc]
 
+    @classmethod
+    def opens_for(cls, user: Person) -> bool:
+        """Whether a person holds what the page asks for, whatever it is about."""
+        return _may(user, cls.permission_required)
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self.sign_in_first()
@@ -119,6 +125,7 @@ class Page(AccessMixin):
             raise PermissionDenied
         try:
             self.check_address()
+            self.check_text()
         except BadFilter as error:
             return self.refuse(error)
         response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
@@ -156,6 +163,12 @@ class Page(AccessMixin):
                 Month.parse(self.request.GET["month"])
             except ValueError as error:
                 raise BadFilter(str(error)) from None
+
+    def check_text(self) -> None:
+        """Raises BadFilter for what is sent and no database stores; of forms, their fields say so themselves."""
+        sent = self.request.POST.lists() if self.request.method == "POST" and not isinstance(self, FormView) else ()
+        if any("\0" in value for _, values in sent for value in values):
+            raise BadFilter("What was sent has a character in it that is none of a text (NUL).")
 
     def _is_known(self, name: str) -> bool:
         try:
@@ -472,6 +485,11 @@ class FormPage(Page, FormView):
     def get_form_kwargs(self) -> dict[str, Any]:
         instance = {} if self.object is None else {"instance": self.object}
         return {**super().get_form_kwargs(), **instance}
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        typed_text.fill(self.request, form)
+        return form
 
     def save(self, form: BaseForm) -> Any:
         """Does what the form is for; the returned object is where the person is sent, if it has an address."""

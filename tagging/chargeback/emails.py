@@ -89,7 +89,8 @@ def _post_to(
         "team_count": len(teams),
         "url": absolute_url(period.get_absolute_url()),
     }
-    message = make_message("statement-closed", reader.email, context)
+    about = absolute_url(reverse("costs:team", args=[statements[0].team_id]))
+    message = make_message("statement-closed", reader.email, context, about=about)
     # One for each team, with all its currencies.
     for statement in list({statement.team_id: statement for statement in statements}.values())[:MOST_ATTACHMENTS]:
         message.attach(*statement_pdf.statement_attachment(statement))

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
+from django.urls import reverse
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
@@ -226,4 +227,5 @@ def _message(
         "month": month,
         "url": absolute_url(f"/tagging/resources/{query}"),
     }
-    return make_message("tag-digest", digest.recipient, context)
+    about = absolute_url(reverse("costs:team", args=[digest.team_id])) if digest.team_id else ""
+    return make_message("tag-digest", digest.recipient, context, about=about)

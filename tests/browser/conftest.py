@@ -67,8 +67,9 @@ def follow(page, link, tab=""):
 
 
 def is_complaint(message):
-    """An error of the page; that the server refused a form with 400 is an answer and no error."""
-    return message.type == "error" and "status of 400" not in message.text
+    """An error of the page; that a form is refused with 400 is an answer, and being offline no fault of ours."""
+    answers = ("status of 400", "ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest")
+    return message.type == "error" and not any(text in message.text for text in answers)
 
 
 def sign_in(page, user):

@@ -111,11 +111,13 @@
   });
 
   /* Chips, sorting and paging are links: the filter bar follows the address they lead to. */
-  function followAddress() {
+  function followAddress() { follow(window.location.search, document.activeElement); }
+
+  function follow(search, typing) {
     document.querySelectorAll("form[data-filters]").forEach(function (form) {
-      var wanted = new URLSearchParams(window.location.search);
+      var wanted = new URLSearchParams(search);
       Array.from(form.elements).forEach(function (field) {
-        if (!field.name || field === document.activeElement) return;
+        if (!field.name || field === typing) return;
         var values = wanted.getAll(field.name);
         if (field instanceof HTMLSelectElement) {
           Array.from(field.options).forEach(function (option, place) {
@@ -150,12 +152,11 @@
   }, true);
 
   document.addEventListener("htmx:pushedIntoHistory", followAddress);
+  /* A question that failed (again.js): the bar says what the figures shown are for. */
+  document.addEventListener("finops:follow", function (event) { follow(event.detail, null); });
 
   document.addEventListener("htmx:beforeRequest", function () { busy(true); });
-  document.addEventListener("htmx:afterRequest", function (event) {
-    busy(false);
-    if (event.detail.failed) announce("That did not work. Try again.");
-  });
+  document.addEventListener("htmx:afterRequest", function () { busy(false); });
   document.addEventListener("htmx:afterSettle", function (event) {
     var told = event.target.querySelector("[data-announce]");
     if (told) announce(told.textContent.trim());
