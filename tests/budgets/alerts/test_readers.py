@@ -10,7 +10,7 @@ from budgets.alerts import escalation, links, notifications
 from budgets.models import Alert, AlertDelivery, Recipient
 from finops_site.mail import outbox
 from finops_site.mail.emails import make_message
-from finops_site.models import Membership, OutgoingEmail, Team
+from finops_site.models import Membership, Notification, NotificationPreference, OutgoingEmail, Team
 from tests.budgets.conftest import at
 from tests.shared_fixtures import shared
 
@@ -229,6 +229,25 @@ class TestEscalation:
         type(budget).objects.update(state="archived")
         assert escalation.escalate_unacknowledged(NIGHT + timedelta(hours=25)) == 0
         assert sent(MORNING) == [], "whichever door archived it"
+
+
+class TestOnTheSite:
+    def test_an_alert_is_one_notification_and_leads_to_its_page(self, budget, night, lea):
+        night(THE_20TH)
+        sent(MORNING)
+        row = Notification.objects.get()
+        assert (row.user, row.kind, row.text) == (lea, "budget-alert", HEADLINE)
+        assert row.url == row.about == Alert.objects.get().get_absolute_url()
+
+    def test_who_wants_no_mail_of_alerts_is_still_the_one_that_is_escalated_to(self, budget, night, lea):
+        NotificationPreference.objects.create(user=lea, kind="budget-alert", by_mail=False)
+        NotificationPreference.objects.create(user=lea, kind="alert-escalated", by_mail=False)
+        night(THE_20TH)
+        assert sent(MORNING) == []
+        assert "switched mail of this kind off" in reasons()[0][1]
+        escalation.escalate_unacknowledged(NIGHT + timedelta(hours=25))
+        assert sent(NIGHT + timedelta(hours=26)) != [], "nobody may switch that off"
+        assert set(Notification.objects.values_list("kind", flat=True)) == {"budget-alert", "alert-escalated"}
 
 
 class TestOtherEmails:
