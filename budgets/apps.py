@@ -110,6 +110,7 @@ class BudgetsConfig(PillarConfig):
             "AnomalySensitivity",
             "CompanyYear",
             "KnownCharge",
+            "ProposedChange",
         ):
             auditlog.register(
                 self.get_model(name),
@@ -138,6 +139,9 @@ class BudgetsConfig(PillarConfig):
             CostForecaster("budgets", forecast_spans, may_see),
             PendingDecisionSource(
                 "budgets", panels.proposed_budgets, panels.proposal_decisions, "budgets.approve_budget", 30
+            ),
+            PendingDecisionSource(
+                "budget changes", panels.changes_to_decide, panels.change_decisions, "budgets.approve_budget", 30
             ),
             PendingDecisionSource(
                 "controls",

@@ -43,7 +43,7 @@ class LineForm(FormPage):
         return {**kwargs, "instance": self.line} if self.line else kwargs
 
     def get_success_url(self) -> str:
-        return f"{self.object.get_absolute_url()}#{self.anchor}"
+        return self.object.part_url(self.anchor)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**{"cancel_url": self.get_success_url(), **kwargs})
@@ -62,7 +62,7 @@ class LineButton(Page, View):
         if not type(self).may_edit(self.person, budget):
             raise PermissionDenied
         self.act(get_object_or_404(self.row_model, pk=line, budget=budget), verb)
-        return redirect(f"{budget.get_absolute_url()}#{self.anchor}")
+        return redirect(budget.part_url(self.anchor))
 
     def act(self, line: Any, verb: str) -> None:
         raise NotImplementedError

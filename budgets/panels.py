@@ -14,7 +14,7 @@ from django.utils import timezone
 from budgets.anomalies.anomaly_words import PATTERNS, words_of
 from budgets.forecast import status
 from budgets.forecast.spending import daily_costs
-from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast
+from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast, ProposedChange
 from budgets.planning import annual_plan
 from costs.query.known_until import known_in
 from finops_site.lib.money import formatted
@@ -68,6 +68,17 @@ def proposed_budgets(user: Person) -> QuerySet[Budget]:
 def proposal_decisions(user: Person, rows: QuerySet[Budget]) -> list[PendingDecision]:
     url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
     return decision_items(rows, "A budget is proposed", "budgets are proposed", url)
+
+
+def changes_to_decide(user: Person) -> QuerySet[ProposedChange]:
+    """Other amounts that leads proposed for budgets in force."""
+    waiting = ProposedChange.objects.visible_to(user).filter(state=ProposedChange.State.WAITING)
+    return waiting.filter(budget__state=Budget.State.ACTIVE).select_related("budget")
+
+
+def change_decisions(user: Person, rows: QuerySet[ProposedChange]) -> list[PendingDecision]:
+    url = f"{reverse('budgets:budgets')}?change=waiting"
+    return decision_items(rows, "A change of a budget is proposed", "changes of budgets are proposed", url)
 
 
 def _active_periods(user: Person, day: date) -> list[BudgetPeriod]:

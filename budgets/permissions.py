@@ -1,6 +1,6 @@
 """Who may change a budget, and who decides whom it notifies."""
 
-from budgets.models import Budget
+from budgets.models import Budget, ProposedChange
 from finops_site.lib.person import Person
 from finops_site.models import Membership, Team
 
@@ -19,6 +19,20 @@ def may_edit_budget(user: Person, budget: Budget) -> bool:
         return True
     is_proposal = budget.state in (Budget.State.DRAFT, Budget.State.PROPOSED)
     return is_proposal and may_edit_recipients(user, budget)
+
+
+def may_propose_change(user: Person, budget: Budget) -> bool:
+    """A lead proposes other amounts of a budget of her teams that is in force; finance changes it at once."""
+    if budget.state != Budget.State.ACTIVE or user.has_perm("budgets.change_budget"):
+        return False
+    return may_edit_recipients(user, budget)
+
+
+def may_decide_change(user: Person, change: ProposedChange, verb: str) -> bool:
+    """Finance approves and rejects a change; those who may propose one withdraw it."""
+    if verb in ("approve", "reject"):
+        return user.has_perm("budgets.approve_budget")
+    return verb == "withdraw" and may_propose_change(user, change.budget)
 
 
 def may_edit_recipients(user: Person, budget: Budget) -> bool:

@@ -6,7 +6,14 @@ from budgets.alerts import acknowledge_views, alert_views, rule_views
 from budgets.anomalies import anomaly_views, sensitivity_views
 from budgets.controls import change_set_views, control_views
 from budgets.forecast import charge_views
-from budgets.planning import amount_views, annual_plan_views, budget_edit_views, budget_views, company_year_views
+from budgets.planning import (
+    amount_views,
+    annual_plan_views,
+    budget_edit_views,
+    budget_views,
+    company_year_views,
+    proposal_views,
+)
 
 app_name = "budgets"
 
@@ -14,12 +21,18 @@ urlpatterns = [
     path("budgets/", budget_views.BudgetsPage.as_view(), name="budgets"),
     path("budgets/add/", budget_edit_views.EditBudget.as_view(), name="add"),
     path("budgets/propose/", budget_edit_views.EditBudget.as_view(proposes=True), name="propose"),
+    path("budgets/preview/", budget_edit_views.PreviewBudget.as_view(), name="preview"),
     path("budgets/grid/", amount_views.GridPage.as_view(), name="grid"),
     path("budgets/import/", amount_views.ImportPage.as_view(), name="import"),
     path("budgets/year/", annual_plan_views.AnnualPlanPage.as_view(), name="annual_plan"),
     path("budgets/company-year/", company_year_views.CompanyYearPage.as_view(), name="company_year"),
     path("budgets/<int:pk>/", budget_views.BudgetPage.as_view(), name="budget"),
     path("budgets/<int:pk>/edit/", budget_edit_views.EditBudget.as_view(), name="edit"),
+    path("budgets/<int:pk>/preview/", budget_edit_views.PreviewBudget.as_view(), name="preview"),
+    path("budgets/<int:pk>/propose-change/", proposal_views.ProposeChange.as_view(), name="propose_change"),
+    path(
+        "budgets/<int:pk>/changes/<int:change>/<str:verb>/", proposal_views.DecideChange.as_view(), name="decide_change"
+    ),
     path("budgets/<int:pk>/copy/", budget_edit_views.CopyBudget.as_view(), name="copy"),
     path("budgets/<int:pk>/state/<str:verb>/", budget_edit_views.ChangeState.as_view(), name="state"),
     path("budgets/<int:pk>/thresholds/add/", rule_views.EditThreshold.as_view(), name="threshold_add"),

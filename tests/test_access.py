@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from budgets.alerts import links
 from budgets.evaluation import evaluate
-from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, Control, ControlChangeSet
+from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, Control, ControlChangeSet, ProposedChange
 from budgets.planning import budget_changes
 from costs import focus_export
 from costs.ingest.load import load_bill
@@ -122,7 +122,11 @@ ACCESS = {
     "budgets:grid": FINANCE_ONLY,
     "budgets:import": FINANCE_ONLY,
     "budgets:propose": row(SIGN_IN, all=403, fay=200, lea=200, ola=200),
+    "budgets:preview": row(SIGN_IN, all=403, fay=405, lea=405, ola=405),
     "budgets:edit": row(SIGN_IN, all=403, fay=200, ola=404),
+    # Finance changes it at once.
+    "budgets:propose_change": row(SIGN_IN, all=403, lea=200, ola=404),
+    "budgets:decide_change": row(SIGN_IN, all=405),
     "budgets:copy": row(SIGN_IN, all=403, fay=200, ola=404),
     "budgets:state": row(SIGN_IN, all=403, fay=405),
     "budgets:threshold_add": row(SIGN_IN, all=403, fay=200, ola=404),
@@ -386,6 +390,8 @@ ACCESS = {
     "api:audit-detail": row(NO_TOKEN, all=403, ada=200, fay=200),
     "api:budget-propose": API_POSTS,
     "api:budget-decide": API_POSTS,
+    "api:budget-propose-change": API_POSTS,
+    "api:budget-decide-change": API_POSTS,
     "api:budget-thresholds": API_POSTS,
     "api:anomaly-answer": API_POSTS,
     "api:price-list": API_EVERYBODY,
@@ -702,6 +708,7 @@ def budget_arguments(name, line):
         "budgets",
         "add",
         "propose",
+        "preview",
         "grid",
         "import",
         "annual_plan",
@@ -722,6 +729,9 @@ def budget_arguments(name, line):
     )
     if kind.startswith("control"):
         return control_arguments(kind, budget)
+    if kind == "decide_change":
+        change = ProposedChange.objects.create(budget=budget, before={}, after={})
+        return [budget.pk, change.pk, "approve"]
     if kind.startswith("charge"):
         if kind == "charge_add":
             return [budget.pk]

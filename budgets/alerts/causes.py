@@ -7,12 +7,11 @@ from decimal import Decimal
 
 from django.db.models import DecimalField, F, Max, Q, Sum, Value
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 
 from budgets.calc.headlines import whole_units
 from budgets.calc.remedies import remedy
 from budgets.forecast import status
-from budgets.models import Alert
+from budgets.models import Alert, Budget
 from costs.calc.filters import filter_value
 from costs.query import latest_month
 from costs.query.question import Question
@@ -162,4 +161,5 @@ def alert_advice(
 
 
 def budget_url(alert: Alert, anchor: str) -> str:
-    return absolute_url(reverse("budgets:budget", args=[alert.budget_id]) + f"#{anchor}")
+    """Where the budget's page has `anchor`, like ``recipients``."""
+    return absolute_url(Budget(pk=alert.budget_id).part_url(anchor))

@@ -52,7 +52,7 @@ class IgnoredThreshold:
 
     @property
     def url(self) -> str:
-        return reverse("budgets:budget", args=[self.threshold.budget_id]) + "#thresholds"
+        return self.threshold.budget.part_url("thresholds")
 
 
 def ignored_thresholds(user: Person, now: datetime) -> list[IgnoredThreshold]:

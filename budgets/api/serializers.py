@@ -1,5 +1,7 @@
 """Budgets and alerts as the API shows them: amounts as exact text beside their currency."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -9,6 +11,7 @@ from rest_framework import serializers
 
 from budgets.alerts.rule_forms import ThresholdForm
 from budgets.anomalies.sensitivity import check_sensitivity
+from budgets.calc import amounts
 from budgets.forecast import status
 from budgets.models import (
     Alert,
@@ -19,10 +22,12 @@ from budgets.models import (
     BudgetVersion,
     Forecast,
     KnownCharge,
+    ProposedChange,
     Threshold,
 )
 from budgets.planning.budget_changes import DECISIONS
 from budgets.planning.budget_forms import BudgetForm
+from budgets.planning.proposed_changes import VERBS as CHANGE_VERBS
 from costs.api.serializers import KnownSerializer
 from finops_site.api.base import ExactDecimalField, ExactModelSerializer
 from finops_site.api.form_bodies import body_of
@@ -158,15 +163,52 @@ class BudgetVersionSerializer(serializers.ModelSerializer):
         fields = ["number", "at", "by", "what", "why", "before", "after"]
 
 
+class ProposedChangeSerializer(serializers.ModelSerializer):
+    """Other amounts for a budget in force; `before` and `after` are exact amounts by the first day of their period."""
+
+    proposed_by = serializers.CharField(source="proposed_by.email", default=None, allow_null=True)
+    decided_by = serializers.CharField(source="decided_by.email", default=None, allow_null=True)
+
+    class Meta:
+        model = ProposedChange
+        fields = [
+            "id",
+            "budget",
+            "state",
+            "before",
+            "after",
+            "why",
+            "proposed_by",
+            "proposed_at",
+            "decided_by",
+            "decided_at",
+            "decision_why",
+        ]
+
+
 class BudgetDetailSerializer(BudgetSerializer):
     periods = PeriodSerializer(many=True)
     known_charges = KnownChargeSerializer(many=True)
     thresholds = ThresholdSerializer(many=True)
     versions = BudgetVersionSerializer(many=True, help_text="who changed it, the newest first; amounts by first day")
+    proposed_changes = serializers.SerializerMethodField(help_text="other amounts that were proposed, the newest first")
     known = serializers.SerializerMethodField()
 
     class Meta(BudgetSerializer.Meta):
-        fields = [*BudgetSerializer.Meta.fields, "periods", "known_charges", "thresholds", "versions", "known"]
+        fields = [
+            *BudgetSerializer.Meta.fields,
+            "periods",
+            "known_charges",
+            "thresholds",
+            "versions",
+            "proposed_changes",
+            "known",
+        ]
+
+    @extend_schema_field(ProposedChangeSerializer(many=True))
+    def get_proposed_changes(self, budget: Budget) -> list[dict[str, Any]]:
+        rows = budget.proposed_changes.select_related("proposed_by", "decided_by")
+        return list(ProposedChangeSerializer(rows, many=True).data)
 
     @extend_schema_field(KnownSerializer(allow_null=True, help_text="of the period that holds today"))
     def get_known(self, budget: Budget) -> dict[str, Any] | None:
@@ -199,6 +241,28 @@ ThresholdBody = body_of(
 class BudgetDecisionSerializer(serializers.Serializer):
     decision = serializers.ChoiceField(list(DECISIONS))
     version = serializers.IntegerField(help_text="the version that was read; an older one is refused")
+    why = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
+class ChangeProposalSerializer(serializers.Serializer):
+    amounts = serializers.DictField(
+        child=ExactDecimalField(max_digits=38, decimal_places=18),
+        allow_empty=False,
+        help_text='{"2026-12-01": "8900"}: the amount of each period by its first day',
+    )
+    version = serializers.IntegerField(help_text="the version that was read; an older one is refused")
+    why = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+    def validate_amounts(self, values: dict[str, Decimal]) -> dict[date, Decimal]:
+        try:
+            return {date.fromisoformat(day): amounts.check_amount(amount) for day, amount in values.items()}
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class ChangeDecisionSerializer(serializers.Serializer):
+    decision = serializers.ChoiceField(list(CHANGE_VERBS), help_text="finance approves and rejects, a lead withdraws")
+    change = serializers.IntegerField(min_value=1, max_value=1 << 62, help_text="the id of the proposed change")
     why = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
 
 

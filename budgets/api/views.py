@@ -27,7 +27,10 @@ from budgets.api.serializers import (
     BudgetDecisionSerializer,
     BudgetDetailSerializer,
     BudgetSerializer,
+    ChangeDecisionSerializer,
+    ChangeProposalSerializer,
     KnownChargeSerializer,
+    ProposedChangeSerializer,
     SensitivitySerializer,
     SnoozeSerializer,
     ThresholdBody,
@@ -35,9 +38,9 @@ from budgets.api.serializers import (
 )
 from budgets.forecast.charge_forms import KnownChargeForm
 from budgets.forecast.status import known_of_budgets, with_status
-from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, Threshold
-from budgets.permissions import led_teams, may_edit_budget
-from budgets.planning import budget_changes
+from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, ProposedChange, Threshold
+from budgets.permissions import led_teams, may_decide_change, may_edit_budget, may_propose_change
+from budgets.planning import budget_changes, proposed_changes
 from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import BudgetForm
 from budgets.planning.period_changes import WrongState
@@ -70,7 +73,12 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     @property
     def write_permission_required(self) -> str:
         """Who may change this budget is looked at where it is changed: a lead changes what she proposed."""
-        needed = {"create": "add_budget", "propose": "propose_budget", "decide": "approve_budget"}
+        needed = {
+            "create": "add_budget",
+            "propose": "propose_budget",
+            "propose_change": "propose_budget",
+            "decide": "approve_budget",
+        }
         return f"budgets.{needed.get(self.action, 'view_budget')}"
 
     def get_queryset(self) -> QuerySet[Budget]:
@@ -120,6 +128,44 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
         with conflicts(StaleBudget), refusals(WrongState):
             budget_changes.DECISIONS[chosen.pop("decision")](budget, **chosen, by=request.user)
         return self._detail(budget.pk)
+
+    @extend_schema(
+        summary="Propose other amounts of a budget in force: it has them when finance approves",
+        request=ChangeProposalSerializer,
+        responses={201: ProposedChangeSerializer, 400: REFUSED, 409: STALE},
+        extensions={PROPOSES: True},
+    )
+    @action(detail=True, methods=["post"], url_path="propose-change")
+    def propose_change(self, request: Request, pk: str) -> Response:
+        budget = Budget.objects.get(pk=self.get_object().pk)
+        if not may_propose_change(request.user, budget):
+            raise PermissionDenied
+        body = ChangeProposalSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        sent = {**body.validated_data}
+        with conflicts(StaleBudget), refusals(WrongState):
+            new = proposed_changes.amounts_by_period(budget, sent.pop("amounts"))
+            row = proposed_changes.propose_change(budget, new, **sent, by=request.user, now=timezone.now())
+        return Response(ProposedChangeSerializer(row).data, status=201)
+
+    @extend_schema(
+        summary="Approve, reject or withdraw a proposed change of a budget",
+        request=ChangeDecisionSerializer,
+        responses={200: ProposedChangeSerializer, 400: REFUSED, 409: STALE},
+    )
+    @action(detail=True, methods=["post"], url_path="decide-change")
+    def decide_change(self, request: Request, pk: str) -> Response:
+        budget = self.get_object()
+        body = ChangeDecisionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        sent = {**body.validated_data}
+        row = get_object_or_404(ProposedChange, pk=sent.pop("change"), budget=budget.pk)
+        verb = sent.pop("decision")
+        if not may_decide_change(request.user, row, verb):
+            raise PermissionDenied
+        with conflicts(StaleBudget), refusals(WrongState):
+            row = proposed_changes.VERBS[verb](row, **sent, by=request.user, now=timezone.now())
+        return Response(ProposedChangeSerializer(row).data)
 
     def _save(self, budget: Budget | None, *, proposes: bool) -> Response:
         user = self.request.user

@@ -11,6 +11,7 @@ from budgets.models.controls import (
 )
 from budgets.models.forecasts import Forecast, Night
 from budgets.models.known_charges import KnownCharge
+from budgets.models.proposed_changes import ProposedChange
 from budgets.models.thresholds import Threshold
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Forecast",
     "KnownCharge",
     "Night",
+    "ProposedChange",
     "Recipient",
     "Threshold",
 ]

@@ -38,6 +38,8 @@ KINDS = {
 }
 
 
+# The parts of its page by what stands in them.
+PART_OF = {"thresholds": "alerts", "recipients": "alerts", "controls": "alerts", "known-charges": "forecast"}
 # What can be a day of a budget: its months, and those of the years around it, are months of a calendar.
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
 
@@ -157,6 +159,10 @@ class Budget(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("budgets:budget", args=[self.pk])
+
+    def part_url(self, anchor: str) -> str:
+        """The part of its page that has `anchor`, like ``thresholds``."""
+        return f"{self.get_absolute_url()}?part={PART_OF[anchor]}#{anchor}"
 
     @property
     def scope_filters(self) -> dict[str, list[str]]:

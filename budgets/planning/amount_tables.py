@@ -10,14 +10,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from budgets.calc.amounts import AmountChange, parse_amount
-from budgets.models import Budget
+from budgets.models import Budget, BudgetVersion
 from budgets.models.budgets import FIRST_DAY, LAST_DAY
 from budgets.planning.budget_changes import StaleBudget, change_budget
-from finops_site.lib.money import BadAmount, decimal_mark_of
-from finops_site.lib.periods import Month, Period, day_text
+from finops_site.lib.money import EXACT, BadAmount, decimal_mark_of, exact_sum
+from finops_site.lib.periods import Month, Period, day_text, moment_text
 from finops_site.lib.person import Person
 from finops_site.models import User
 
+# {period: its amount before and after}; before it None where there is none.
+Changes = Mapping[Period, tuple[Decimal | None, Decimal]]
 OTHER_COLUMNS = ("budget", "team", "currency")
 
 
@@ -109,21 +111,87 @@ def compare_amount_table(
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class AmountSum:
+    """The amounts of one currency in a month, or of all months where `month` is None, before and after saving."""
+
+    currency: str
+    month: Month | None
+    before: Decimal
+    after: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        return EXACT.subtract(self.after, self.before)
+
+
+def amount_sums(budgets: Sequence[Budget], months: Sequence[Month], rows: Sequence[AmountRow] = ()) -> list[AmountSum]:
+    """For each currency the sum of each month and of all of them, as stored and with the changes of `rows`.
+
+    What is below another of the budgets counts in that one: nothing is added twice.
+    """
+    changes = {row.budget.pk: row.changes for row in rows if row.budget}
+    counted, sums = {budget.pk for budget in budgets}, list[AmountSum]()
+    top = [budget for budget in budgets if budget.parent_id not in counted]
+    for currency in sorted({budget.currency for budget in top}):
+        of_months = []
+        for month in months:
+            pairs = [_pair(budget, month, changes.get(budget.pk, {})) for budget in top if budget.currency == currency]
+            before, after = (exact_sum(pair[place] for pair in pairs) for place in (0, 1))
+            of_months.append(AmountSum(currency, month, before, after))
+        before, after = exact_sum(one.before for one in of_months), exact_sum(one.after for one in of_months)
+        sums += [*of_months, AmountSum(currency, None, before, after)]
+    return sums
+
+
+def stored_amount(budget: Budget, month: Month) -> Decimal | None:
+    """The amount of the month of the budget's calendar that goes by that name; None where it has none."""
+    own = budget.cut.named(month)
+    return next((row.amount for row in budget.periods.all() if own and row.start == own.start), None)
+
+
+def _pair(budget: Budget, month: Month, changes: Changes) -> tuple[Decimal, ...]:
+    before, own = stored_amount(budget, month) or Decimal(0), budget.cut.named(month)
+    return before, changes[own][1] if own and own in changes else before
+
+
+def stale_rows(rows: Sequence[AmountRow], versions: Mapping[int, int]) -> dict[int, str]:
+    """{budget id: who changed it meanwhile} of the rows that would change something and are not as they were looked at.
+
+    `versions`: {budget id: the version that was looked at}.
+    """
+    changed = {row.budget.pk: row.budget for row in rows if row.budget and row.changes}
+    stale = {pk: budget for pk, budget in changed.items() if versions.get(pk) != budget.version}
+    newest = BudgetVersion.objects.filter(budget__in=stale).select_related("by").order_by("budget_id", "-number")
+    by_whom = {version.budget_id: version for version in newest.distinct("budget_id")}
+    texts = {}
+    for pk, budget in stale.items():
+        version = by_whom.get(pk)
+        who, when = (version.by, moment_text(version.at)) if version else (None, "")
+        if pk not in versions:
+            texts[pk] = f"{budget}: which version was looked at is missing. Open the amounts again."
+            continue
+        texts[pk] = (
+            f"{budget}: {who or 'somebody'} changed it{f' on {when}' if when else ''}, while you had it open. Nothing "
+            "was written: look at its amounts as they are now, and save again."
+        )
+    return texts
+
+
 @transaction.atomic
 def write_amount_table(rows: Sequence[AmountRow], versions: Mapping[int, int], *, by: User, why: str) -> int:
     """Writes the compared rows, all of them or none; raises StaleBudget. Returns how many amounts changed.
 
     `versions`: {budget id: the version that was looked at}. Without one nobody knows what was changed meanwhile.
     """
+    if stale := stale_rows(rows, versions):
+        raise StaleBudget(" ".join(stale.values()))
     count = 0
     for row in rows:
         if row.budget is None or not row.changes:
             continue
         new = {period: after for period, (_, after) in row.changes.items()}
-        version = versions.get(row.budget.pk)
-        if version is None:
-            raise StaleBudget(f"{row.budget}: which version was looked at is missing. Open the amounts again.")
-        change_budget(row.budget, new, version=version, by=by, why=why, what="amounts")
+        change_budget(row.budget, new, version=versions[row.budget.pk], by=by, why=why, what="amounts")
         count += len(new)
     return count
 

@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from budgets.models import Budget
@@ -17,7 +18,7 @@ from budgets.planning.amount_tables import AmountRow
 from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import ImportForm
 from budgets.planning.year_page import YearPage
-from finops_site.lib.money import typed_text
+from finops_site.lib.money import exact_sum, typed_text
 from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
 from finops_site.ui.downloads import csv_download
@@ -53,19 +54,21 @@ class GridPage(YearPage):
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """What would change is shown first, and written once that is confirmed (``save``); ``back`` is the grid."""
         post = request.POST
-        table = [
-            {"budget": budget.name, **{str(m): post.get(f"cell-{budget.pk}-{m}", "") for m in self.months}}
-            for budget in self.budgets
-        ]
+        if "back" in post:
+            return self.render_to_response(self.get_context_data())
+        table = [{"budget": budget.name, **self._cells(budget)} for budget in self.budgets]
         rows = amount_tables.compare_amount_table(table, self.person)
         problems = [row.problem for row in rows if row.problem]
         if problems:
             return self.render_to_response(self.get_context_data(problems=problems), status=400)
-        if "preview" in post:
-            return self.render_to_response(self.get_context_data(preview=[row for row in rows if row.changes]))
-        sent = {budget.pk: post.get(f"version-{budget.pk}", "") for budget in self.budgets}
-        versions = {pk: int(text) for pk, text in sent.items() if VERSION.fullmatch(text)}
+        versions = {budget.pk: int(text) for budget in self.budgets if VERSION.fullmatch(text := self._version(budget))}
+        if stale := amount_tables.stale_rows(rows, versions):
+            self.stale = set(stale)
+            return self.render_to_response(self.get_context_data(problems=list(stale.values())), status=409)
+        if "save" not in post:
+            return self.confirm(rows)
         try:
             count = amount_tables.write_amount_table(rows, versions, by=self.person, why=post.get("why", "")[:500])
         except StaleBudget as error:
@@ -73,40 +76,87 @@ class GridPage(YearPage):
         messages.success(request, f"{counted(count, 'amount')} changed.")
         return redirect(f"{reverse('budgets:grid')}?year={self.year}")
 
+    def confirm(self, rows: list[AmountRow]) -> HttpResponse:
+        """The differences and their sums, before anything is written."""
+        changed = [row for row in rows if row.changes]
+        if not changed:
+            messages.info(self.request, "Nothing would change: every amount is as it was.")
+            return self.render_to_response(self.get_context_data())
+        sums = amount_tables.amount_sums(self.budgets, self.months, rows)
+        touched = {(one.currency, one.month) for one in sums if one.difference}
+        names = {f"cell-{budget.pk}-{month}" for budget in self.budgets for month in self.months}
+        context = {
+            "changed": changed,
+            "count": sum(len(row.changes) for row in changed),
+            "budget_count": len(changed),
+            "sums": [one for one in sums if (one.currency, one.month) in touched],
+            # All that was typed, for the way back too.
+            "typed": [(name, text) for name, text in self.request.POST.items() if name in names],
+            "versions": [(f"version-{row.budget.pk}", self._version(row.budget)) for row in changed if row.budget],
+        }
+        template = "budgets/grid_confirm.html"
+        return render(self.request, template, self.get_context_data(**context))
+
+    # Rows that somebody else changed since they were opened.
+    stale: Collection[int] = ()
+
+    def _version(self, budget: Budget) -> str:
+        return self.request.POST.get(f"version-{budget.pk}", "")
+
+    def _cells(self, budget: Budget) -> dict[str, str]:
+        """{month: what was typed}; empty where nothing was sent, and where a cell is as it was when it was opened."""
+        post, seen = self.request.POST, self._seen(budget)
+        cells = {str(month): post.get(f"cell-{budget.pk}-{month}", "") for month in self.months}
+        return {month: "" if seen.get(month) == text else text for month, text in cells.items()}
+
+    def _seen(self, budget: Budget) -> dict[str, str]:
+        """{month: the text of the cell when the grid was opened}; empty where that was not sent."""
+        texts = self.request.POST.get(f"was-{budget.pk}", "").split(";")
+        return dict(zip(map(str, self.months), texts, strict=True)) if len(texts) == len(self.months) else {}
+
+    def _cell(self, budget: Budget, month: Month) -> str | None:
+        """What a cell shows: what was typed, else the amount; None where the budget has no such month."""
+        if not budget.cut.named(month):
+            return None
+        stored = amount_text(budget, month)
+        typed = self.request.POST.get(f"cell-{budget.pk}-{month}", stored)
+        return stored if typed == self._seen(budget).get(str(month)) else typed
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        post = self.request.POST
-        rows = [
-            {
-                "budget": budget,
-                # Without a text where the budget has no such month.
-                "cells": [
-                    (
-                        month,
-                        post.get(f"cell-{budget.pk}-{month}", amount_text(budget, month))
-                        if budget.cut.named(month)
-                        else None,
-                    )
-                    for month in self.months
-                ],
-            }
-            for budget in self.budgets
-        ]
+        rows, shown = [], {budget.pk for budget in self.budgets}
+        for budget in self.budgets:
+            stored = [amount_text(budget, month) for month in self.months]
+            cells = [(month, self._cell(budget, month)) for month in self.months]
+            pairs = zip(cells, stored, strict=True)
+            rows.append(
+                {
+                    "budget": budget,
+                    # Without a text where the budget has no such month.
+                    "cells": cells,
+                    "was": ";".join(stored),
+                    "with_stored": [(month, text, was) for (month, text), was in pairs],
+                    "is_stale": budget.pk in self.stale,
+                    "sum": exact_sum(filter(None, (amount_tables.stored_amount(budget, m) for m in self.months))),
+                    "is_part": budget.parent_id in shown,
+                }
+            )
+        sums = amount_tables.amount_sums(self.budgets, self.months)
+        codes = [one.currency for one in sums]
         context = {
             "rows": rows,
             "months": self.months,
+            "sums": [(code, [one for one in sums if one.currency == code]) for code in dict.fromkeys(codes)],
+            "has_parts": any(row["is_part"] for row in rows),
             "year": self.year,
             "problems": [],
-            "preview": None,
-            "why": post.get("why", ""),
+            "why": self.request.POST.get("why", ""),
         }
         return super().get_context_data(**{**context, **kwargs})
 
 
 def amount_text(budget: Budget, month: Month) -> str:
     """The amount as the grid shows it; empty where the month has none."""
-    own = budget.cut.named(month)
-    amounts = (period.amount for period in budget.periods.all() if own and period.start == own.start)
-    return typed_text(next(amounts, None)) or ""
+    return typed_text(amount_tables.stored_amount(budget, month)) or ""
 
 
 class ImportPage(FormPage):

@@ -6,7 +6,8 @@ from typing import Any, cast
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.generic import View
 
@@ -15,6 +16,7 @@ from budgets.permissions import led_teams, may_edit_budget
 from budgets.planning import budget_changes
 from budgets.planning.budget_changes import StaleBudget, WrongState
 from budgets.planning.budget_forms import BudgetForm, CopyForm, ReasonForm
+from budgets.planning.budget_preview import scope_preview, suggested_text
 from budgets.planning.period_changes import plan_periods
 from budgets.planning.suggestions import suggest_amount
 from finops_site.lib.money import BadAmount
@@ -25,6 +27,9 @@ class EditBudget(FormPage):
     """Creates and changes a budget; the second of two editors gets a warning, and nothing of hers is lost."""
 
     permission_required = "budgets.view_budget"
+    # ?amount=suggested fills the field.
+    parameters = ("amount",)
+    parameter_values = {"amount": ["suggested"]}
     model = Budget
     form_class = BudgetForm
     template_name = "budgets/form.html"
@@ -54,23 +59,32 @@ class EditBudget(FormPage):
         return f"Edit {self.object}" if self.object else "Propose a budget" if self.proposes else "New budget"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        extra = {"user": self.person, "today": timezone.now().date(), "teams": self.teams}
-        return {**super().get_form_kwargs(), **extra}
+        today = timezone.now().date()
+        kwargs = {**super().get_form_kwargs(), "user": self.person, "today": today, "teams": self.teams}
+        if self.object and self.request.GET.get("amount") and self.request.method == "GET":
+            kwargs["initial"] = {"amount": suggested_text(self.object, suggest_amount(self.object, today))}
+        return kwargs
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self.render_suggestion() if "suggest" in request.POST else super().post(request, *args, **kwargs)
 
     def render_suggestion(self) -> HttpResponse:
         """The form again as it was filled in, with what the last months of its scope suggest; nothing is saved."""
-        form = self.get_form()
-        form.is_valid()
-        suggestion = suggest_amount(form.instance, timezone.now().date()) if form.scope_is_clear else None
+        preview = self.preview()
         kwargs = self.get_form_kwargs()
         kwargs["data"] = kwargs["data"].copy()
-        if suggestion and not kwargs["data"].get("amount"):
-            kwargs["data"]["amount"] = f"{suggestion.amount.normalize():f}"
+        if preview["suggested_text"]:
+            kwargs["data"]["amount"] = preview["suggested_text"]
         again = self.form_class(**kwargs)
-        return self.render_to_response(self.get_context_data(form=again, suggestion=suggestion, has_suggested=True))
+        return self.render_to_response(self.get_context_data(form=again, **preview, has_suggested=True))
+
+    def preview(self) -> dict[str, Any]:
+        """What the scope of the form has cost and suggests, as far as it is clear and hers to see."""
+        form = self.get_form()
+        form.is_valid()
+        if not form.scope_is_clear:
+            return {"suggestion": None, "suggested_text": "", "preview_of": form.instance}
+        return scope_preview(form.instance, timezone.now().date())
 
     def form_valid(self, form: BudgetForm) -> HttpResponse:
         try:
@@ -94,8 +108,19 @@ class EditBudget(FormPage):
         return form.save_budget(by=self.person, proposes=self.proposes)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        suggestion = suggest_amount(self.object, timezone.now().date()) if self.object else None
-        return super().get_context_data(**{"suggestion": suggestion, **kwargs})
+        pk = [self.object.pk] if self.object else []
+        return super().get_context_data(**{"preview_url": reverse("budgets:preview", args=pk), **kwargs})
+
+
+class PreviewBudget(EditBudget):
+    """What the scope of a form has cost and suggests, as a part of the page; nothing is saved."""
+
+    http_method_names = ["post"]
+    proposes = True
+    template_name = "budgets/includes/scope_preview.html"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return render(request, self.template_name, {**self.preview(), "has_suggested": True})
 
 
 class ChangeState(Page, View):

@@ -1,5 +1,6 @@
 """The forms of budgets and their amounts."""
 
+import contextlib
 import json
 import re
 from collections.abc import Collection, Sequence
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import QueryDict
 
 from budgets.calc import amounts
 from budgets.calc.amounts import BudgetCut
@@ -32,13 +34,18 @@ from costs.calc.filters import (
     split_name,
 )
 from costs.query import filter_choices
+from costs.query.filter_values import FilterValues
 from costs.query.stored_values import stored_values
-from finops_site.lib.periods import Period
+from finops_site.lib.money import typed_text
+from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.models import Team, User
+from finops_site.people.company import reporting_currency
 from finops_site.ui.forms import AmountField, LongForm
 
-AMOUNTS = ("way", "amount", "percent", "pasted")
+AMOUNTS = ("way", "percent", "pasted")
+# What is as the form first shows it where it was not sent.
+DEFAULTS = ("basis", "currency", "kind", "start", "auto_factor", "way")
 # The form's field -> the explorer's filter. A budget counts its own team anyway.
 SCOPE_FILTERS = {"teams" if name == "team" else name: name for name in FILTER_BAR}
 # Empty rows for filters that ask otherwise than by a list.
@@ -48,12 +55,19 @@ CONDITION_HELP = "One value a line; any of them will do, and with “is not” n
 BY_ID = names_where(lambda dimension: dimension.is_by_id)
 TAG_SIGNS = {Operator.NOT: "!=", Operator.PREFIX: "^=", Operator.CONTAINS: "*=", Operator.IS: "="}
 TAG_LINE = re.compile(r"(.+?)\s*(!=|\^=|\*=|=)\s*(.+)")
+COUNTS, PERIOD, HOW, BASIS, LEFT_OUT = (
+    "What it counts",
+    "Period, start and currency",
+    "How amounts are made",
+    "Basis, parent, carrying over",
+    "What is left out",
+)
 AMOUNT_CHOICES = (
     ("flat", "the same for each period"),
     ("growing", "growing by a percentage"),
     ("shaped", "a total in the shape of last year"),
     ("pasted", "pasted from a spreadsheet"),
-    ("keep", "as they are"),
+    ("keep", "as they are; an amount above holds from this period on"),
 )
 
 
@@ -94,8 +108,8 @@ class BudgetForm(LongForm):
         label="Amount",
         required=False,
         help_text=(
-            "Of a period, or in total where it has a shape. A month, quarter or year that the budget starts or ends "
-            "amid counts its own days only, and its amount is for those days: the preview shows them."
+            "Of each month, or of the period chosen below. A period that the budget starts or ends amid counts its own "
+            "days only, and its amount is for those days."
         ),
     )
     calendar = forms.ChoiceField(label="Months, quarters and years are", required=False)
@@ -137,8 +151,10 @@ class BudgetForm(LongForm):
         self.instance.scope = dict(self.instance.scope or {})
         field = cast(forms.ModelChoiceField, self.fields["team"])
         field.help_text = "It counts the cost of this team and of the teams below it; without one, the whole company's."
+        field.empty_label = "The whole company"
         if teams is not None:
             field.queryset, field.required = Team.objects.filter(pk__in=teams), True
+            field.empty_label = None if len(teams) == 1 else "Choose a team"
         cast(forms.ModelChoiceField, self.fields["parent"]).queryset = (
             Budget.objects.visible_to(user).active().exclude(pk=self.instance.pk)
         )
@@ -146,9 +162,27 @@ class BudgetForm(LongForm):
         self._add_scope_fields()
         if self.instance.pk:
             self.initial.update(version=self.instance.version, way="keep")
+            self.fields["amount"].help_text = "Empty: the amounts stay. An amount holds from this period on."
         else:
             cast(forms.ChoiceField, self.fields["way"]).choices = AMOUNT_CHOICES[:-1]
-            self.initial.setdefault("start", today.replace(month=1, day=1))
+            self.initial["start"] = self.initial.get("start") or today.replace(day=1)
+            self.initial.setdefault("way", "flat")
+            if currency := reporting_currency(user):
+                self.initial["currency"] = currency
+        # Asked for, though amounts that are pasted or follow the last months stand in its place.
+        self.fields["amount"].is_asked = True  # type: ignore[attr-defined]
+        self._fill_what_was_not_sent()
+
+    def _fill_what_was_not_sent(self) -> None:
+        """Name, team and amount are enough: any other field that is not in the form at all is as it first shows it."""
+        if not self.is_bound:
+            return
+        missing = [name for name in DEFAULTS if name not in self.data]
+        if missing:
+            data = cast(QueryDict, self.data).copy()
+            for name in missing:
+                data[name] = str(self.fields[name].prepare_value(self.get_initial_for_field(self.fields[name], name)))
+            self.data = data
 
     def _add_calendars(self) -> None:
         """Those from January, the company's, and the one that this budget was made with."""
@@ -182,6 +216,7 @@ class BudgetForm(LongForm):
                 "version",
                 "name",
                 "team",
+                "amount",
                 *SCOPE_FILTERS,
                 "tag",
                 *chain.from_iterable(self.conditions),
@@ -191,24 +226,48 @@ class BudgetForm(LongForm):
                 "end",
                 "currency",
                 *AMOUNTS,
-                "why",
+                "auto_months",
+                "auto_factor",
             ]
         )
 
     def folded_fields(self) -> dict[str, list[str]]:
-        common = {"service", "teams"}
+        """All but name, team and amount; why it is changed is asked of what is there already."""
+        why = [] if self.instance.pk else ["why"]
         return {
-            "More of what it counts: accounts, regions, tags, conditions": [
-                *(name for name in SCOPE_FILTERS if name not in common),
-                "tag",
-                *chain.from_iterable(self.conditions),
-            ],
-            "Amounts that grow, or are pasted": ["percent", "pasted"],
-            "Basis, parent, carrying over, following the last months": [
-                *("basis", "parent", "rollover", "auto_months", "auto_factor")
-            ],
-            "What is left out: credits, refunds, tax, support": [*CATEGORIES, *KINDS],
+            COUNTS: [*SCOPE_FILTERS, "tag", *chain.from_iterable(self.conditions)],
+            PERIOD: ["kind", "calendar", "start", "end", "currency"],
+            HOW: [*AMOUNTS, "auto_months", "auto_factor"],
+            BASIS: ["basis", "parent", "rollover", *why],
+            LEFT_OUT: [*CATEGORIES, *KINDS],
         }
+
+    def folded_notes(self) -> dict[str, str]:
+        """What each group says now, so that it need not be opened to be seen."""
+        scope = FilterValues()
+        counts = "; ".join(scope.describe(name, values) for name, values in self.instance.scope.items())
+        period = [self._shown("kind"), f"from {self._shown('start')}"]
+        if self["end"].value():
+            period.append(f"until {self._shown('end')}")
+        left = [str(self[name].label) for name in (*CATEGORIES, *KINDS) if not self[name].value()]
+        return {
+            COUNTS: counts or "all cost of the team, or of the company",
+            PERIOD: ", ".join([*period, self._shown("currency")]),
+            HOW: f"average of the last {self['auto_months'].value()} months"
+            if self["auto_months"].value()
+            else self._shown("way").partition(";")[0],
+            BASIS: self._shown("basis"),
+            LEFT_OUT: ", ".join(left) or "nothing",
+        }
+
+    def _shown(self, name: str) -> str:
+        """The value of a field in words."""
+        value = self[name].value()
+        if isinstance(self.fields[name], forms.DateField):
+            with contextlib.suppress(ValueError):
+                value = day_text(value if isinstance(value, date) else date.fromisoformat(str(value)))
+        choices = dict(getattr(self.fields[name], "choices", ()))
+        return str(choices.get(value, value) or "")
 
     def _add_conditions(self) -> None:
         """A row of fields for each filter of the scope that has no field of its own, and empty rows for more."""
@@ -334,10 +393,11 @@ class BudgetForm(LongForm):
                 self.new_amounts = self._new_amounts(values)
             except ValueError as error:
                 self.add_error("pasted" if values["way"] == "pasted" else "amount", str(error))
-            if self.instance.pk and self.new_amounts_stay and self.stored_cut != (values["kind"], values["calendar"]):
+            stays = self.instance.pk and values["way"] == "keep"
+            if stays and self.stored_cut != (values["kind"], values["calendar"]):
                 text = "Its periods are cut anew, and the amounts do not fit them: choose how the new ones are made."
                 self.add_error("way", text)
-            elif self.instance.pk and self.new_amounts_stay and self.stored_currency != values["currency"]:
+            elif stays and self.stored_currency != values["currency"]:
                 text = f"Its amounts are in {self.stored_currency}: choose how those in {values['currency']} are made."
                 self.add_error("way", text)
         return values
@@ -353,20 +413,27 @@ class BudgetForm(LongForm):
         version = self.cleaned_data["version"] or 0
         return budget_changes.change_budget(budget, self.new_amounts, version=version, by=by, why=why, what="edited")
 
-    @property
-    def new_amounts_stay(self) -> bool:
-        """Whether the amounts are left as they are."""
-        return getattr(self, "new_amounts", None) is None
+    def _cut_of(self, values: dict[str, Any]) -> BudgetCut:
+        return BudgetCut(values["kind"], values["start"], values["end"], FiscalCalendar.parse(values["calendar"]))
+
+    def _amounts_from_now_on(self, values: dict[str, Any]) -> dict[Period, Decimal]:
+        """The amount for this period and those after it; what is over stays as it was."""
+        amount = amounts.parse_amount(values["amount"], currency=values["currency"])
+        cut = self._cut_of(values)
+        rows = [row.period for row in self.instance.periods.all()]
+        periods = {period for period in [*rows, *cut.periods()] if cut.has(period) and period.end > self.today}
+        if not periods:
+            raise ValueError("No period of it is ahead: choose below how its amounts are made.")
+        return dict.fromkeys(sorted(periods), amount)
 
     def _new_amounts(self, values: dict[str, Any]) -> dict[Period, Decimal] | None:
         """The amount of each period; None where the amounts stay, or follow the last months."""
         way, currency = values["way"], values["currency"]
         if way == "keep":
-            return None
+            return self._amounts_from_now_on(values) if values["amount"] else None
         if values.get("auto_months") and not values["amount"]:
             return {}
-        cut = BudgetCut(values["kind"], values["start"], values["end"], FiscalCalendar.parse(values["calendar"]))
-        periods = cut.periods()
+        periods = self._cut_of(values).periods()
         if way == "pasted":
             return dict(zip(periods, amounts.pasted_amounts(values["pasted"], len(periods), currency), strict=True))
         amount = amounts.parse_amount(values["amount"], currency=currency)
@@ -379,6 +446,41 @@ class BudgetForm(LongForm):
         else:
             each_period = amounts.flat_amounts(amount, len(periods))
         return dict(zip(periods, each_period, strict=True))
+
+
+class ProposeChangeForm(forms.Form):
+    """Another amount for a budget that is in force, from one of its periods on."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    amount = forms.CharField(max_length=60)
+    first = forms.ChoiceField(label="From", help_text="Periods before it stay as they are.")
+    why = forms.CharField(label="Why", required=False, max_length=500, help_text="Finance reads it when it decides.")
+
+    def __init__(self, *args: Any, budget: Budget, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.budget = budget
+        self.ahead = [row for row in budget.periods.all() if row.end > today]
+        first = cast(forms.ChoiceField, self.fields["first"])
+        first.choices = [(row.start.isoformat(), f"{row.words} on") for row in self.ahead]
+        self.fields["amount"].label = f"Amount, {budget.get_kind_display()}, in {budget.currency}"
+        self.initial.setdefault("version", budget.version)
+        # As it is now: what is proposed is a change of it.
+        if self.ahead:
+            self.initial.setdefault("amount", typed_text(self.ahead[0].amount))
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.ahead:
+            raise ValidationError("No period of it is ahead: finance gives it more first.")
+        if not self.errors:
+            try:
+                amount = amounts.parse_amount(values["amount"], currency=self.budget.currency)
+            except ValueError as error:
+                self.add_error("amount", str(error))
+            else:
+                days = [row for row in self.ahead if row.start.isoformat() >= values["first"]]
+                self.new_amounts = {row.period: amount for row in days}
+        return values
 
 
 class ReasonForm(forms.Form):

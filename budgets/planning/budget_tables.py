@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString
 from budgets.alerts.recipients import AddressBook
 from budgets.calc.headlines import whole_units
 from budgets.forecast.status import WITHOUT_AMOUNT, badge_of_row, share_spent
-from budgets.models import Budget
+from budgets.models import Budget, ProposedChange
 from finops_site.models import Team
 from finops_site.ui.figures import percent_text
-from finops_site.ui.tables import BaseTable, MoneyColumn, PercentColumn, StatusColumn, status_html
+from finops_site.ui.tables import BaseTable, MoneyColumn, PercentColumn, StatusColumn, status_html, usage_bar
 
 BUDGET_STATES = {
     "draft": ("draft", "calm", "pencil"),
@@ -83,14 +83,8 @@ class BudgetTable(BaseTable):
         share, badge = share_spent(value, record.budgeted), status_html(*badge_of_row(record))
         if share is None:
             return badge
-        return format_html(
-            '<progress max="100" value="{}" aria-label="{} of the amount is spent"></progress>'
-            '<span class="second-line">{} {}</span>',
-            min(max(int(share * 100), 0), 100),
-            percent_text(share, 0),
-            percent_text(share, 0),
-            badge,
-        )
+        bar = usage_bar(share, badge_of_row(record)[1], f"{percent_text(share, 0)} of the amount is spent")
+        return format_html('{}<span class="second-line">{} {}</span>', bar, percent_text(share, 0), badge)
 
     def value_used(self, value: Decimal, record: Any) -> Decimal | None:
         return share_spent(value, record.budgeted)
@@ -105,6 +99,10 @@ class BudgetFilter(django_filters.FilterSet):
         label="Status", choices=[("over", "over"), ("heading", "heading over")], method="filter_by_risk"
     )
 
+    change = django_filters.ChoiceFilter(
+        label="Proposed change", choices=[("waiting", "waits for approval")], method="filter_by_change"
+    )
+
     class Meta:
         model = Budget
         fields: list[str] = []
@@ -112,6 +110,10 @@ class BudgetFilter(django_filters.FilterSet):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.filters["team"].queryset = Team.objects.visible_to(self.request.user)
+
+    def filter_by_change(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        waiting = ProposedChange.objects.filter(state=ProposedChange.State.WAITING)
+        return queryset.filter(pk__in=waiting.values("budget"))
 
     def filter_by_risk(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         over = Q(now_spent__gt=F("budgeted"))

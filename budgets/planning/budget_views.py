@@ -4,9 +4,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from budgets.alerts.alert_summary import ALERT_STATES
@@ -14,10 +15,11 @@ from budgets.alerts.recipients import AddressBook
 from budgets.calc.amounts import split_among_children
 from budgets.forecast import status
 from budgets.forecast.renamed_scopes import likely_names, other_currencies
-from budgets.models import Budget, BudgetPeriod, Forecast, Recipient
-from budgets.permissions import led_teams, may_edit_budget, may_edit_recipients
+from budgets.models import Budget, BudgetPeriod, Forecast, ProposedChange, Recipient
+from budgets.permissions import led_teams, may_edit_budget, may_edit_recipients, may_propose_change
 from budgets.planning.budget_tables import BudgetFilter, BudgetTable
 from budgets.planning.period_chart import period_chart
+from budgets.planning.proposed_changes import amounts_text, change_text, waiting_change
 from budgets.planning.suggestions import suggest_amount
 from costs.calc.filters import filter_label, filter_value, split_name
 from costs.query.filter_values import FilterValues
@@ -32,6 +34,8 @@ from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import status_html
 
 MOST_NAMES = 3
+# What the address calls a part of a budget's page, and what the tab says.
+PARTS = {"": "Overview", "alerts": "Alerts and thresholds", "forecast": "Forecast", "history": "History"}
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
 
@@ -66,7 +70,10 @@ class BudgetsPage(ListPage):
 
 
 class BudgetPage(DetailPage):
-    parameters = ("period",)
+    """One budget, a part at a time: how it stands, its alerts, its forecast, its history."""
+
+    parameters = ("period", "part")
+    parameter_values = {"part": PARTS}
     permission_required = "budgets.view_budget"
     model = Budget
     template_name = "budgets/budget.html"
@@ -101,6 +108,11 @@ class BudgetPage(DetailPage):
         """What the bills know of the period."""
         return status.known_of_period(self.person, self.period, self.today) if self.period else None
 
+    @cached_property
+    def change(self) -> ProposedChange | None:
+        """What waits for a decision: one change at a time."""
+        return waiting_change(self.object)
+
     def get_subtitle(self) -> str:
         budget = self.object
         owner = f"{budget.team} and the teams below" if budget.team else "The whole company"
@@ -115,42 +127,80 @@ class BudgetPage(DetailPage):
         actions = []
         if may_edit_budget(user, budget):
             actions.append(Action("Edit", "budgets:edit", "pencil", args=args, primary=True))
+        if may_propose_change(user, budget) and not self.change:
+            actions.append(Action("Propose a change", "budgets:propose_change", "pencil", args=args, primary=True))
         if user.has_perm("budgets.change_budget") and budget.state != Budget.State.ARCHIVED:
             actions.append(Action("Copy to next year", "budgets:copy", "copy", args=args))
         return actions
 
+    @property
+    def part(self) -> str:
+        return self.request.GET.get("part", "")
+
+    def get_tabs(self) -> list[dict[str, Any]]:
+        """The parts of the page, each with its address; the chosen period stays."""
+        chosen = {"period": self.request.GET.get("period", "")}
+        tabs = []
+        for name, label in PARTS.items():
+            query = urlencode({key: value for key, value in {**chosen, "part": name}.items() if value})
+            tabs.append({"label": label, "url": f"?{query}", "is_current": name == self.part})
+        return tabs
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        budget, period, forecast, user = self.object, self.period, self.forecast, self.person
-        budgeted = period.budgeted if period else None
-        wape = (forecast.backtest if forecast else {}).get("wape", {})
-        alerts = budget.alerts.select_related("threshold__budget", "period__budget")[:20]
+        budget, user = self.object, self.person
+        change = self.change
+        parts = {"": self.overview, "alerts": self.alerts, "forecast": self.forecasts, "history": self.history}
         context = {
-            "period": period,
+            "part": self.part,
+            "tabs": self.get_tabs(),
+            "period": self.period,
             "periods": list(budget.periods.all()),
-            "forecast": forecast,
-            "forecast_text": status.forecast_text(forecast, budgeted, budget.currency),
-            "badge": status.status_badge(forecast, budgeted),
-            "share": status.share_spent(forecast.known_spent, budgeted) if forecast else None,
-            "known": self.known,
-            "chart": period_chart(period, forecast, self.known.until if self.known else None) if period else None,
-            "stats": self.get_stats(period) if period else [],
+            "forecast": self.forecast,
             "lacks_amount": Budget.objects.filter(status.lacks_amount(self.today), pk=budget.pk).exists(),
             "in_no_bill": [
                 f"{filter_label(*split_name(name))} {', '.join(values)}"
                 for name, values in values_in_no_bill(budget.scope).items()
             ],
+            "recipient_problems": AddressBook([budget]).problems_of(budget) if budget.state == "active" else [],
+            "recipients_url": budget.part_url("recipients"),
+            "may_edit": may_edit_budget(user, budget),
+            "may_edit_recipients": may_edit_recipients(user, budget),
+            "may_approve": user.has_perm("budgets.approve_budget"),
+            "may_archive": user.has_perm("budgets.change_budget") and budget.state != "archived",
+            "amounts_text": amounts_text(budget),
+            "change": change,
+            "change_text": change_text(change) if change else "",
+            "may_withdraw": may_propose_change(user, budget),
+        }
+        return super().get_context_data(**{**context, **parts[self.part](), **kwargs})
+
+    def overview(self) -> dict[str, Any]:
+        """How it stands: the period, its chart, what drives it, and its parts."""
+        budget, period, forecast = self.object, self.period, self.forecast
+        budgeted = period.budgeted if period else None
+        share = status.share_spent(forecast.known_spent, budgeted) if forecast else None
+        return {
+            "forecast_text": status.forecast_text(forecast, budgeted, budget.currency),
+            "badge": status.status_badge(forecast, budgeted),
+            "share": share,
+            "share_text": "" if share is None else f"{percent_text(share)} of the amount is spent",
+            "known": self.known,
+            "chart": period_chart(period, forecast, self.known.until if self.known else None) if period else None,
+            "stats": self.get_stats(period) if period else [],
             "doubt": status.scope_doubt(forecast),
             "likely_names": self.get_likely_names(),
             "other_currencies": self.get_other_currencies(),
-            # How far off each method was, 7, 14 and 21 days before the end.
-            "backtest": [
-                {"name": name, "cells": [percent_text(Decimal(str(ratio))) for ratio in ratios.values()]}
-                for name, ratios in wape.items()
-            ],
-            "coverage": Decimal(str(forecast.backtest["coverage"])) if forecast and forecast.backtest else None,
             "drivers": self.get_drivers(period, forecast) if period and forecast else None,
             "children": self.get_children(period) if period else None,
-            "versions": budget.versions.select_related("by")[:20],
+            "suggestion": suggest_amount(budget, self.today),
+            "suggestion_url": self.get_suggestion_url(),
+        }
+
+    def alerts(self) -> dict[str, Any]:
+        """What warns, whom, and what it does."""
+        budget = self.object
+        alerts = budget.alerts.select_related("threshold__budget", "period__budget")[:20]
+        return {
             "alerts": [{"alert": alert, "badge": status_html(*ALERT_STATES[alert.state])} for alert in alerts],
             "thresholds": budget.thresholds.order_by("-is_active", "kind", "percent", "amount"),
             # Only the host of a channel's address: the rest of it is as secret as a key.
@@ -163,15 +213,34 @@ class BudgetPage(DetailPage):
                 for recipient in budget.recipients.select_related("user", "secret")
             ],
             "controls": budget.controls.select_related("threshold__budget", "budget"),
-            "may_add_control": user.has_perm("budgets.add_control") and budget.state != "archived",
-            "recipient_problems": AddressBook([budget]).problems_of(budget) if budget.state == "active" else [],
-            "may_edit": may_edit_budget(user, budget),
-            "may_edit_recipients": may_edit_recipients(user, budget),
-            "suggestion": suggest_amount(budget, self.today),
-            "may_approve": user.has_perm("budgets.approve_budget"),
-            "may_archive": user.has_perm("budgets.change_budget") and budget.state != "archived",
+            "may_add_control": self.person.has_perm("budgets.add_control") and budget.state != "archived",
         }
-        return super().get_context_data(**{**context, **kwargs})
+
+    def forecasts(self) -> dict[str, Any]:
+        """What is known before its bill, and how far off each method was, 7, 14 and 21 days before the end."""
+        forecast = self.forecast
+        wape = (forecast.backtest if forecast else {}).get("wape", {})
+        return {
+            "backtest": [
+                {"name": name, "cells": [percent_text(Decimal(str(ratio))) for ratio in ratios.values()]}
+                for name, ratios in wape.items()
+            ],
+            "coverage": Decimal(str(forecast.backtest["coverage"])) if forecast and forecast.backtest else None,
+        }
+
+    def history(self) -> dict[str, Any]:
+        """Every change, and what was proposed."""
+        return {
+            "versions": self.object.versions.select_related("by")[:20],
+            "changes": self.object.proposed_changes.select_related("proposed_by", "decided_by")[:20],
+        }
+
+    def get_suggestion_url(self) -> str:
+        """Where the suggested amount fills the form: to edit it, or to propose it; empty for who may do neither."""
+        budget, user = self.object, self.person
+        if may_edit_budget(user, budget):
+            return reverse("budgets:edit", args=[budget.pk])
+        return reverse("budgets:propose_change", args=[budget.pk]) if may_propose_change(user, budget) else ""
 
     def get_stats(self, period: BudgetPeriod) -> list[dict[str, Any]]:
         """The cards: amount, and with a forecast the actual cost, the forecast and the chance of overrun."""

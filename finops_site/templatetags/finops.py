@@ -18,7 +18,7 @@ from finops_site.ui.filters import active_filters, filter_controls, filter_param
 from finops_site.ui.forms import widget_class
 from finops_site.ui.keyset import PAGING_PARAMETERS
 from finops_site.ui.phone_rows import mark_rows
-from finops_site.ui.tables import status_html
+from finops_site.ui.tables import status_html, usage_bar
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
 from finops_site.ui.typed_text import typed_here as typed_here_of
 
@@ -32,6 +32,7 @@ register.simple_tag(figures.change_html, name="change")
 register.simple_tag(figures.icon_html, name="icon")
 register.simple_tag(drawn_tag_chip, name="tag_chip")
 register.simple_tag(status_html, name="status_badge")
+register.simple_tag(usage_bar)
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
 register.filter("day", day_text)

@@ -1,7 +1,8 @@
 """How every form is drawn: Django's form renderer with our templates, so that no view and no form names a CSS class.
 
 ``{{ form }}`` and ``{{ form.name.as_field_group }}`` use templates/forms/; a widget has its class by
-templates/django/forms/widgets/attrs.html.
+templates/django/forms/widgets/attrs.html. A field with ``is_asked`` is not called optional, though another may stand
+in its place.
 """
 
 import contextlib
@@ -82,6 +83,7 @@ class FieldGroup:
     title: str
     fields: list[BoundField]
     is_open: bool
+    note: str = ""
 
 
 class LongForm(forms.ModelForm):
@@ -91,14 +93,24 @@ class LongForm(forms.ModelForm):
         """{title: the names of the fields under it}; all other fields stand where they are."""
         raise NotImplementedError
 
+    def folded_notes(self) -> Mapping[str, str]:
+        """{title: what its fields say now}: such a group is open only where something is wrong in it."""
+        return {}
+
     def field_groups(self) -> list[FieldGroup]:
         """The visible fields in their order; a folded group stands where the first of its fields would."""
         titles = {name: title for title, names in self.folded_fields().items() for name in names}
+        notes = self.folded_notes()
         fields: dict[str, list[BoundField]] = {}
         for number, field in enumerate(self.visible_fields()):
             fields.setdefault(titles.get(field.name, f"#{number}"), []).append(field)
         return [
-            FieldGroup("" if title.startswith("#") else title, group, not all(map(self._is_usual, group)))
+            FieldGroup(
+                "" if title.startswith("#") else title,
+                group,
+                any(field.errors for field in group) if title in notes else not all(map(self._is_usual, group)),
+                notes.get(title, ""),
+            )
             for title, group in fields.items()
         ]
 

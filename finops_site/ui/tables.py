@@ -324,6 +324,28 @@ class StatusColumn(django_tables2.Column):
         return str(value)
 
 
+# A bar of what is used shows so much of its whole; what is beyond it is drawn to the end, with its figure beside it.
+MOST_SHOWN = Decimal("1.5")
+
+
+def usage_bar(share: Decimal, tone: str, words: str) -> SafeString:
+    """A bar of what is used of a whole, with a mark at 100%: what is beyond the mark is drawn apart.
+
+    `words` say it to who does not see it, like ``106% of the amount is spent``; the figure stands beside it too.
+    """
+    filled = max(min(share, MOST_SHOWN), Decimal(0)) * 100
+    inside, beyond = min(filled, Decimal(100)), max(filled - 100, Decimal(0))
+    return format_html(
+        '<svg class="usage-bar tone-of-{}" viewBox="0 0 150 14" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="whole" y="3" width="100" height="8"/><rect class="used" y="3" width="{}" height="8"/>'
+        '<rect class="beyond" x="100" y="3" width="{}" height="8"/><path class="mark" d="M100 0V14"/></svg>',
+        tone,
+        words,
+        f"{inside:.1f}",
+        f"{beyond:.1f}",
+    )
+
+
 def status_html(text: str, tone: str = "calm", icon: str = "point") -> SafeString:
     return format_html(
         '<span class="status-badge tone-{}">{}<span>{}</span></span>', tone, figures.icon_html(icon), text

@@ -39,8 +39,8 @@ def plan_progress(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_figures(plan: Plan) -> dict[str, Any]:
-    """Everything a finished recommendation shows."""
+def plan_figures(plan: Plan, *, may_request: bool = False) -> dict[str, Any]:
+    """Everything a finished recommendation shows, with a button for each purchase to who may request it."""
     working = plan.working
     items = list(plan.items.all())
     for item in items:
@@ -52,7 +52,9 @@ def plan_figures(plan: Plan) -> dict[str, Any]:
     return {
         "stats": plan_stats(plan),
         "confidence": CONFIDENCES[plan.confidence],
-        "items": ItemTable(items, request=None) if items else None,
+        "items": ItemTable(items, request=None, may_request=may_request, requests=list(plan.requests.order_by("pk")))
+        if items
+        else None,
         "comparison": ComparisonTable(compared, request=None) if compared else None,
         "why": f"{explain_best_kind(compared, plan.currency)} {working.get('only_reserved', '')}".strip(),
         "risk": RiskTable(_rows(working.get("risk", []), plan.currency), request=None) if working.get("risk") else None,

@@ -111,7 +111,7 @@ class RecommendationPage(DetailPage):
         plan = self.object
         context: dict[str, Any] = {"plan": plan, "state": PLAN_STATES[plan.state], "progress": plan_progress(plan)}
         if plan.state == Plan.State.READY:
-            context |= plan_figures(plan)
+            context |= plan_figures(plan, may_request=self.person.has_perm("reservations.add_purchaserequest"))
         context["runs_again"] = plan.state == Plan.State.FAILED and self.person.has_perm(Recommend.permission_required)
         return super().get_context_data(**{**context, **kwargs})
 

@@ -1,8 +1,9 @@
 """Tables of recommendations and of what they show."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import django_tables2
 from django.urls import reverse
@@ -94,11 +95,31 @@ class ItemTable(PurchaseTermsTable):
     utilisation = PercentColumn("Expected use", orderable=False)
     break_even_months = NumberColumn("Pays off, months", orderable=False)
 
+    request_it = django_tables2.Column("Request", accessor="pk", orderable=False)
+
     caption = "What to buy"
 
     class Meta(BaseTable.Meta):
         # The title has it.
         exclude = ("quantity",)
+
+    def __init__(
+        self, *args: Any, may_request: bool = False, requests: Sequence[PurchaseRequest] = (), **kwargs: Any
+    ) -> None:
+        """`requests`: those there are of the plan; who may not request sees them only."""
+        self.may_request = may_request
+        self.requested = {row.position: row for row in requests}
+        super().__init__(*args, **kwargs)
+
+    def render_request_it(self, record: PlanItem) -> SafeString | str:
+        """The button that asks for this purchase, or how far the last request of it is."""
+        if row := self.requested.get(record.position):
+            return format_html('<a href="{}">{}</a>', row.get_absolute_url(), row.get_state_display())
+        if not self.may_request:
+            return "—"
+        url = reverse("reservations:purchase_ask", args=[record.plan_id, record.position])
+        button = '<a class="btn btn-sm btn-outline" href="{}" aria-label="Request {}">Request</a>'
+        return format_html(button, url, record)
 
     def address(self, record: PlanItem) -> str:
         return reverse("reservations:recommended_item", args=[record.plan_id, record.position])

@@ -62,6 +62,19 @@ def crossed(spending_team, today):
     return budget
 
 
+def paste(page, text):
+    """What a spreadsheet puts on the clipboard, pasted where the keyboard is."""
+    page.evaluate(
+        """text => {
+          const data = new DataTransfer();
+          data.setData("text/plain", text);
+          const paste = { clipboardData: data, bubbles: true, cancelable: true };
+          document.activeElement.dispatchEvent(new ClipboardEvent("paste", paste));
+        }""",
+        text,
+    )
+
+
 def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_threshold(
     spending_team, visit, at_once, today, tmp_path
 ):
@@ -71,9 +84,10 @@ def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_t
     page.get_by_role("link", name="New budget").first.click()
     page.get_by_label("Name").fill("Plan of Payments")
     page.get_by_label("Team", exact=False).first.select_option(label="Payments")
-    page.get_by_label("Start").fill(month.start.isoformat())
-    page.get_by_role("button", name="Suggest an amount").click()
-    expect(page.locator("main")).to_contain_text("The last 3 months suggest")
+    expect(page.locator("#id_start")).not_to_be_visible()
+    beside = page.get_by_label("What it has cost")
+    expect(beside).to_contain_text("The last 3 months suggest")
+    beside.get_by_role("button", name="Use 3,100").click()
     expect(page.locator("#id_amount")).to_have_value("3100")
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(re.compile(r"/budgets/\d+/$"))
@@ -81,12 +95,20 @@ def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_t
     assert (budget.state, budget.periods.first().amount) == ("active", 3100)
 
     page.goto(f"/budgets/grid/?year={month.start.year}")
-    page.locator(f"input[name='cell-{budget.pk}-{month}']").fill("3,500")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.locator("main")).to_contain_text("What saving would change")
-    assert budget.periods.get(start=month.start).amount == 3100, "looked at, not written"
-    page.get_by_role("button", name="Save all").click()
-    page.wait_for_url(lambda url: url.endswith(f"/grid/?year={month.start.year}"))
+    cell = page.locator(f"input[name='cell-{budget.pk}-{month}']")
+    cell.focus()
+    paste(page, "3,500\r\n9\r\n")
+    expect(cell).to_have_value("3,500")
+    expect(page.locator("#announcer")).to_have_text("1 cells have no place here.")
+    expect(page.locator("tr[data-row] [data-sum]")).to_have_text(f"{3500 + 3100 * (12 - month.start.month):,}.00")
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.locator("main")).to_contain_text("1 amount of 1 budget would change")
+    expect(page.locator("main")).to_contain_text("3,100.00 USD → 3,500.00 USD")
+    assert budget.periods.get(start=month.start).amount == 3100, "shown, and not written"
+    page.get_by_role("button", name="Back to the amounts").click()
+    expect(cell).to_have_value("3,500")
+    page.get_by_role("button", name="Check and save").click()
+    page.get_by_role("button", name="Save 1 amount").click()
     expect(page.locator("main")).to_contain_text("1 amount changed")
     assert budget.periods.get(start=month.start).amount == 3500
 
@@ -103,6 +125,7 @@ def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_t
     assert budget.periods.get(start=month.start).amount == 3600
 
     page.goto(budget.get_absolute_url())
+    page.get_by_role("link", name="Alerts and thresholds").click()
     page.locator("#thresholds").get_by_role("link", name=re.compile("Add")).click()
     page.get_by_label("Percentage").fill("90")
     page.get_by_role("button", name="Save").click()
@@ -123,7 +146,6 @@ def test_lea_proposes_a_budget_on_a_phone_and_fay_approves_it(spending_team, vis
     page.goto("/budgets/propose/")
     page.get_by_label("Name").fill("Mine")
     page.get_by_label("Team", exact=False).first.select_option(label="Payments")
-    page.locator("#id_start").fill(Month.of(today).start.isoformat())
     page.locator("#id_amount").fill("1,000")
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(re.compile(r"/budgets/\d+/$"))
@@ -132,6 +154,9 @@ def test_lea_proposes_a_budget_on_a_phone_and_fay_approves_it(spending_team, vis
     finance = visit("fay")
     finance.goto(Budget.objects.get().get_absolute_url())
     finance.get_by_role("button", name="Approve").click()
+    expect(finance.locator("dialog[open]")).to_contain_text("12,000.00 USD in all, 1,000.00 USD each")
+    assert Budget.objects.get().state == "proposed"
+    finance.locator("#confirm-yes").click()
     expect(finance.locator("main")).to_contain_text("is approved and in force from now on")
     assert Budget.objects.get().state == "active"
 

@@ -17,7 +17,8 @@ from tests.people import waiting_for
 from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
-MARCH = Month.parse("2026-03").period
+MARCH_2026 = Month.parse("2026-03")
+MARCH = MARCH_2026.period
 
 
 @shared
@@ -119,12 +120,91 @@ def test_the_grid_is_saved_together_or_not_at_all(budget, fay, client_of):
     client, url = client_of(fay), f"{reverse('budgets:grid')}?year=2026"
     cells = {f"cell-{budget.pk}-2026-03": "3,500", f"version-{budget.pk}": 1}
     assert client.post(url, {**cells, f"cell-{budget.pk}-2026-04": "much"}).status_code == 400
-    assert budget.periods.get(start=MARCH.start).amount == 3000
-    assert client.post(url, {**cells, "why": "plan"}).status_code == 302
+    shown = client.post(url, {**cells, "why": "plan"})
+    (march, year) = shown.context["sums"]
+    assert (march.before, march.after, year.difference) == (3000, 3500, 500)
+    assert "1 amount of 1" in " ".join(shown.content.decode().split())
+    assert budget.periods.get(start=MARCH.start).amount == 3000, "shown, and not written"
+    back = client.post(url, {**cells, "back": "1"})
+    assert dict(back.context["rows"][0]["cells"])[MARCH_2026] == "3,500", "what was typed is still there"
+    assert client.post(url, {**cells, "why": "plan", "save": "1"}).status_code == 302
     assert budget.periods.get(start=MARCH.start).amount == 3500
-    assert client.post(url, {**cells, f"cell-{budget.pk}-2026-03": "1"}).status_code == 409
     entry = LogEntry.objects.get_for_object(budget.periods.get(start=MARCH.start)).first()
     assert entry.changes["amount"][1].startswith("3500")
+
+
+def test_a_row_that_somebody_else_changed_is_refused_by_name_and_keeps_what_was_typed(budget, fay, client_of):
+    client, url = client_of(fay), f"{reverse('budgets:grid')}?year=2026"
+    (seen,) = client.get(url).context["rows"]
+    sent = {f"cell-{budget.pk}-{month}": text or "" for month, text in seen["cells"]}
+    sent |= {f"version-{budget.pk}": 1, f"was-{budget.pk}": seen["was"]}
+    april, may = (Month.parse(text).period for text in ("2026-04", "2026-05"))
+    budget_changes.change_budget(budget, {april: Decimal(4000)}, version=1, by=fay)
+    for last_step in ({}, {"save": "1"}):
+        page = client.post(url, {**sent, f"cell-{budget.pk}-2026-05": "5,000", **last_step})
+        assert page.status_code == 409
+        assert page.context["problems"][0].startswith("Payments: Fay Lindqvist changed it on ")
+        (row,) = page.context["rows"]
+        assert row["is_stale"]
+        cells = {str(month): text for month, text in row["cells"]}
+        assert (cells["2026-04"], cells["2026-05"]) == ("4000", "5,000"), "hers as typed, the other as it is now"
+    again = {f"cell-{budget.pk}-{month}": text or "" for month, text in row["cells"]}
+    again |= {f"version-{budget.pk}": 2, f"was-{budget.pk}": row["was"], "save": "1"}
+    assert client.post(url, again).status_code == 302
+    amounts = dict(budget.periods.values_list("start", "amount"))
+    assert (amounts[april.start], amounts[may.start]) == (4000, 5000)
+
+
+def test_sums_of_the_grid_add_nothing_twice_and_no_two_currencies(payments, budget_of, fay, client_of):
+    company = budget_of("Company", "9000")
+    budget_of("Payments", "3000", team=payments, parent=company)
+    budget_of("Europe", "500", currency="EUR")
+    sums = dict(client_of(fay).get(f"{reverse('budgets:grid')}?year=2026").context["sums"])
+    assert {code: of_months[2].before for code, of_months in sums.items()} == {"EUR": 500, "USD": 9000}
+
+
+def test_name_team_and_amount_are_enough_for_page_and_api(payments, fay, lea, client_of):
+    first_of_this_month = timezone.now().date().replace(day=1)
+    values = {"name": "Mine", "team": payments.pk, "amount": "1,000"}
+    page = client_of(lea).post(reverse("budgets:propose"), values)
+    assert page.status_code == 302, page.context["form"].errors
+    assert client_of(fay).post("/api/v1/budgets/", {**values, "name": "Hers"}).status_code == 201
+    for name, state in (("Mine", "proposed"), ("Hers", "active")):
+        made = Budget.objects.get(name=name)
+        assert (made.state, made.kind, made.start, made.currency) == (state, "month", first_of_this_month, "USD")
+        assert set(made.periods.values_list("amount", flat=True)) == {1000}
+        assert made.thresholds.count() == 4
+
+
+def test_a_group_of_fields_is_closed_but_where_something_is_wrong(payments, fay, client_of):
+    client, url = client_of(fay), reverse("budgets:add")
+    groups = client.get(url).context["form"].field_groups()
+    assert [group.fields[0].name for group in groups if not group.title] == ["name", "team", "amount"]
+    assert [group.title for group in groups if group.title and group.is_open] == []
+    wrong = client.post(url, {"name": "x", "amount": "5", "start": "someday"}).context["form"]
+    assert [group.title for group in wrong.field_groups() if group.title and group.is_open] == [
+        "Period, start and currency"
+    ]
+
+
+def test_an_amount_on_the_form_of_a_budget_holds_from_this_period_on(payments, fay, budget_of, client_of):
+    this = Month.of(timezone.now().date())
+    budget = budget_of("Payments", "1000", team=payments, start=this.plus(-2).start)
+    form = form_of(client_of(fay), budget, amount="1,200")
+    assert client_of(fay).post(reverse("budgets:edit", args=[budget.pk]), form).status_code == 302
+    amounts = dict(budget.periods.values_list("start", "amount"))
+    assert [amounts[this.plus(step).start] for step in (-2, -1, 0, 1)] == [1000, 1000, 1200, 1200]
+
+
+def test_what_the_scope_of_a_form_has_cost_is_shown_beside_it(payments, deliver, fay, ola, client_of):
+    this = Month.of(timezone.now().date())
+    deliver(str(this.plus(-3)), lambda day: "3100.00" if day.day == 1 else "0", months=3)
+    values, url = {"name": "x", "team": payments.pk, "kind": "quarter"}, reverse("budgets:preview")
+    page = client_of(fay).post(url, values).content.decode()
+    assert 'data-value="9300"' in page, "three months of 3,100"
+    assert page.count("<progress") == 3
+    assert "Nothing to suggest" in client_of(ola).post(url, values).content.decode(), "not a team of hers"
+    assert not Budget.objects.exists()
 
 
 def test_a_table_is_looked_at_before_it_is_written(budget, fay, client_of):

@@ -8,13 +8,16 @@
     if (button) button.closest(".notice").remove();
   });
 
-  /* The demo people of the sign-in page fill in their address. */
+  /* data-fill="id" data-value="text": a button or link that fills a field, as the demo people of the sign-in page do. */
   document.addEventListener("click", function (event) {
     var button = event.target.closest("[data-fill]");
-    if (!button) return;
-    document.getElementById(button.dataset.fill).value = button.dataset.value;
+    var field = button && document.getElementById(button.dataset.fill);
+    if (!field) return;
+    event.preventDefault();
+    field.value = button.dataset.value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
     var password = document.querySelector("input[type=password]");
-    if (password) password.focus();
+    (password || field).focus();
   });
 
   /* "Are you sure": form[data-confirm], button[data-confirm] and a[data-confirm]. */

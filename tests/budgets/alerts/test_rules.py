@@ -83,7 +83,7 @@ def test_a_threshold_that_makes_no_sense_is_refused_with_the_reason(budget, fay,
 def test_finance_adds_a_threshold_and_the_page_says_so(budget, fay, client_of):
     answer = add(client_of(fay), budget, "threshold", **warns_at(budget, percent="1000"))
     assert answer["Location"].endswith("#thresholds")
-    page = client_of(fay).get(budget.get_absolute_url()).content.decode()
+    page = client_of(fay).get(answer["Location"]).content.decode()
     assert 'id="thresholds"' in page
     assert 'id="recipients"' in page
     assert "Spent 1000%" in page

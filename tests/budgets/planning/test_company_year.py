@@ -87,7 +87,7 @@ def test_columns_of_months_are_the_months_of_the_year_of_weeks(set_year, add, fa
     grid = f"{reverse('budgets:grid')}?year=2026"
     cells = dict(client_of(fay).get(grid).context["rows"][0]["cells"])
     assert (cells[Month(2026, 1)], cells[Month(2026, 2)]) == (None, "100")
-    client_of(fay).post(grid, {f"cell-{retail.pk}-2026-03": "150", f"version-{retail.pk}": 1})
+    client_of(fay).post(grid, {f"cell-{retail.pk}-2026-03": "150", f"version-{retail.pk}": 1, "save": 1})
     assert retail.periods.get(amount=150).start == date(2026, 3, 1)
     assert retail.periods.get(amount=150).end == date(2026, 4, 5)
 

@@ -1,0 +1,142 @@
+"""Other amounts for a budget that is in force: proposed by a lead, approved or rejected by finance."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from budgets.models import Budget, BudgetPeriod, ProposedChange
+from budgets.planning.budget_changes import StaleBudget, change_budget
+from budgets.planning.period_changes import Amounts, WrongState, plan_periods
+from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted
+from finops_site.lib.periods import Period, day_text
+from finops_site.lib.words import counted
+from finops_site.models import User
+
+
+def waiting_change(budget: Budget) -> ProposedChange | None:
+    """What waits for finance to decide about this budget."""
+    waiting = budget.proposed_changes.filter(state=ProposedChange.State.WAITING)
+    return waiting.select_related("budget", "proposed_by").first()
+
+
+def amounts_by_period(budget: Budget, by_day: Mapping[date, Decimal]) -> dict[Period, Decimal]:
+    """Amounts by the periods that begin on these days; raises WrongState for a day on which none begins."""
+    new = {}
+    for day, amount in by_day.items():
+        period = budget.cut.period(day)
+        if period is None or period.start != day:
+            raise WrongState(f"No period of {budget} begins on {day_text(day)}.")
+        new[period] = amount
+    return new
+
+
+@transaction.atomic
+def propose_change(
+    budget: Budget, new: Amounts, *, version: int, by: User, why: str = "", now: datetime
+) -> ProposedChange:
+    """Proposes amounts for periods of a budget that is in force; nothing of it changes before finance approves them.
+
+    Raises StaleBudget unless `version` is the newest, and WrongState where another change waits, where no amount would
+    be another, and for a budget that is not in force.
+    """
+    stored = Budget.objects.select_for_update().get(pk=budget.pk)
+    if stored.state != Budget.State.ACTIVE:
+        raise WrongState(f"{budget} is {stored.get_state_display()}: a change is proposed for what is in force.")
+    if stored.version != version:
+        raise StaleBudget(f"{budget} was changed since you opened it. Look at its amounts as they are now.")
+    if other := waiting_change(stored):
+        raise WrongState(
+            f"{other.proposed_by or 'Somebody'} proposed another change on {day_text(other.proposed_at.date())}, which"
+            " waits: withdraw that one first."
+        )
+    changed = [change for change in plan_periods(stored, new).changes if change.verb in ("changes", "new")]
+    if not changed:
+        raise WrongState("These are the amounts that it has already.")
+    before = {change.period.start.isoformat(): exact_text(change.amount.before) for change in changed}
+    after = {change.period.start.isoformat(): exact_text(change.amount.after) for change in changed}
+    return ProposedChange.objects.create(
+        budget=stored, before=before, after=after, why=why, proposed_by=by, proposed_at=now
+    )
+
+
+def approve_change(change: ProposedChange, *, by: User, why: str = "", now: datetime) -> ProposedChange:
+    """The budget has the proposed amounts from now on. Raises StaleBudget where one of them was changed meanwhile."""
+    with transaction.atomic():
+        change = _decide(change, ProposedChange.State.APPROVED, by, why, now)
+        budget = Budget.objects.select_for_update().get(pk=change.budget_id)
+        if budget.state != Budget.State.ACTIVE:
+            raise WrongState(f"{budget} is {budget.get_state_display()}: bring it back into force first.")
+        rows = {row.start.isoformat(): row for row in BudgetPeriod.objects.filter(budget=budget)}
+        new: dict[Period, Decimal] = {}
+        for day, text in change.after.items():
+            row = rows.get(day)
+            period = row.period if row else budget.cut.period(date.fromisoformat(day))
+            if (exact_text(row.amount) if row else None) != change.before.get(day) or period is None:
+                raise StaleBudget(
+                    f"{budget}: the amount from {day_text(date.fromisoformat(day))} was changed since it was proposed: "
+                    "reject it, so that it is proposed anew."
+                )
+            new[period] = Decimal(text)
+        what = f"change proposed by {change.proposed_by or 'somebody'} approved"
+        change_budget(budget, new, version=budget.version, by=by, why=why or change.why, what=what)
+    return change
+
+
+def reject_change(change: ProposedChange, *, by: User, why: str = "", now: datetime) -> ProposedChange:
+    """The budget stays as it is. Raises WrongState without a reason."""
+    if not why.strip():
+        raise WrongState("Give the reason, so that whoever proposed it can do better.")
+    with transaction.atomic():
+        return _decide(change, ProposedChange.State.REJECTED, by, why, now)
+
+
+def withdraw_change(change: ProposedChange, *, by: User, why: str = "", now: datetime) -> ProposedChange:
+    """Taken away by those who may propose it."""
+    with transaction.atomic():
+        return _decide(change, ProposedChange.State.WITHDRAWN, by, why, now)
+
+
+# What finance decides about a change, and what whoever may propose one does with it.
+VERBS: dict[str, Callable[..., ProposedChange]] = {
+    "approve": approve_change,
+    "reject": reject_change,
+    "withdraw": withdraw_change,
+}
+
+
+def _decide(change: ProposedChange, state: str, by: User, why: str, now: datetime) -> ProposedChange:
+    """Writes a decision about what still waits; raises WrongState where it waits no more."""
+    row = ProposedChange.objects.select_for_update(of=("self",)).select_related("proposed_by").get(pk=change.pk)
+    if row.state != ProposedChange.State.WAITING:
+        raise WrongState(f"It is {row.get_state_display()} already.")
+    row.state, row.decided_by, row.decided_at, row.decision_why = state, by, now, why
+    row.save()
+    return row
+
+
+def amounts_text(budget: Budget) -> str:
+    """``12 periods from 1 Dec 2026 to 30 Nov 2027: 96,000.00 USD in all, 8,000.00 USD each``; empty without any."""
+    rows, code = list(budget.periods.all()), budget.currency
+    if not rows:
+        return ""
+    amounts = {row.amount for row in rows}
+    of_one = f", {formatted(rows[0].amount, code)} {code} each" if len(rows) > 1 and len(amounts) == 1 else ""
+    return (
+        f"{counted(len(rows), 'period')} from {day_text(rows[0].start)} to {day_text(rows[-1].period.last_day)}: "
+        f"{formatted(exact_sum(row.amount for row in rows), code)} {code} in all{of_one}"
+    )
+
+
+def change_text(change: ProposedChange) -> str:
+    """``12 periods from 1 Dec 2026: 106,800.00 USD in all instead of 94,800.00 USD, 12,000.00 USD more``."""
+    code, amounts = change.budget.currency, change.amounts
+    before, after = (exact_sum(pair[place] for pair in amounts) for place in (0, 1))
+    more = EXACT.subtract(after, before)
+    days = sorted(date.fromisoformat(day) for day in change.after)
+    gap = f", {formatted(abs(more), code)} {code} {'more' if more > 0 else 'less'}" if more else ""
+    return (
+        f"{counted(len(days), 'period')} from {day_text(days[0])}: {formatted(after, code)} {code} in all instead of "
+        f"{formatted(before, code)} {code}{gap}"
+    )
