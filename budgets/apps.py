@@ -3,7 +3,7 @@ from datetime import date
 
 from celery.schedules import crontab
 
-from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     BudgetSource,
@@ -23,6 +23,7 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    ToDoSource,
     registry,
 )
 
@@ -96,7 +97,7 @@ class BudgetsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import demo_removal, nightly_checks, panels, receivers, search  # noqa: F401
+        from budgets import demo_removal, nightly_checks, panels, receivers, search, to_do  # noqa: F401
         from budgets.alerts import notifications, unsent
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
@@ -129,8 +130,49 @@ class BudgetsConfig(PillarConfig):
             NavTab("Controls", "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
             NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Spend", key="a"),
             NavTab("Anomalies", "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
-            Panel("budgets", table, panels.budgets_panel, may_see, 15),
-            Panel("anomalies", "budgets/panels/anomalies.html", panels.anomalies_panel, "budgets.view_alert", 16),
+            Panel("budgets", table, panels.budgets_panel, may_see, 15, {EXECUTIVE: None, ADMINISTRATOR: None}),
+            # Whose home begins with what there is to do finds them there, one by one.
+            Panel(
+                "anomalies",
+                "budgets/panels/anomalies.html",
+                panels.anomalies_panel,
+                "budgets.view_alert",
+                42,
+                dict.fromkeys((ENGINEERING, EXECUTIVE, ADMINISTRATOR)),
+            ),
+            ToDoSource(
+                "alerts",
+                "Over budget",
+                "bell-ringing",
+                to_do.periods_with_alerts,
+                to_do.list_alerts,
+                "budgets.change_alert",
+                10,
+                (ENGINEERING,),
+                "budgets:alerts",
+            ),
+            ToDoSource(
+                "anomalies",
+                "Anomaly",
+                "trending-up",
+                to_do.open_anomalies,
+                to_do.list_anomalies,
+                "budgets.view_alert",
+                30,
+                (ENGINEERING,),
+                "budgets:anomalies",
+            ),
+            ToDoSource(
+                "proposed-budgets",
+                "Answer",
+                "check",
+                to_do.answered_proposals,
+                to_do.list_answers,
+                "budgets.propose_budget",
+                40,
+                (ENGINEERING,),
+                "budgets:budgets",
+            ),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),

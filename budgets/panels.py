@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Avg, Count, F, Q, QuerySet, Value
+from django.db.models import Avg, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Least
 from django.http import HttpRequest
 from django.urls import reverse
@@ -39,15 +39,14 @@ def has_own_budget() -> bool:
 
 
 def budgets_panel(request: HttpRequest) -> dict[str, Any] | None:
-    """The budgets at most risk today, and the number of unacknowledged alerts."""
+    """The budgets at most risk today, each with the alert that nobody has acknowledged yet."""
     today = timezone.now().date()
     periods = _active_periods(signed_in_user(request), today)
     if not periods:
         return None
     rows = _rows(periods)
     rows.sort(key=lambda row: -(row["chance"] if row["chance"] is not None else -1))
-    alerts = Alert.objects.visible_to(signed_in_user(request)).filter(state__in=["open", "reopened"])
-    return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN), "unacknowledged": alerts.count()}
+    return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN)}
 
 
 def anomalies_panel(request: HttpRequest) -> dict[str, Any] | None:
@@ -67,7 +66,13 @@ def proposed_budgets(user: Person) -> QuerySet[Budget]:
 
 def proposal_decisions(user: Person, rows: QuerySet[Budget]) -> list[PendingDecision]:
     url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
-    return decision_items(rows, "A budget is proposed", "budgets are proposed", url)
+    periods = BudgetPeriod.objects.filter(budget=OuterRef("pk")).order_by().values("budget")
+    summed = rows.annotate(together=Subquery(periods.annotate(together=Sum("amount")).values("together")))
+    return decision_items(summed, "A budget is proposed", "budgets are proposed", url, amount_of=_proposed)
+
+
+def _proposed(budget: Any) -> tuple[Decimal | None, str, str]:
+    return budget.together, budget.currency, "all its periods together"
 
 
 def changes_to_decide(user: Person) -> QuerySet[ProposedChange]:
@@ -82,8 +87,11 @@ def change_decisions(user: Person, rows: QuerySet[ProposedChange]) -> list[Pendi
 
 
 def _active_periods(user: Person, day: date) -> list[BudgetPeriod]:
+    """Those of a day, each with the newest alert of it that nobody has acknowledged."""
     periods = BudgetPeriod.objects.visible_to(user).of_active().holding(day)
-    return list(periods.select_related("budget__team").order_by("budget__name"))
+    alerts = Alert.objects.filter(period=OuterRef("pk"), state__in=["open", "reopened"]).order_by("-opened_at", "-pk")
+    with_alert = periods.annotate(open_alert=Subquery(alerts.values("pk")[:1]))
+    return list(with_alert.select_related("budget__team").order_by("budget__name"))
 
 
 def _rows(periods: Sequence[BudgetPeriod]) -> list[dict[str, Any]]:
@@ -172,10 +180,12 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     rows = _rows(periods)
     over = sum(row["badge"][0] in ("over", "heading over") for row in rows)
+    sentence = f"{counted(len(rows), 'budget')}; {over} over their amount or heading there."
     return {
         "rows": rows,
+        "brief": {"text": sentence},
         "text": [
-            f"{len(rows)} budgets; {over} over their amount or heading there.",
+            sentence,
             *known_in(user, month.period, timezone.now().date()).notes,
         ],
         "tables": [

@@ -1,11 +1,12 @@
 from celery.schedules import crontab
 
-from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     DemoPart,
     DemoStep,
     HealthCheck,
+    HomeFigure,
     Kpi,
     NavItem,
     NavTab,
@@ -20,6 +21,8 @@ from finops_site.registry import (
     registry,
 )
 
+# Why it changed stands above the months for who acts on it, and an administrator has the health of the system.
+CHANGES = {ENGINEERING: 27, ADMINISTRATOR: None}
 WHOLE_COMPANY = {
     *("costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source", "costs.view_invoice"),
     *("costs.view_clusterfile", "costs.view_accountgroup"),
@@ -106,7 +109,7 @@ class CostsConfig(PillarConfig):
         from costs.invoices.demo import make_invoices
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
-        from costs.web import panels, report_section
+        from costs.web import home_forecast, panels, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("AccountGroup"))
@@ -135,19 +138,27 @@ class CostsConfig(PillarConfig):
             NavTab("Adjustments", "costs:corrections", bills, "costs.view_delivery", 40),
             NavTab("FOCUS exports", "costs:exports", bills, "costs.view_delivery", 50),
             Panel("spending", "costs/panels/spending.html", panels.spending_panel, may_see, 10),
-            Panel("history", "costs/panels/history.html", panels.history_panel, may_see, 20),
-            Panel("changed", "costs/panels/changed.html", panels.changes_panel, may_see, 30),
-            Panel("by-team", "costs/panels/by_team.html", panels.teams_panel, may_see, 40),
-            Panel("my-teams", "costs/panels/my_teams.html", panels.own_teams_panel, may_see, 41),
-            Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries_panel, "costs.view_delivery", 50),
+            Panel("history", "costs/panels/history.html", panels.history_panel, may_see, 20, {ENGINEERING: 31}),
+            Panel("changed", "costs/panels/changed.html", panels.changes_panel, may_see, 30, CHANGES),
+            Panel("by-team", "costs/panels/by_team.html", panels.teams_panel, may_see, 40, {ADMINISTRATOR: None}),
+            HomeFigure("forecast", home_forecast.forecast_figures, may_see, 10, (EXECUTIVE,)),
+            Panel(
+                "deliveries",
+                "costs/panels/deliveries.html",
+                panels.deliveries_panel,
+                "costs.view_delivery",
+                50,
+                {ADMINISTRATOR: 7, EXECUTIVE: None},
+            ),
             Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
             ReportMonthSource(
                 "costs", report_section.report_months, may_see, newest=report_section.newest_report_month
             ),
             ReportSection("spend", "Spend", "", report_section.spending_section, may_see, 10),
             ReportSection("by-team", "By team", "", report_section.team_section, may_see, 11),
-            ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
-            ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
+            ReportSection(
+                "by-service", "By service, and what changed", "", report_section.service_section, may_see, 12
+            ),
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),

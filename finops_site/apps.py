@@ -89,6 +89,7 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site.first_day import remove_demo
         from finops_site.first_day.site_steps import SITE_STEPS
         from finops_site.mail import unsent
+        from finops_site.ops import home_panels
         from finops_site.people import roles
         from finops_site.registry import (
             MessageQueue,
@@ -96,6 +97,7 @@ class FinopsSiteConfig(PillarConfig):
             NavSection,
             NavTab,
             NotificationKind,
+            Panel,
             PendingDecisionSource,
             SearchSource,
             registry,
@@ -124,6 +126,8 @@ class FinopsSiteConfig(PillarConfig):
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
+            Panel("health", "panels/health.html", home_panels.health_panel, "finops_site.view_nightlyrun", 5),
+            Panel("unsent", "panels/unsent.html", home_panels.unsent_panel, "finops_site.view_outgoingemail", 6),
             NotificationKind("queue-ages", "Messages that wait for too long", "finops_site.view_outgoingemail", 90),
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
             *SITE_STEPS,

@@ -12,15 +12,15 @@ from django.views.generic import TemplateView, View
 from rest_framework.authtoken.models import Token
 
 from finops_site.first_day.checklist import ChecklistLine, next_line
-from finops_site.lib.person import Person
+from finops_site.lib.periods import Month
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
 from finops_site.people.tokens import drop_token, make_token
-from finops_site.registry import Panel, registry
+from finops_site.registry import registry
 from finops_site.reports import monthly_report
 from finops_site.ui import typed_text
 from finops_site.ui.pages import Action, Empty, Page
-from finops_site.ui.pending_decisions import waiting_for
+from finops_site.ui.to_do import SHOWN_OF_A_SOURCE, find_to_do
 
 SUBTITLES = {
     "administrator": "Sources, people and health of the system, and what the company spends.",
@@ -57,21 +57,59 @@ class Home(Page, TemplateView):
         empty = NO_BILL.for_user(self.person)
         if not empty["action_url"]:
             empty["text"] = NO_BILL_FOR_YOU
+        to_do = find_to_do(self.person, self.role, most=SHOWN_OF_A_SOURCE)
         return super().get_context_data(
-            panels=panels(self.request),
-            to_decide=waiting_for(self.person),
+            panels=panels(self.request, self.role),
+            to_do=to_do,
+            to_decide=to_do.decisions,
             empty=empty,
             role=self.role,
             setup=self._setup(),
-            **programme(self.person),
+            newest=self._newest_report(),
             **kwargs,
         )
+
+    def _newest_report(self) -> Month | None:
+        """The newest report, for those who see the whole company."""
+        if not self.person.sees_whole_company:
+            return None
+        return registry.newest_report_month(self.person, timezone.now().date())
 
     def _setup(self) -> ChecklistLine | None:
         """The first line of the checklist that is not done, for who follows it and has not hidden it."""
         if self.person.hides_setup or not self.person.has_perm("finops_site.follow_setup"):
             return None
         return next_line(self.person)
+
+
+class ToDoPage(Page, TemplateView):
+    """All there is to do, by kind: home shows what comes first."""
+
+    template_name = "to_do.html"
+    permission_required = None
+    title = "What to do"
+    subtitle = "Decisions that wait for you, then the rest by kind: those with the most money first."
+    empty = Empty("Nothing waits for you", "What you should see to or decide appears here, with its money.", "checks")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        to_do = find_to_do(self.person, role_of(self.person))
+        return super().get_context_data(to_do=to_do, empty=self.empty.for_user(self.person), **kwargs)
+
+
+class Programme(Page, TemplateView):
+    """The figures of the programme against their targets; home asks for them apart, for they take the longest."""
+
+    template_name = "programme.html"
+    permission_required = "costs.view_company"
+    title = "Programme"
+    subtitle = "Where the FinOps programme stands against its targets."
+
+    def get_template_names(self) -> list[str]:
+        return ["includes/gates.html"] if self.request.headers.get("HX-Request") else [self.template_name]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        gates = monthly_report.make_gates(self.person, timezone.now().date())
+        return super().get_context_data(gates=gates, **kwargs)
 
 
 class ApiToken(Page, TemplateView):
@@ -99,17 +137,9 @@ def greeting(hour: int) -> str:
     return "Good morning" if hour < 12 else "Good afternoon"
 
 
-def programme(user: Person) -> dict[str, Any]:
-    """The figures of the programme and the newest report, for those who see the whole company."""
-    if not user.sees_whole_company:
-        return {}
-    today = timezone.now().date()
-    return {"gates": monthly_report.make_gates(user, today), "newest": registry.newest_report_month(user, today)}
-
-
-def panels(request: HttpRequest) -> list[str]:
-    """Every registered panel that this person may see and that is not empty, drawn."""
-    contexts = [(panel, panel.context(request)) for panel in registry.allowed(Panel, signed_in_user(request))]
+def panels(request: HttpRequest, role: str) -> list[str]:
+    """Every registered panel that this person may see and that is not empty, drawn in the order of her role."""
+    contexts = [(panel, panel.context(request)) for panel in registry.panels(signed_in_user(request), role)]
     return [
         render_to_string(panel.template, {"panel": panel, **context}, request=request)
         for panel, context in contexts

@@ -6,10 +6,10 @@ permissions, schedule) is in pillars.py. Adding a pillar changes no file of the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
 from finops_site.lib.money import ratio
@@ -56,13 +56,35 @@ class NavTab:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A block of the home page: `context(request)` fills `template`, or returns None to show nothing."""
+    """A block of the home page: `context(request)` fills `template`, or returns None to show nothing.
+
+    `places` are the orders of roles whose home differs: {role: order, or None where that role does not have it}.
+    """
 
     name: str
     template: str
     context: Callable[[Any], dict[str, Any] | None]
     permission: str = ""
     order: int = 100
+    places: Mapping[str, int | None] = field(default_factory=dict)
+
+    def place(self, role: str) -> int | None:
+        """Where it stands on the home of a role; None where it does not."""
+        return self.places.get(role, self.order)
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFigure:
+    """Figures that stand beside spend on home, for people of `roles` (all, where it names none).
+
+    `stats(user, as_of)` returns figures as templates/includes/stat.html draws them.
+    """
+
+    name: str
+    stats: Callable[[Person, date], Sequence[dict[str, Any]]]
+    permission: str = ""
+    order: int = 100
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +185,9 @@ class Kpi:
 class ReportSection:
     """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to show nothing.
 
-    The context holds what finops_site/reports/monthly_report.py names (`text`, `stats`, `charts`, `tables`, `links`),
-    and one template and one Typst look draw it. `template` draws the page's part only of a context that holds none of
-    these.
+    The context holds what finops_site/reports/monthly_report.py names (`text`, `stats`, `charts`, `tables`, `links`,
+    `brief`), and one template and one Typst look draw it. `template` draws the page's part only of a context that holds
+    none of these.
     """
 
     name: str
@@ -347,12 +369,60 @@ class AdviceSource:
     order: int = 100
 
 
+class Urgency(IntEnum):
+    """What comes first of what there is to do."""
+
+    NOW = 1
+    SOON = 2
+    SOME_DAY = 3
+
+
 @dataclass(frozen=True, slots=True)
-class PendingDecision:
-    """Something that goes no further until somebody decides: what it is, and its address."""
+class ToDo:
+    """One thing to do, named by what it is about, and its address; `amount` is the money that is at stake, if known.
+
+    `note` says in a few words what the matter is, or what the amount counts.
+    """
 
     text: str
     url: str
+    amount: Decimal | None = None
+    currency: str = ""
+    note: str = ""
+    urgency: Urgency = Urgency.SOON
+
+
+@dataclass(frozen=True, slots=True)
+class ToDoSource:
+    """What people of `roles` (all, where it names none) should see to: `rows(user)`, a queryset, one row for each.
+
+    All sources are counted in one query. `items(user, rows, most)` returns at most `most`, those with most money first,
+    and is asked only where there are rows; `url_name` is the list that has all of them.
+    """
+
+    name: str
+    label: str
+    icon: str
+    rows: Callable[[Person], Any]
+    items: Callable[[Person, Any, int], list[ToDo]]
+    permission: str = ""
+    order: int = 100
+    roles: tuple[str, ...] = ()
+    url_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDecision:
+    """Something that goes no further until somebody decides: what it is, and its address.
+
+    `amount` is the money that is decided about, if known, and `note` what that amount counts.
+    """
+
+    text: str
+    url: str
+    amount: Decimal | None = None
+    currency: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +453,25 @@ class TeamBudget:
     def share(self) -> Decimal | None:
         """spent / amount; None where the amount is zero."""
         return ratio(self.spent, self.amount)
+
+    @property
+    def share_text(self) -> str:
+        """The same as whole percent: ``112%``; a dash where the amount is zero."""
+        return "—" if self.share is None else f"{self.share * 100:,.0f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamPanel:
+    """A block of a team's page: `context(user, team, month)` fills `template`, or returns None to show nothing.
+
+    It says itself by which days it counts, and as of when.
+    """
+
+    name: str
+    template: str
+    context: Callable[[Person, int, Month], dict[str, Any] | None]
+    permission: str = ""
+    order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,6 +585,8 @@ Entry = (
     | NavSection
     | NavTab
     | Panel
+    | HomeFigure
+    | TeamPanel
     | DemoStep
     | DemoPart
     | SetupStep
@@ -509,6 +600,7 @@ Entry = (
     | MessageQueue
     | AdviceSource
     | PendingDecisionSource
+    | ToDoSource
     | BudgetSource
     | KnownChangeSource
     | CostForecaster
@@ -546,6 +638,22 @@ class Registry:
             for entry in self.of(kind)
             if not (permission := getattr(entry, "permission", "")) or (user is not None and user.has_perm(permission))
         ]
+
+    def panels(self, user: Person, role: str) -> list[Panel]:
+        """The panels of the home of somebody in a role, in the order of that role."""
+        panels = [(panel, panel.place(role)) for panel in self.allowed(Panel, user)]
+        placed = [(place, panel) for panel, place in panels if place is not None]
+        return [panel for _, panel in sorted(placed, key=lambda pair: pair[0])]
+
+    def team_panels(self, user: Person, team: int, month: Month) -> list[tuple[TeamPanel, dict[str, Any]]]:
+        """Every block of a team's page in a month that this person may see and that has something to show."""
+        panels = [(panel, panel.context(user, team, month)) for panel in self.allowed(TeamPanel, user)]
+        return [(panel, context) for panel, context in panels if context is not None]
+
+    def home_stats(self, user: Person, role: str, as_of: date) -> list[dict[str, Any]]:
+        """The figures beside spend on the home of somebody in a role."""
+        figures = [figure for figure in self.allowed(HomeFigure, user) if not figure.roles or role in figure.roles]
+        return [stat for figure in figures for stat in figure.stats(user, as_of)]
 
     def measures(self, user: Person, as_of: date) -> list[tuple[Kpi, Measure]]:
         """Every figure of the programme that this person may see and that has a measure."""

@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from finops_site.api.views import Docs
 from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
-from finops_site.home_views import ApiToken, DiscardTypedText, Home
+from finops_site.home_views import ApiToken, DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
@@ -19,6 +19,8 @@ register_converter(views.MonthConverter, "month")
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
+    path("to-do/", ToDoPage.as_view(), name="to_do"),
+    path("programme/", Programme.as_view(), name="programme"),
     path("search/", SearchPage.as_view(), name="search"),
     path("typed-text/", DiscardTypedText.as_view(), name="typed_text"),
     path("token/", ApiToken.as_view(), name="token"),

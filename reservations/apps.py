@@ -4,12 +4,13 @@ from functools import partial
 
 from celery.schedules import crontab
 
-from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
+from finops_site.people.roles import ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     AdviceSource,
     DemoPart,
     DemoStep,
+    HomeFigure,
     KnownChangeSource,
     Kpi,
     NavItem,
@@ -19,6 +20,7 @@ from finops_site.registry import (
     PendingDecisionSource,
     ReportSection,
     SearchSource,
+    ToDoSource,
     registry,
 )
 
@@ -93,7 +95,7 @@ class ReservationsConfig(PillarConfig):
 
     def register_panels(self) -> None:
         """What commitments add to the pages, the nights and the reports of the site."""
-        from reservations import demo_removal, kpis, nightly, panels, reports, search
+        from reservations import demo_removal, kpis, nightly, panels, reports, search, to_do
         from reservations.inventory import known_changes
 
         nav, saved, purchases = (
@@ -121,6 +123,29 @@ class ReservationsConfig(PillarConfig):
             NotificationKind("purchase-decided", "Purchases that were decided", purchases, 41),
             NotificationKind("commitment-notice", "Commitments that end or are poorly used", see, 42),
             PendingDecisionSource("purchases", panels.purchases_to_decide, panels.purchases_waiting, decides, 60),
+            HomeFigure("savings", kpis.savings_figure, saved, 59, (EXECUTIVE,)),
+            ToDoSource(
+                "requested-purchases",
+                "Answer",
+                "check",
+                to_do.answered_requests,
+                to_do.list_answers,
+                purchases,
+                42,
+                (ENGINEERING,),
+                "reservations:purchases",
+            ),
+            ToDoSource(
+                "recommendation",
+                "Advice",
+                "bulb",
+                to_do.newest_recommendation,
+                to_do.list_recommendations,
+                plans,
+                60,
+                (ENGINEERING,),
+                "reservations:recommendations",
+            ),
             KnownChangeSource("commitments", known_changes.commitment_changes, 60),
             NightlyCheck("commitments", nightly.check_commitments, 60),
             NightlyCheck("purchases", nightly.check_purchases, 61),

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.urls import reverse
 
@@ -88,3 +89,21 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
     return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, reverse("reservations:savings"), code)
+
+
+def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:
+    """What commitments saved in twelve months against what was promised, as a figure beside spend."""
+    measure = savings_kpi(user, as_of)
+    if measure is None:
+        return []
+    target = "" if measure.target is None else f", target {formatted(measure.target, measure.currency)}"
+    return [
+        {
+            "label": "Savings realised",
+            "amount": measure.value,
+            "currency": measure.currency,
+            "note": f"in 12 months{target}",
+            "url": measure.url,
+            "icon": "discount",
+        }
+    ]

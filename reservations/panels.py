@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import cast
 
 from django.urls import reverse
@@ -10,7 +11,7 @@ from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.models import User
 from finops_site.registry import AdviceItem, PendingDecision
-from finops_site.ui.pending_decisions import decision_items
+from finops_site.ui.pending_decisions import MOST, decision_items
 from reservations.calc import purchase_rules
 from reservations.models import Plan, PurchaseRequest
 from reservations.purchases import approvals
@@ -25,14 +26,27 @@ def purchases_to_decide(user: Person) -> PurchaseQuerySet:
 def purchases_waiting(user: Person, rows: PurchaseQuerySet) -> list[PendingDecision]:
     """Of those that wait for approval, the ones that she may approve."""
     url = reverse("reservations:purchases")
-    waiting = rows.waiting_for(approvals.approver_for(cast(User, user)))
-    approved = rows.filter(state=purchase_rules.APPROVED)
+    both = rows.waiting_for(approvals.approver_for(cast(User, user))) | rows.filter(state=purchase_rules.APPROVED)
+    listed = list(both[: 2 * MOST])
+    waiting, approved = (
+        [row for row in listed if row.state == state] for state in (purchase_rules.WAITING, purchase_rules.APPROVED)
+    )
     return [
-        *decision_items(waiting, "A purchase waits for your approval", "purchases wait for your approval", url),
         *decision_items(
-            approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url
+            waiting, "A purchase waits for your approval", "purchases wait for your approval", url, amount_of=_value
+        ),
+        *decision_items(
+            approved,
+            "An approved purchase is not bought yet",
+            "approved purchases are not bought yet",
+            url,
+            amount_of=_value,
         ),
     ]
+
+
+def _value(row: PurchaseRequest) -> tuple[Decimal | None, str, str]:
+    return row.value, row.currency, "over the whole term"
 
 
 def commitment_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:

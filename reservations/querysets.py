@@ -93,8 +93,12 @@ class RecommendationQuerySet(PlanQuerySet):
 
         What is worked out for one team is no figure of the company.
         """
+        return self.ready_for(user).select_related("team").first()
+
+    def ready_for(self, user: Person) -> "RecommendationQuerySet":
+        """Those that are ready: the company's for who sees all of it, else of her teams."""
         ready = self.visible_to(user).filter(state="ready")
-        return (ready.filter(team=None) if user.sees_whole_company else ready).select_related("team").first()
+        return ready.filter(team=None) if user.sees_whole_company else ready
 
 
 class PurchaseQuerySet(PlanQuerySet):

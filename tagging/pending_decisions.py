@@ -1,5 +1,7 @@
 """Decisions that tagging and chargeback wait for: the rows, and how the home page lists them."""
 
+from decimal import Decimal
+
 from django.db.models import QuerySet
 from django.urls import reverse
 
@@ -15,7 +17,16 @@ def open_disputes(user: Person) -> QuerySet:
 
 
 def list_disputes(user: Person, rows: QuerySet) -> list[PendingDecision]:
-    return decision_items(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
+    url = reverse("tagging:disputes")
+    return decision_items(rows, "A lead disputes a line", "lines are disputed", url, amount_of=_disputed)
+
+
+def _disputed(dispute: Dispute) -> tuple[Decimal | None, str, str]:
+    return dispute.line.document_amount, dispute.line.statement.currency, "the disputed line"
+
+
+def _proposed(dispute: Dispute) -> tuple[Decimal | None, str, str]:
+    return dispute.proposed_amount, dispute.line.statement.currency, "the correcting entry"
 
 
 def proposed_corrections(user: Person) -> QuerySet:
@@ -26,7 +37,8 @@ def proposed_corrections(user: Person) -> QuerySet:
 
 def list_corrections(user: Person, rows: QuerySet) -> list[PendingDecision]:
     url = reverse("tagging:disputes")
-    return decision_items(rows, "A correcting entry waits for a second person", "correcting entries wait", url)
+    one, many = "A correcting entry waits for a second person", "correcting entries wait"
+    return decision_items(rows, one, many, url, amount_of=_proposed)
 
 
 def requested_exceptions(user: Person) -> QuerySet:

@@ -5,6 +5,7 @@ from django.apps import apps
 
 from costs import reconciliation, retention
 from costs.query.tag_keys import aliases_from, value_aliases_from
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE
 from finops_site.registry import (
     AdviceSource,
     DemoPart,
@@ -20,9 +21,11 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    TeamPanel,
+    ToDoSource,
     registry,
 )
-from tagging import demo_removal, pending_decisions, search
+from tagging import demo_removal, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
@@ -134,7 +137,39 @@ CHARGEBACK = (
     NavTab("Disputes", "tagging:disputes", "tagging:chargeback", "tagging.view_dispute", 10),
     NavTab("Splits of pools", "tagging:splits", "tagging:chargeback", "tagging.view_split", 20),
     NavTab("Journal accounts", "tagging:journal_accounts", "tagging:chargeback", "tagging.change_journalaccount", 30),
-    Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, SEE_STATEMENTS, 45),
+    Panel(
+        "statement",
+        "tagging/panels/statement.html",
+        chargeback_panels.statement_panel,
+        SEE_STATEMENTS,
+        45,
+        {ENGINEERING: 28, EXECUTIVE: None, ADMINISTRATOR: None},
+    ),
+    TeamPanel(
+        "statement", "tagging/panels/team_statement.html", chargeback_panels.team_statement_panel, SEE_STATEMENTS, 20
+    ),
+    ToDoSource(
+        "statements",
+        "Statement",
+        "receipt-2",
+        to_do.new_statements,
+        to_do.list_statements,
+        SEE_STATEMENTS,
+        20,
+        (ENGINEERING,),
+        "tagging:chargeback",
+    ),
+    ToDoSource(
+        "answered-disputes",
+        "Answer",
+        "check",
+        to_do.answered_disputes,
+        to_do.list_answers,
+        "tagging.view_dispute",
+        41,
+        (ENGINEERING,),
+        "tagging:disputes",
+    ),
     ReportSection(
         "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
     ),
@@ -156,7 +191,18 @@ POLICY = (
     NavTab("Resources to fix", "tagging:resources", TAGS, SEE_COSTS, 10),
     NavTab("Exceptions", "tagging:exceptions", TAGS, SEE_COSTS, 50),
     NavTab("Tag policy", "tagging:policy", TAGS, "tagging.view_tagrequirement", 60),
-    Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, SEE_COSTS, 45),
+    TeamPanel("tags", "tagging/panels/team_tags.html", policy_panels.team_tags_panel, SEE_COSTS, 30),
+    ToDoSource(
+        "tags",
+        "Tags",
+        "tags",
+        to_do.resources_without_tags,
+        to_do.list_resources,
+        SEE_COSTS,
+        50,
+        (ENGINEERING,),
+        "tagging:resources",
+    ),
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),

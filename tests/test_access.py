@@ -89,6 +89,8 @@ ACCESS = {
     "home": EVERYBODY,
     "reports": EVERYBODY,
     "search": EVERYBODY,
+    "to_do": EVERYBODY,
+    "programme": WHOLE_COMPANY,
     "report": LINE_OF_PAYMENTS,
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),

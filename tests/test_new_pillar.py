@@ -21,9 +21,9 @@ PILLAR = {
     "apps.py": """
 from celery.schedules import crontab
 
-from finops_site.people.roles import FINANCE
+from finops_site.people.roles import ADMINISTRATOR, FINANCE
 from finops_site.pillars import PillarConfig
-from finops_site.registry import Kpi, NavItem, NavSection, NavTab, NightlyCheck, Panel, registry
+from finops_site.registry import Kpi, NavItem, NavSection, NavTab, NightlyCheck, Panel, ToDoSource, registry
 
 
 class CarbonConfig(PillarConfig):
@@ -41,7 +41,8 @@ class CarbonConfig(PillarConfig):
             NavSection("Sustainability", 45),
             NavItem("Footprint", "carbon:footprint", "gauge", may_see, 70, "Sustainability", tab="By month", key="f"),
             NavTab("Sources", "carbon:sources", "carbon:footprint", may_see),
-            Panel("footprint", "carbon/panel.html", panels.footprint, may_see),
+            Panel("footprint", "carbon/panel.html", panels.footprint, may_see, 1, {ADMINISTRATOR: None}),
+            ToDoSource("footprint", "Footprint", "gauge", panels.heavy_months, panels.list_months, may_see),
             Kpi("footprint", "Footprint of the company", panels.measure, may_see),
             NightlyCheck("footprint", panels.weigh_nightly, 70),
         )
@@ -58,7 +59,15 @@ class Footprint(models.Model):
 from decimal import Decimal
 
 from carbon.models import Footprint
-from finops_site.registry import Better, Measure, Unit
+from finops_site.registry import Better, Measure, ToDo, Unit
+
+
+def heavy_months(user):
+    return Footprint.objects.filter(tons__gt=10)
+
+
+def list_months(user, rows, most):
+    return [ToDo(f"Carbon of {row.month}: {row.tons} t", "/carbon/") for row in rows[:most]]
 
 
 def footprint(request):
@@ -177,7 +186,8 @@ print(json.dumps({
     "sections": {name: labels.count("Sustainability") for name, labels in sections.items()},
     "tabs": re.findall('<a href="/carbon/[^>]*>(By month|Sources)<', fay.get("/carbon/sources/").content.decode()),
     "panel": {name: "1 month weighed" in html for name, html in home.items()},
-    "kpi": {name: "Footprint of the company" in html for name, html in home.items()},
+    "kpi": ["Footprint of the company" in fay.get("/programme/").content.decode(), eli.get("/programme/").status_code],
+    "to_do": {name: "Carbon of 2026-03-01: 12.500 t" in html for name, html in home.items()},
 }))
 """
 
@@ -225,5 +235,6 @@ def test_a_pillar_from_elsewhere_is_part_of_the_site(tmp_path, database_copy):
         "sections": {"fay": 1, "eli": 0},
         "tabs": ["By month", "Sources"],
         "panel": {"fay": True, "eli": False},
-        "kpi": {"fay": True, "eli": False},
+        "kpi": [True, 403],
+        "to_do": {"fay": True, "eli": False},
     }

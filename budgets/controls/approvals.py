@@ -18,7 +18,7 @@ from budgets.models import Alert, Anomaly, Budget, Control, ControlChangeSet, Co
 from budgets.permissions import led_teams
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.models import User
-from finops_site.people.roles import ADMINISTRATOR, FINANCE
+from finops_site.people.roles import ADMINISTRATOR, FINANCE, names_of_groups
 
 MAY_APPROVE = "budgets.approve_controlchangeset"
 MAY_RUN = "budgets.run_controlchangeset"
@@ -29,7 +29,7 @@ MAY_ARM = "budgets.arm_control"
 
 def approver_for(user: User, team_id: int | None) -> control_rules.Approver:
     """The roles of a person by which she approves what is done to a team's resources."""
-    roles = set(user.groups.values_list("name", flat=True))
+    roles = names_of_groups(user)
     is_lead = user.has_perm(MAY_APPROVE) and team_id is not None and team_id in led_teams(user)
     return control_rules.Approver(user.pk, FINANCE in roles, is_lead, user.is_superuser or ADMINISTRATOR in roles)
 

@@ -22,16 +22,14 @@ from finops_site.ui.pending_decisions import decision_items
 def proposed_changes(user: Person) -> QuerySet[ControlChangeSet]:
     """What controls propose and nobody has answered."""
     rows = ControlChangeSet.objects.visible_to(user).filter(state=control_rules.PROPOSED)
-    return rows.select_related("control")
+    return rows.select_related("control__budget__team", "team")
 
 
 def changes_waiting(user: Person, rows: QuerySet[ControlChangeSet]) -> list[PendingDecision]:
     """Of these the ones that she may approve."""
-    able = [row.pk for row in rows[:50] if not approval_objection(row, cast(User, user))]
+    able = [row for row in rows[:50] if not approval_objection(row, cast(User, user))]
     url = f"{reverse('budgets:control_changes')}?state={control_rules.PROPOSED}"
-    return decision_items(
-        rows.filter(pk__in=able), "A cost control waits for approval", "cost controls wait for approval", url
-    )
+    return decision_items(able, "A cost control waits for approval", "cost controls wait for approval", url)
 
 
 def _of_year(user: Person, as_of: date) -> list[ControlChangeSet]:

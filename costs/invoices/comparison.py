@@ -89,9 +89,11 @@ def in_state(invoices: QuerySet[Invoice], *states: str) -> QuerySet[Invoice]:
     return invoices.filter(pk__in=[pk for pk, comparison in comparisons.items() if comparison.state in states])
 
 
-def unsettled_invoices(user: Person) -> QuerySet[Invoice]:
-    """Invoices that differ and are not explained, or whose books changed since they were signed off."""
-    return in_state(Invoice.objects.visible_to(user), *UNSETTLED)
+def list_unsettled(user: Person) -> list[Invoice]:
+    """Invoices that differ and are not explained, or whose books changed since they were signed off; in their order."""
+    invoices = list(Invoice.objects.visible_to(user))
+    comparisons = compare(invoices)
+    return [invoice for invoice in invoices if comparisons[invoice.pk].state in UNSETTLED]
 
 
 def incomplete_until(comparison: Comparison, month: date) -> date | None:

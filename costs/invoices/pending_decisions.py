@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from costs.invoices.comparison import unsettled_invoices
+from costs.invoices.comparison import list_unsettled
 from costs.models import Invoice
 from finops_site.lib.person import Person
 from finops_site.registry import PendingDecision
@@ -17,7 +17,7 @@ def invoices_of(user: Person) -> QuerySet[Invoice]:
 
 def list_invoices(user: Person, _rows: QuerySet[Invoice]) -> list[PendingDecision]:
     """Those that differ and are not explained."""
-    rows = unsettled_invoices(user)
+    rows = list_unsettled(user)
     url = f"{reverse('costs:invoices')}?state=unsettled"
     return decision_items(
         rows, "An invoice differs from the bill", "invoices differ from the bills and are not explained", url

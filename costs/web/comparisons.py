@@ -1,6 +1,7 @@
 """Stat cards of a month against the month before, and tables of what changed."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from costs.calc.period_changes import KINDS
@@ -14,11 +15,15 @@ from finops_site.ui.figures import month_text
 
 SHOWN = 8
 IN_CHART = 10
+STEPS = 7
+ZERO = Decimal(0)
 Filters = Mapping[str, Sequence[str]]
 
 
-def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -> list[dict[str, Any]]:
-    """Stat cards: the month so far with its change, the last full month, twelve months; per currency."""
+def month_stats(
+    user: Person, comparison: trends.Comparison, filters: Filters, *, with_year: bool = True
+) -> list[dict[str, Any]]:
+    """Stat cards: the month so far with its change, the last full month, and twelve months; per currency."""
     previous = comparison.month.previous
     twelve_months = Period(comparison.month.plus(-11).start, comparison.month.next.start)
     shown_in = comparison.shown_in
@@ -57,7 +62,7 @@ def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -
                 "note": "this month so far included",
                 "icon": "calendar-stats",
             },
-        ]
+        ][: None if with_year else -1]
     return cards
 
 
@@ -91,6 +96,54 @@ def change_block(
             "currency": code,
         },
     }
+
+
+def waterfall_charts(
+    user: Person,
+    changed: Mapping[str, Sequence[trends.LabelledChange]],
+    filters: Filters,
+    comparison: trends.Comparison,
+    csv_url: str,
+) -> list[dict[str, Any]]:
+    """How the days before led to these, by the largest changes of services: a chart for each currency that changed."""
+    before, after = (
+        trends.totals_of_services(user, period, filters, comparison.metric, comparison.shown_in)
+        for period in (comparison.before, comparison.now)
+    )
+    return [
+        _waterfall(changes, code, (before.get(code) or ZERO, after.get(code) or ZERO), comparison, csv_url)
+        for code, changes in changed.items()
+        if changes
+    ]
+
+
+def _waterfall(
+    changes: Sequence[trends.LabelledChange],
+    code: str,
+    totals: tuple[Decimal, Decimal],
+    comparison: trends.Comparison,
+    csv_url: str,
+) -> dict[str, Any]:
+    """The largest changes one by one; what is smaller is one step."""
+    shown = changes if len(changes) <= STEPS + 1 else changes[:STEPS]
+    steps = [(labelled.label, labelled.change.difference) for labelled in shown]
+    if rest := changes[len(shown) :]:
+        steps.append((f"{len(rest)} others", add(labelled.change.difference for labelled in rest) or ZERO))
+    names = _short(comparison.before), _short(comparison.now)
+    return {
+        "id": f"waterfall-{code.lower()}",
+        "kind": "bar",
+        "across": True,
+        "title": f"From {names[0]} to {names[1]}, by service, {code}",
+        "currency": code,
+        "csv_url": csv_url,
+        **charts.waterfall((names[0], totals[0]), steps, (names[1], totals[1])),
+    }
+
+
+def _short(days: Period) -> str:
+    month = month_text(days.start)
+    return month if days.start.day == 1 and days.end.day == 1 else f"1 to {days.last_day.day} {month}"
 
 
 def change_row(

@@ -18,8 +18,9 @@ from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
+from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
-from finops_site.registry import PendingDecision
+from finops_site.registry import PendingDecision, registry
 from finops_site.ui.pending_decisions import decision_items
 from finops_site.ui.request_memo import request_memo
 
@@ -36,14 +37,18 @@ def _comparison(request: HttpRequest) -> trends.Comparison | None:
 
 
 def spending_panel(request: HttpRequest) -> dict[str, Any] | None:
-    """Month so far, last month, last year."""
+    """Month so far, last month, last year, and beside them what others have for this role; her teams' pages."""
     comparison = _comparison(request)
     if not comparison:
         return None
+    user, today = signed_in_user(request), timezone.now().date()
+    beside = registry.home_stats(user, role_of(user), today)
+    stats = month_stats(user, comparison, filters_of(user), with_year=not beside)
     return {
-        "stats": month_stats(signed_in_user(request), comparison, filters_of(signed_in_user(request))),
+        "stats": [*stats, *beside],
         "comparison": comparison,
-        "known": known_in(signed_in_user(request), comparison.year, timezone.now().date(), metric=comparison.metric),
+        "known": known_in(user, comparison.year, today, metric=comparison.metric),
+        "teams": [] if user.sees_whole_company else Team.objects.visible_to(user),
     }
 
 
@@ -90,14 +95,6 @@ def teams_panel(request: HttpRequest) -> dict[str, Any] | None:
         return None
     rows = [row for row in team_spend_rows(signed_in_user(request), comparison) if row["now"] is not None]
     return {"rows": rows, "comparison": comparison}
-
-
-def own_teams_panel(request: HttpRequest) -> dict[str, Any] | None:
-    """Links to her teams, for somebody who does not see the company."""
-    if signed_in_user(request).sees_whole_company or not _comparison(request):
-        return None
-    teams = list(Team.objects.visible_to(signed_in_user(request)))
-    return {"teams": teams} if teams else None
 
 
 def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
-"""What the monthly report shows of costs: spend, by team, by service, what changed."""
+"""What the monthly report shows of costs: spend, by team, by service and what changed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from costs.calc.dimensions import named
 from costs.query import latest_month, trends
+from costs.query.group_labels import group_labels
 from costs.query.known_until import known_in
 from costs.query.pivots import Pivot, build_pivots
 from costs.query.question import Question, company_metric
 from costs.query.scope import NOBODY, filters_of
 from costs.query.spend import add, find_spend, minus, sums_by_currency
-from costs.web.comparisons import change_row
 from costs.web.links import group_filters, lines_url
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
@@ -27,6 +27,8 @@ from finops_site.ui.figures import month_text, percent_text, signed_text
 
 FIRST_DAY = date(2000, 1, 1)
 SHOWN = 10
+# Of the one page.
+BRIEF_ROWS, BRIEF_TEAMS, MOST_SENTENCES = 6, 7, 2
 # The share of cost that a mature practice can name an owner of: the FinOps Foundation's "run" of cost allocation.
 OWNED_TARGET = Decimal(90)
 
@@ -103,15 +105,24 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
             },
         ]
     by = "team" if user.sees_whole_company else "service"
-    charts = trends.monthly_history(user, comparison, by, {}).charts
+    charts = [
+        {**chart, "title": f"Thirteen months by {by}, {chart['currency']}"}
+        for chart in trends.monthly_history(user, comparison, by, {}).charts
+    ]
+    sentences = [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)]
     return {
+        "brief": {
+            "text": sentences[:MOST_SENTENCES],
+            "stats": stats[:3],
+            "charts": [{**chart, "id": f"brief-{chart['id']}"} for chart in charts[:1]],
+        },
         "text": [
-            *(_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)),
+            *sentences,
             f"All figures are {comparison.metric_label.lower()}, by charge day.",
             *known_in(user, comparison.year, timezone.now().date(), metric=comparison.metric).notes,
         ],
         "stats": stats,
-        "charts": [{**chart, "title": f"Thirteen months by {by}, {chart['currency']}"} for chart in charts],
+        "charts": charts,
         "links": [("Explore", f"{reverse('costs:explorer')}?group_by={by}&period=12-months")],
     }
 
@@ -166,11 +177,6 @@ def team_section(user: Person, month: Month) -> dict[str, Any] | None:
     return _by(user, month, "team", lambda key: reverse("costs:team", args=[key]) if key.isdigit() else "")
 
 
-def service_section(user: Person, month: Month) -> dict[str, Any] | None:
-    """The dearest services, and the exact rest as Other."""
-    return _by(user, month, "service", lambda key: "")
-
-
 def _by(user: Person, month: Month, by: str, url_of: Callable[[str], str]) -> dict[str, Any] | None:
     comparison = _comparison(user, month)
     pivots = build_pivots(user, Question(comparison.now, (by,), "", comparison.metric), top=SHOWN)
@@ -189,7 +195,16 @@ def _by(user: Person, month: Month, by: str, url_of: Callable[[str], str]) -> di
                 "totals": [[{"text": "Total"}, *_figures(pivot.currency, pivot.total, total, pivot.total, "")]],
             }
         )
-    return {"tables": tables}
+    return {"brief": {"tables": [_short(tables[0])]}, "tables": tables}
+
+
+def _short(table: dict[str, Any]) -> dict[str, Any]:
+    """Names, amounts and changes; with their sum where all rows are there."""
+    rows, totals = (
+        [[row[0], row[1], {**row[2], "before": None}] for row in table[name]] for name in ("rows", "totals")
+    )
+    fits = len(rows) <= BRIEF_TEAMS
+    return {"title": "", "head": table["head"][:3], "rows": rows[:BRIEF_TEAMS], "totals": totals if fits else []}
 
 
 def _rows(
@@ -226,49 +241,97 @@ def _figures(code: str, now: Decimal | None, before: Decimal | None, total: Deci
     ]
 
 
-def changes_section(user: Person, month: Month) -> dict[str, Any] | None:
-    """The largest changes by service and what each was; new, gone, more and less add up to the total change."""
+def service_section(user: Person, month: Month) -> dict[str, Any] | None:
+    """What each service costs and how that changed: the dearest of both times, the rest in one row; they sum."""
     comparison = _comparison(user, month)
-    by_currency = trends.cost_drivers(user, comparison, "service", {}, comparison.metric)
-    if not by_currency:
+    before, now = (
+        find_spend(user, Question(days, ("service",), "", comparison.metric))
+        for days in (comparison.before, comparison.now)
+    )
+    if not now:
         return None
+    labels = group_labels(("service",), [*before, *now])
+    services: dict[str, list[_Service]] = {}
+    for code in sorted({row.currency for row in (*before, *now)}):
+        old, new = ({row.group[0]: row.amount for row in rows if row.currency == code} for rows in (before, now))
+        every = [_Service(key, labels[(key,)], old.get(key), new.get(key)) for key in {*old, *new}]
+        services[code] = sorted(every, key=lambda one: (-max(one.now or 0, one.before or 0), one.label))
     return {
-        "text": [_changes_in_words(code, changes, comparison) for code, changes in by_currency.items()],
-        "tables": [_changes_table(user, code, changes, comparison) for code, changes in by_currency.items() if changes],
+        "text": [_changes_in_words(code, every, comparison) for code, every in services.items()],
+        "tables": [_services_table(user, code, every, comparison) for code, every in services.items()],
+        "brief": {"tables": [_largest_changes(*next(iter(services.items())))]},
     }
 
 
-def _changes_in_words(code: str, changes: Sequence[trends.LabelledChange], comparison: trends.Comparison) -> str:
-    if not changes:
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """What a service cost in the days before and in these; None where no bill has any."""
+
+    key: str
+    label: str
+    before: Decimal | None
+    now: Decimal | None
+
+    @property
+    def change(self) -> Decimal:
+        return trends.cost_difference(self.now, self.before) or Decimal(0)
+
+    @property
+    def kind(self) -> str:
+        if not self.change:
+            return ""
+        return "new" if not self.before else "gone" if not self.now else "more" if self.change > 0 else "less"
+
+
+def _changes_in_words(code: str, services: Sequence[_Service], comparison: trends.Comparison) -> str:
+    top = max(services, key=lambda one: abs(one.change))
+    if not top.change:
         return f"Nothing changed in {code} {comparison.against}."
-    total = add(labelled.change.difference for labelled in changes) or Decimal(0)
-    top = changes[0]
-    largest = f"the largest change is {top.label} with {signed_text(top.change.difference, code)}"
+    total = add(one.change for one in services) or Decimal(0)
+    largest = f"the largest change is {top.label} with {signed_text(top.change, code)}"
     return f"{signed_text(total, code)} {comparison.against}; {largest}."
 
 
-def _changes_table(
-    user: Person, code: str, changes: Sequence[trends.LabelledChange], comparison: trends.Comparison
+def _services_table(
+    user: Person, code: str, services: Sequence[_Service], comparison: trends.Comparison
 ) -> dict[str, Any]:
-    filters = {**filters_of(user), "currency": code}
-    rows: list[list[Any]] = []
-    for labelled in changes[:SHOWN]:
-        row = change_row(labelled, "service", filters, comparison)
-        name = {"text": row["label"], "url": row["url"]}
-        rows.append([name, row["kind"], *_before_and_after(code, [labelled])])
-    if rest := changes[SHOWN:]:
-        rows.append([f"{len(rest)} more", "", *_before_and_after(code, rest)])
+    total = add(one.now for one in services)
+    rows = [_service_row(user, code, one, comparison, total) for one in services[:SHOWN]]
+    if rest := services[SHOWN:]:
+        rows.append([f"{len(rest)} more", "", *_before_and_now(code, rest, total)])
     return {
-        "title": f"By service, {comparison.against}, {code}",
-        "head": ["Service", "What", "Before", "Now", "Change"],
+        "title": f"{comparison.title}, {comparison.against}, {code}",
+        "head": ["Service", "What", "Before", comparison.metric_label, "Change", "Share"],
         "rows": rows,
-        "totals": [["All that changed", "", *_before_and_after(code, changes)]],
+        "totals": [["Total", "", *_before_and_now(code, services, total)]],
     }
 
 
-def _before_and_after(code: str, changes: Sequence[trends.LabelledChange]) -> list[Any]:
-    """The sums before, after and of the change."""
-    before, after = (add(getattr(labelled.change, side) for labelled in changes) for side in ("before", "after"))
-    gap = trends.cost_difference(after, before)
-    amounts = [{"amount": amount, "currency": code} for amount in (before, after)]
-    return [*amounts, {"amount": gap, "currency": code, "change": True}]
+def _service_row(
+    user: Person, code: str, one: _Service, comparison: trends.Comparison, total: Decimal | None
+) -> list[Any]:
+    """What is gone leads to its lines in the days before."""
+    days = comparison.before if one.kind == "gone" else comparison.now
+    filters = {**filters_of(user), **group_filters(("service",), (one.key,)), "currency": code}
+    return [{"text": one.label, "url": lines_url(days, filters)}, one.kind, *_before_and_now(code, [one], total)]
+
+
+def _before_and_now(code: str, services: Sequence[_Service], total: Decimal | None) -> list[Any]:
+    """The sums before and now, their difference, and the share of all."""
+    before, now = (add(getattr(one, side) for one in services) for side in ("before", "now"))
+    share = ratio(now, total) if now is not None and total else None
+    return [
+        {"amount": before, "currency": code},
+        {"amount": now, "currency": code},
+        {"amount": trends.cost_difference(now, before), "currency": code, "change": True, "before": before},
+        percent_text(share) or "—",
+    ]
+
+
+def _largest_changes(code: str, services: Sequence[_Service]) -> dict[str, Any]:
+    largest = sorted((one for one in services if one.change), key=lambda one: -abs(one.change))[:BRIEF_ROWS]
+    rows = [
+        [one.label, one.kind, {"amount": one.change, "currency": code, "change": True, "before": None}]
+        for one in largest
+    ]
+    return {"title": "", "head": ["Largest changes", "What", "Change"], "rows": rows}

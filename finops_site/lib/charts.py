@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from finops_site.lib.money import exact_sum, exact_text, formatted
+from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted
 
 OTHER = "Other"
 ABSENT = "—"
@@ -36,6 +36,41 @@ def band(
     unit = {"currency": currency}
     labels = [ABSENT if None in pair else f"{_words(pair[0], unit)} to {_words(pair[1], unit)}" for pair in pairs]
     return series(name, high, kind="band", low=list(low), high=list(high), labels=labels)
+
+
+def waterfall(
+    before: tuple[str, Decimal], steps: Sequence[tuple[str, Decimal]], after: tuple[str, Decimal]
+) -> dict[str, Any]:
+    """Categories and series of a chart from one total to another: each step begins where the one before it ended.
+
+    The steps must sum to the difference of the totals: raises ValueError where they do not.
+    """
+    if EXACT.add(before[1], exact_sum(amount for _, amount in steps)) != after[1]:
+        raise ValueError("the steps of a waterfall must lead from its first total to its last")
+    level, ends = before[1], []
+    for _, amount in steps:
+        ends.append((level, EXACT.add(level, amount)))
+        level = ends[-1][1]
+    zero, nothing = Decimal(0), [None] * len(steps)
+    more, less = ([amount if amount * sign > 0 else None for _, amount in steps] for sign in (1, -1))
+    totals = [(zero, before[1]), *ends, (zero, after[1])]
+    return {
+        "categories": [before[0], *(name for name, _ in steps), after[0]],
+        "series": [
+            _steps("Total", [before[1], *nothing, after[1]], totals, tone="calm"),
+            _steps("More", [None, *more, None], [None, *ends, None], tone="bad"),
+            _steps("Less", [None, *less, None], [None, *ends, None], tone="good"),
+        ],
+    }
+
+
+def _steps(
+    name: str, data: Sequence[Decimal | None], ends: Sequence[tuple[Decimal, Decimal] | None], *, tone: str
+) -> dict[str, Any]:
+    """One series of a waterfall: where it has an amount, a bar between two levels."""
+    pairs = [None if value is None else pair for value, pair in zip(data, ends, strict=True)]
+    low, high = ([pair and choose(pair) for pair in pairs] for choose in (min, max))
+    return series(name, data, kind="step", low=low, high=high, tone=tone)
 
 
 def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str, Any]]:

@@ -59,10 +59,13 @@ def sync_roles(**_: Any) -> None:
 
 def role_of(user: "User") -> str:
     """The role to show beside a person's name, the weightiest of several; empty for somebody without one."""
-    # Of the person of a request they are known already (RoleBackend).
+    return weightiest(names_of_groups(user)) if user.is_authenticated else ""
+
+
+def names_of_groups(user: "User") -> set[str]:
+    """The names of somebody's groups; of the person of a request they are known already (RoleBackend)."""
     known = getattr(user, "role_names", None)
-    names = known if known is not None else user.groups.values_list("name", flat=True)
-    return weightiest(names) if user.is_authenticated else ""
+    return set(known if known is not None else user.groups.values_list("name", flat=True))
 
 
 def weightiest(names: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ A section (registry.ReportSection) fills any of these, and writes neither HTML n
   {"amount": Decimal or None, "currency", "url"}; with "change": True the amount is a difference, and "before" gives its
   percentage.
 - ``links``: [(label, address)], on the page only.
+- ``brief``: any of these once more, as much as belongs on the one page that is read in a minute: a sentence, three
+  figures, one chart, a table of five rows. The section itself stands in the appendix.
 
 Both draw the same cells, so that the page and the PDF cannot say different things.
 """
@@ -27,7 +29,7 @@ from finops_site.lib.words import counted
 from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
 from finops_site.ui.figures import month_text
 
-CONTRACT = ("text", "stats", "charts", "tables", "links")
+CONTRACT = ("text", "stats", "charts", "tables", "links", "brief")
 ABSENT = "—"
 # What a text column holds when it is figures: it stands to the right.
 FIGURE = re.compile(r"[-−+(]?[\d,.]+\)?( ?[A-Z]{3}| ?%| hours)?( \(.*\))?\Z")
@@ -46,6 +48,7 @@ class Part:
     links: list[tuple[str, str]]
     template: str = ""
     context: dict[str, Any] = field(default_factory=dict)
+    brief: "Part | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class Report:
     subtitle: str
     gates: list[Gate]
     parts: list[Part]
+
+    @property
+    def briefs(self) -> list[Part]:
+        """What the one page shows of the sections."""
+        return [part.brief for part in self.parts if part.brief]
 
     @property
     def summary(self) -> str:
@@ -134,6 +142,7 @@ def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:
     """The section as both the page and the PDF draw it; a template of its own only where the contract is not filled."""
     text = context.get("text") or []
     fills = any(name in context for name in CONTRACT)
+    brief = context.get("brief")
     return Part(
         section.name,
         section.title,
@@ -144,6 +153,7 @@ def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:
         list(context.get("links", ())),
         "" if fills else section.template,
         {} if fills else dict(context),
+        make_part(section, {name: brief[name] for name in CONTRACT if name in brief}) if brief else None,
     )
 
 

@@ -14,9 +14,10 @@ from finops_site.ui.figures import percent_text, signed_text
 def render_report(report: Report) -> bytes:
     """The report as a PDF; the same bytes for the same figures."""
     files: dict[str, str | bytes] = {}
-    for part in report.parts:
-        for number, chart in enumerate(part.charts):
-            files[f"{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=230)
+    for name, parts, height in (("brief", report.briefs, 190), ("", report.parts, 230)):
+        for part in parts:
+            for number, chart in enumerate(part.charts):
+                files[f"{name}{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=height)
     data = {
         "title": report.title,
         "subtitle": report.subtitle,
@@ -26,18 +27,20 @@ def render_report(report: Report) -> bytes:
             {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
             for gate in report.gates
         ],
+        "briefs": [_section(part, "brief") for part in report.briefs],
         "sections": [_section(part) for part in report.parts],
     }
     return typst_documents.render_pdf("report", data, files)
 
 
-def _section(part: Part) -> dict[str, Any]:
+def _section(part: Part, files: str = "") -> dict[str, Any]:
+    """A part as Typst draws it; `files` begins the names of its drawings."""
     return {
         "title": part.title,
         "text": part.text or ([] if not part.template else ["This part stands on the page of the report."]),
         "stats": [_stat(stat) for stat in part.stats],
         "charts": [
-            {"file": f"{part.name}-{number}", "title": chart.get("title") or "Chart"}
+            {"file": f"{files}{part.name}-{number}", "title": chart.get("title") or "Chart"}
             for number, chart in enumerate(part.charts)
         ],
         "tables": [

@@ -86,8 +86,8 @@ class BuyingPolicy(models.Model):
     @classmethod
     def get(cls, *, lock: bool = False) -> "BuyingPolicy":
         """The one row; locked, purchases of the same moment wait for each other."""
-        cls.objects.get_or_create(pk=1)
-        return (cls.objects.select_for_update() if lock else cls.objects).get(pk=1)
+        policy, _ = cls.objects.get_or_create(pk=1)
+        return cls.objects.select_for_update().get(pk=1) if lock else policy
 
 
 class ApproverLimit(models.Model):

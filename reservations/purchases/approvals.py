@@ -10,7 +10,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.ops.locks import wait_for
-from finops_site.people.roles import ADMINISTRATOR, FINANCE
+from finops_site.people.roles import ADMINISTRATOR, FINANCE, names_of_groups
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import ApproverLimit, BuyingPolicy, PurchaseRequest
@@ -23,7 +23,7 @@ OPEN = (purchase_rules.WAITING, purchase_rules.APPROVED)
 
 def approver_for(user: User, day: date | None = None) -> purchase_rules.Approver:
     """The roles and the limit of a person, by which she approves; exchange rates are those of a day (today)."""
-    roles = set(user.groups.values_list("name", flat=True))
+    roles = names_of_groups(user)
     own = ApproverLimit.objects.filter(user=user).first()
     policy = BuyingPolicy.get()
     limit, currency = (own.limit, own.currency) if own else (policy.default_limit, policy.currency)

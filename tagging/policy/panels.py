@@ -1,10 +1,9 @@
-"""Tag compliance on the home page, in the monthly report, among the programme's figures and as advice."""
+"""Tag compliance in the monthly report, among the programme's figures and as advice."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,7 +15,6 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.people.audit import is_changed_by_people
-from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
@@ -34,23 +32,22 @@ def policy_is_own() -> bool:
     return is_changed_by_people(TagRequirement)
 
 
-def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
-    """How many visible resources miss tags, what they cost, and the dearest of them."""
-    today = timezone.now().date()
-    user = signed_in_user(request)
-    month, tally = _latest(user, today)
-    if month is None or tally is None or not tally.counted:
+def team_tags_panel(user: Person, team: int, month: Month) -> dict[str, Any] | None:
+    """How much of a team's own resources of a month comply, and the dearest that do not; None where nothing counts."""
+    today, own = timezone.now().date(), {"owner": team}
+    if month not in compliance_figures.computed_months():
+        return None
+    tally = compliance_figures.tally(user, month, today, own)
+    if not tally.counted:
         return None
     explainer = Explainer()
-    wrong = compliance_figures.resources_of_month(user, month).wrong(today)
-    dearest = wrong.select_related("verdict", "tag_set").order_by("-cost", "-id")
+    wrong = compliance_figures.resources_of_month(user, month, own).wrong(today)
+    dearest = wrong.select_related("verdict", "tag_set").order_by("-cost", "-id")[:SHOWN]
     return {
-        "month": month,
         "tally": tally,
         "wrong": tally.count(WRONG),
         "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
-        "rows": [{"row": row, "wrong": explainer.wrong(row)} for row in dearest[:SHOWN]],
-        "whose": "The company" if user.sees_whole_company else "Your teams",
+        "rows": [(row, [status.tag for status in explainer.wrong(row)]) for row in dearest],
     }
 
 

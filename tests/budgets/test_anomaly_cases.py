@@ -163,7 +163,7 @@ def test_lea_reads_anomalies_by_money_with_their_kind(two_anomalies, lea, client
     assert [row.record.pk for row in only.context["table"].paginated_rows] == [small.pk]
     assert "slow rise" in only.content.decode()
     home = client_of(lea).get("/").content.decode()
-    assert home.index("Amazon S3 in 1") < home.index("1,200.00")
+    assert home.index("Amazon S3 in 1: jump since") < home.index("Payments: slow rise since 10 Mar 2026")
 
 
 def test_the_page_of_a_slow_rise_says_since_when_what_to_do_and_shows_what_is_usual(two_anomalies, lea, client_of):

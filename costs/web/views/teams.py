@@ -2,20 +2,26 @@
 
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.generic import TemplateView
 
 from costs.query import latest_month, trends
-from costs.query.known_until import known_in
+from costs.query.known_until import KnownDays, known_in
 from costs.query.pivots import build_pivots
 from costs.query.question import Question
-from costs.web.comparisons import change_block, month_stats
+from costs.web.comparisons import change_block, month_stats, waterfall_charts
 from costs.web.links import group_filters, lines_url
 from costs.web.tables import TeamTable
 from costs.web.team_rows import team_spend_rows, team_totals
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from finops_site.registry import registry
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import DetailPage, Empty, Page
 from finops_site.ui.tables import total_rows
 
@@ -47,6 +53,7 @@ class TeamsPage(Page, TemplateView):
 
 class TeamPage(DetailPage):
     parameters = ("month",)
+    exports = ("csv",)
     permission_required = "costs.view_costline"
     model = Team
     template_name = "costs/team.html"
@@ -82,18 +89,54 @@ class TeamPage(DetailPage):
             "comparison": self.comparison,
             "stats": month_stats(user, self.comparison, self.filters),
             "history": trends.monthly_history(user, self.comparison, "service", self.filters),
-            "by_service": self.changes_by("service"),
+            "waterfalls": self.waterfalls(),
             "by_resource": self.changes_by("resource"),
             "top": self.top_resources(),
-            "known": known_in(
-                user,
-                self.comparison.year,
-                timezone.now().date(),
-                filters=self.filters,
-                metric=self.comparison.metric,
-            ),
+            "budgets": registry.budgets_of(user, self.object.pk, month),
+            "panels": self.panels(),
+            "advice": registry.advice(user, self.filters, timezone.now().date()),
+            "today": timezone.now().date(),
+            "known": self.known,
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.GET.get("_export") == "csv":
+            self.object = self.get_object()
+            return self.csv()
+        return super().get(request, *args, **kwargs)
+
+    def csv(self) -> HttpResponseBase:
+        """Every change by service, with every digit; the differences sum to the change of the total."""
+        rows: list[list[Any]] = [["Service", "Change", "Before", "After", "Difference", "Currency"]]
+        for code, changes in self.changes_by_service.items():
+            rows += [
+                [row.label, row.change.kind, row.change.before, row.change.after, row.change.difference, code]
+                for row in changes
+            ]
+        return csv_download(rows, f"changes-{self.object.pk}-{self.month}", notes=self.known.notes)
+
+    @cached_property
+    def known(self) -> KnownDays:
+        comparison, today = self.comparison, timezone.now().date()
+        return known_in(self.person, comparison.year, today, filters=self.filters, metric=comparison.metric)
+
+    @cached_property
+    def changes_by_service(self) -> dict[str, list[trends.LabelledChange]]:
+        return trends.cost_drivers(self.person, self.comparison, "service", self.filters, self.comparison.metric)
+
+    def waterfalls(self) -> list[dict[str, Any]]:
+        """What changed by service, a chart for each currency."""
+        csv_url = f"{self.request.path}?{urlencode({'month': self.month, '_export': 'csv'})}"
+        return waterfall_charts(self.person, self.changes_by_service, self.filters, self.comparison, csv_url)
+
+    def panels(self) -> list[str]:
+        """What the other pillars say of the team in the month, drawn."""
+        panels = registry.team_panels(self.person, self.object.pk, self.month)
+        return [
+            render_to_string(panel.template, {"team": self.object, "month": self.month, **context}, self.request)
+            for panel, context in panels
+        ]
 
     def changes_by(self, name: str) -> list[dict[str, Any]]:
         """New, gone, more and less by a dimension, a block for each currency."""
@@ -108,8 +151,9 @@ class TeamPage(DetailPage):
         question = Question(period, ("resource",), "", self.comparison.metric, self.filters)
         for pivot in build_pivots(self.person, question, top=10):
             for group in pivot.groups:
-                billed_in = {"currency": pivot.currency}
-                chosen = {**self.filters, **group_filters(("resource",), group.keys), **billed_in}
-                url = lines_url(period, chosen) if group.keys else ""
+                url = ""
+                if group.keys:
+                    chosen = {**self.filters, **group_filters(("resource",), group.keys), "currency": pivot.currency}
+                    url = lines_url(period, chosen)
                 rows.append({"label": group.label, "amount": group.total, "currency": pivot.currency, "url": url})
         return rows

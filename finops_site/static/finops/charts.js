@@ -83,7 +83,7 @@
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
       xAxis: chart.across ? amounts : steps,
       yAxis: chart.across ? steps : amounts,
-      series: chart.series.map(function (one, place) { if (one.kind === "band") return band(one, tone(one, place, theme)); return bars && one.kind !== "line" ? bar(one, stacked, chart, theme, tone(one, place, theme)) : line(one, stacked && one.kind !== "line", chart, tone(one, place, theme)); })
+      series: chart.series.map(function (one, place) { if (one.kind === "band") return band(one, tone(one, place, theme)); if (one.kind === "step") return step(one, chart, tone(one, place, theme)); return bars && one.kind !== "line" ? bar(one, stacked, chart, theme, tone(one, place, theme)) : line(one, stacked && one.kind !== "line", chart, tone(one, place, theme)); })
     };
   }
 
@@ -132,6 +132,24 @@
         if (next >= one.data.length || [one.low[here], one.high[here], one.low[next], one.high[next]].some(function (value) { return value === null; })) return;
         var corners = [api.coord([here, one.low[here]]), api.coord([next, one.low[next]]), api.coord([next, one.high[next]]), api.coord([here, one.high[here]])];
         return { type: "polygon", shape: { points: corners }, style: { fill: shade, opacity: 0.2 } };
+      }
+    };
+  }
+
+  /* A bar of a waterfall: from one level to the next. */
+  function step(one, chart, shade) {
+    return {
+      name: one.name, type: "custom", encode: chart.across ? { x: [1, 2], y: 0 } : { x: 0, y: [1, 2] }, itemStyle: { color: shade },
+      data: one.data.map(function (value, place) { return [place, geometry(one.low[place]), geometry(one.high[place])]; }),
+      renderItem: function (params, api) {
+        var here = params.dataIndex;
+        if (one.data[here] === null) return;
+        var ends = [one.low[here], one.high[here]].map(function (level) { return api.coord(chart.across ? [level, here] : [here, level]); });
+        var along = chart.across ? 0 : 1, room = Math.min(24, api.size([1, 1])[1 - along] * 0.62);
+        var from = Math.min(ends[0][along], ends[1][along]), length = Math.max(1.5, Math.abs(ends[0][along] - ends[1][along]));
+        var beside = ends[0][1 - along] - room / 2;
+        var shape = chart.across ? { x: from, y: beside, width: length, height: room, r: 2 } : { x: beside, y: from, width: room, height: length, r: 2 };
+        return { type: "rect", shape: shape, style: { fill: shade } };
       }
     };
   }

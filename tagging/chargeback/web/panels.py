@@ -26,6 +26,15 @@ def statement_panel(request: HttpRequest) -> dict[str, Any] | None:
     return {"statements": statements, "latest": _team_parts(statements)} if statements else None
 
 
+def team_statement_panel(user: Person, team: int, month: Month) -> dict[str, Any] | None:
+    """A team's statements of a billing month, one for each currency; None where it has none."""
+    rows = Statement.objects.visible_to(user).filter(team=team, period__billing_month=month.start)
+    statements = list(rows.select_related("period", "team").order_by("currency"))
+    if not statements:
+        return None
+    return {"period": statements[0].period, "statements": statements, "latest": _team_parts(statements)}
+
+
 def _company_parts(period: ChargebackPeriod) -> list[dict[str, Any]]:
     """direct + shared + what nobody is charged = bill, in each currency; each part with where it opens."""
     links, url = CostLineLinks(), period.get_absolute_url()

@@ -78,24 +78,35 @@ def test_a_lead_reads_her_own_teams_and_no_others_money(two_months, lea, client_
 
 
 def test_the_rows_of_each_table_sum_to_its_total_and_to_the_change(two_months, fay):
-    for make in (report_section.team_section, report_section.service_section):
-        (table,) = make(fay, Month(2026, 3))["tables"]
-        assert sum(filter(None, amounts(table, 1))) == Decimal("175.25") == table["totals"][0][1]["amount"]
-        assert sum(filter(None, amounts(table, 2))) == Decimal("18.25") == table["totals"][0][2]["amount"]
-    (table,) = report_section.changes_section(fay, Month(2026, 3))["tables"]
-    assert sum(amounts(table, 4)) == Decimal("18.25") == table["totals"][0][4]["amount"]
+    (table,) = report_section.team_section(fay, Month(2026, 3))["tables"]
+    assert sum(filter(None, amounts(table, 1))) == Decimal("175.25") == table["totals"][0][1]["amount"]
+    assert sum(filter(None, amounts(table, 2))) == Decimal("18.25") == table["totals"][0][2]["amount"]
+    (table,) = report_section.service_section(fay, Month(2026, 3))["tables"]
+    sums = [sum(filter(None, amounts(table, column))) for column in (2, 3, 4)]
+    assert sums == [Decimal("157"), Decimal("175.25"), Decimal("18.25")]
+    assert sums == [table["totals"][0][column]["amount"] for column in (2, 3, 4)]
+    kinds = {row[0]["text"]: row[1] for row in table["rows"]}
+    assert kinds == {"Amazon EC2": "more", "Amazon S3": "less", "AWS Lambda": "gone", "Tax": "new"}
 
 
 def test_what_is_not_among_the_dearest_is_one_row_that_keeps_the_sums(two_months, fay, monkeypatch):
     monkeypatch.setattr(report_section, "SHOWN", 1)
     (table,) = report_section.service_section(fay, Month(2026, 3))["tables"]
-    assert amounts(table, 1) == [Decimal("130"), Decimal("45.25")]
-    assert amounts(table, 2) == [Decimal("30"), Decimal("-11.75")]
-    (table,) = report_section.changes_section(fay, Month(2026, 3))["tables"]
+    assert amounts(table, 3) == [Decimal("130"), Decimal("45.25")]
+    assert amounts(table, 4) == [Decimal("30"), Decimal("-11.75")]
     assert [row[0].get("text") if isinstance(row[0], dict) else row[0] for row in table["rows"]] == [
         "Amazon EC2",
         "3 more",
     ]
+
+
+def test_the_first_side_of_the_pdf_is_the_whole_story_and_the_rest_is_its_appendix(two_months, fay, client_of):
+    pages = PdfReader(io.BytesIO(client_of(fay).get(f"{URL}pdf/").content)).pages
+    first, second = (page.extract_text() for page in pages[:2])
+    for words in ("175.25", "The programme", "Thirteen months by team", "Largest changes", "+30.00 USD", "Payments"):
+        assert words in first, words
+    assert "Appendix" not in first
+    assert "Appendix" in second
 
 
 def test_the_months_of_a_person_are_those_with_cost_of_hers(two_months, fay, ola, client_of):
@@ -129,6 +140,16 @@ def test_the_share_of_cost_with_an_owner_is_a_gate_of_the_company(two_months, fa
 def test_the_home_of_the_company_ends_in_one_page_and_a_leads_does_not(two_months, max_, lea, client_of):
     assert 'href="/reports/2026-03/"' in client_of(max_).get("/").content.decode()
     assert 'href="/reports/2026-03/"' not in client_of(lea).get("/").content.decode()
+
+
+def test_home_asks_fewer_than_thirty_questions_of_each_of_the_six(
+    two_months, people, client_of, django_assert_max_num_queries
+):
+    for name in ("ada", "fay", "eli", "lea", "ola", "max"):
+        browser = client_of(people[name])
+        browser.get("/")
+        with django_assert_max_num_queries(29):
+            assert browser.get("/").status_code == 200
 
 
 def test_the_same_report_is_the_same_bytes(two_months, fay, client_of):

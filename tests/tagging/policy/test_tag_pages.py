@@ -224,7 +224,10 @@ def test_the_explorer_takes_the_names_of_a_tag_from_the_policy(bill, fay):
 
 
 def test_home_report_figures_and_advice_know_of_tags(bill, lea, fay, client_of):
-    assert "1 resource</a> misses tags" in client_of(lea).get("/").content.decode()
+    (group,) = [group for group in client_of(lea).get("/").context["to_do"].groups if group.label == "Tags"]
+    assert (group.count, len(group.items)) == (1, 1)
+    assert group.items[0].text.endswith("to tag")
+    assert "Tags" not in [group.label for group in client_of(fay).get("/").context["to_do"].groups]
     (measure,) = [value for kpi, value in registry.measures(fay, TODAY) if kpi.name == "tag-compliance"]
     assert (measure.value, measure.target, measure.met) == (Decimal("33.3"), Decimal(95), False)
     (context,) = [value for part, value in registry.report_sections(fay, MARCH) if part.name == "tags"]
