@@ -50,6 +50,8 @@ POSTGRES_MAJOR = "18"
 LOG_LIMIT = 10 * MEGABYTE
 # What a data folder that is empty begins with.
 BEGINNINGS = {"--demo": "demo", "--no-demo": "empty"}
+# The line of seed_demo from which on its people may sign in (finops_site/people/demo.py).
+PEOPLE_ARE_HERE = "  the people of the demo may sign in"
 NOBODY = 65534
 SECRETS = {"secret_key": 50, "postgres_password": 24, "valkey_password": 24, "demo_password": 9}
 
@@ -212,7 +214,7 @@ class Child:
         last_word: int | None = None,
     ) -> None:
         self.name, self.stop_signal, self.log = name, stop, log or VAR / f"{name}.log"
-        self.asked = False
+        self.asked, self.lines_read = False, 0
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as out:
@@ -317,6 +319,7 @@ class Postgres:
     def start(self) -> tuple[Child, str]:
         """Starts the server, making its data folder the first time; returns it and its URL."""
         self._make_data()
+        self._await_last_server()
         port = free_port()
         options = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=80"]
         options += ["shared_buffers=256MB", "max_wal_size=2GB", "jit=off", "maintenance_work_mem=128MB"]
@@ -330,6 +333,17 @@ class Postgres:
         server = Child("postgres", command, stop=signal.SIGINT, log=self._log(), uid=self.uid)
         self._wait(server, port)
         return server, f"postgres://finops:{self.password}@127.0.0.1:{port}/postgres"
+
+    def _await_last_server(self) -> None:
+        """Whoever was killed may have left a server that still writes what it has, and holds the data until then."""
+        note, deadline = self.data / "postmaster.pid", time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                pid = int(note.read_text().split()[0])
+                if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    time.sleep(0.1)
+                    continue
+            return
 
     def _log(self) -> Path:
         return self.home / "postgres.log"
@@ -543,12 +557,28 @@ def serve(args: list[str]) -> int:
         with servers(state) as (env, started):
             state.note(port=str(port))
             site: list[Child] = []
+
+            def keep(child: Child) -> None:
+                started.insert(0, child)
+                site.append(child)
+
             try:
-                _prepare(env, wants_demo=_wants_demo(state))
-                for child in _start_site(env, port):
-                    started.insert(0, child)
-                    site.append(child)
-                announce(port, state, people_of(env["DATABASE_URL"]))
+                demo = _prepare(env, wants_demo=_wants_demo(state), keep=keep)
+                web = _web(env, port)
+                keep(web)
+                _wait_for_web(web, port)
+                if demo:
+                    announce(port, state, people_of(env["DATABASE_URL"]))
+                    if demo.is_alive():
+                        say("the demo goes on being made, the newest month first; its pages say how far it is")
+                    _follow(demo, lambda line: False, [web])
+                    _note([_version(), "demo"])
+                    started.remove(demo)
+                    say("the demo is whole")
+                for child in _workers(env):
+                    keep(child)
+                if not demo:
+                    announce(port, state, people_of(env["DATABASE_URL"]))
                 return _watch(started)
             except KeyboardInterrupt:
                 say("stopping")
@@ -563,28 +593,63 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _prepare(env: dict[str, str], *, wants_demo: bool) -> None:
-    """Tables, roles and, the first time, the demo organisation; nothing where all stands as this version wants it."""
+def _prepare(env: dict[str, str], *, wants_demo: bool, keep: Callable[[Child], None]) -> Child | None:
+    """Tables and roles, and the first time the demo company, which goes on being made once its people may sign in.
+
+    Does nothing where all stands as this version wants it. Returns what makes the demo.
+    """
     made = [word for word in _noted() if word == "demo"]
     makes_demo = wants_demo and not made
     if _version() in _noted() and not makes_demo:
-        return
+        return None
     say("preparing the database")
-    commands = ["migrate -v0", *(["seed_demo --if-empty"] if makes_demo else [])]
+    if not makes_demo:
+        if subprocess.run(_commands("migrate -v0"), env=env, cwd=ROOT, stdout=sys.stderr).returncode:
+            raise Trouble("the database could not be prepared; the reason stands above.")
+        _note([_version(), *made])
+        return None
+    log = VAR / "demo.log"
+    log.unlink(missing_ok=True)
+    demo = Child("demo", _commands("migrate -v0", "seed_demo --if-empty"), env=env, log=log)
+    keep(demo)
+    _follow(demo, lambda line: line == PEOPLE_ARE_HERE, [])
+    return demo
+
+
+def _commands(*commands: str) -> list[str]:
+    """Several manage.py commands in one process, which starts once."""
     code = "import django; django.setup(); from django.core.management import call_command as call; "
-    code += "; ".join(f"call(*{command.split()!r})" for command in commands)
-    done = subprocess.run([str(PYTHON), "-c", code], env=env, cwd=ROOT, stdout=sys.stderr)
-    if done.returncode:
-        raise Trouble("the database could not be prepared; the reason stands above.")
-    _note([_version(), *(["demo"] if makes_demo else made)])
+    return [str(PYTHON), "-c", code + "; ".join(f"call(*{command.split()!r})" for command in commands)]
 
 
-def _start_site(env: dict[str, str], port: int) -> Iterator[Child]:
-    """The web first and alone, for people wait for it; the work they hand over waits for the worker in the broker."""
+def _follow(child: Child, is_last: Callable[[str], bool], others: list[Child]) -> None:
+    """Repeats what a child writes that it has not repeated yet, to the line that `is_last`, or to its good end."""
+    while True:
+        is_alive = child.is_alive()
+        lines = child.log.read_text(errors="replace").splitlines(keepends=True)[child.lines_read :]
+        for line in lines:
+            if not line.endswith("\n") and is_alive:
+                break
+            child.lines_read += 1
+            say(line.rstrip("\n"))
+            if is_last(line.rstrip("\n")):
+                return
+        if not is_alive:
+            if child.process.returncode:
+                raise Trouble("the database could not be prepared; the reason stands above.")
+            return
+        if dead := next((other for other in others if not other.is_alive()), None):
+            raise Trouble(f"{dead.name} ended by itself; the end of {dead.log}: {dead.tail()[-400:]}")
+        time.sleep(0.1)
+
+
+def _web(env: dict[str, str], port: int) -> Child:
     gunicorn = [str(PYTHON), "-m", "gunicorn", "-w", "2", "--threads", "4", "--preload"]
-    web = Child("web", [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
-    yield web
-    _wait_for_web(web, port)
+    return Child("web", [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
+
+
+def _workers(env: dict[str, str]) -> Iterator[Child]:
+    """After the web, for people wait for it; the work they hand over waits for the worker in the broker."""
     celery = [str(PYTHON), "-m", "celery", "-A", "finops_site.celery"]
     work = [*celery, "worker", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
     # When the supervisor is killed the servers end too, and whoever is asked to stop would wait for them for ever;

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from budgets import first_budget_views
 from budgets.alerts import acknowledge_views, alert_views, rule_views
 from budgets.anomalies import anomaly_views, sensitivity_views
 from budgets.controls import change_set_views, control_views
@@ -21,6 +22,7 @@ urlpatterns = [
     path("budgets/", budget_views.BudgetsPage.as_view(), name="budgets"),
     path("budgets/add/", budget_edit_views.EditBudget.as_view(), name="add"),
     path("budgets/propose/", budget_edit_views.EditBudget.as_view(proposes=True), name="propose"),
+    path("budgets/proposals/", first_budget_views.BudgetProposalsPage.as_view(), name="proposals"),
     path("budgets/preview/", budget_edit_views.PreviewBudget.as_view(), name="preview"),
     path("budgets/grid/", amount_views.GridPage.as_view(), name="grid"),
     path("budgets/import/", amount_views.ImportPage.as_view(), name="import"),

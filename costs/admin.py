@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
@@ -38,6 +38,7 @@ from costs.models import (
 )
 from costs.models.sources import parse_secret
 from costs.scheduled_exports import check_place
+from costs.sources.connection_test import try_connection
 from costs.sources.places import AWS_ROLE, endpoint_choices
 from costs.sources.sync import sync_after_change, sync_after_credential_change
 from costs.web.forms import GroupedAccountsForm
@@ -49,6 +50,9 @@ from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 from finops_site.ui.forms import AmountField
 
+# Each may take half a minute, and somebody waits.
+MOST_TESTED = 3
+
 
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):
@@ -58,6 +62,14 @@ class SourceAdmin(ModelAdmin):
     search_fields = ["name"]
     readonly_fields = ["created_at"]
     filter_horizontal = ["complements"]
+    actions = ["test_connection"]
+
+    @admin.action(description="Test the connection; nothing is loaded", permissions=["change"])
+    def test_connection(self, request: HttpRequest, queryset: models.QuerySet[Source]) -> None:
+        for source in queryset.select_related("credential")[:MOST_TESTED]:
+            connection = try_connection(source)
+            words = f"{source}: {connection.words}" + (f" Missing: {connection.missing}" if connection.missing else "")
+            self.message_user(request, words, messages.SUCCESS if connection.is_ok else messages.ERROR)
 
     def save_model(self, request: HttpRequest, obj: Source, form: SourceForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

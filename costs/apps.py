@@ -186,6 +186,7 @@ class CostsConfig(PillarConfig):
                 health.a_bill_counts,
                 "costs.add_delivery",
                 30,
+                minutes=15,
             ),
             DemoPart("bills", "Bills", demo_removal.counts, demo_removal.remove_bills, 40),
             DemoPart("pools", "Pools", lambda: [], demo_removal.remove_pools, 60),

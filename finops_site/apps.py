@@ -43,6 +43,8 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.open_admin",
             "finops_site.follow_setup",
             "finops_site.change_company",
+            # With a rule for a team that is not there yet.
+            "finops_site.add_team",
             "finops_site.view_membership",
             "auditlog.view_logentry",
         },

@@ -269,10 +269,13 @@ class DemoCompany(models.Model):
     """The demo company: one row while it is here, and after it was removed, so that nobody makes it again by accident.
 
     `rows` names what it made, by the ids that each table grew by: {"tagging.ownershiprule": [[1, 27]]}, both ends in.
+    `ids_before` is there from the first row until all is made: the newest id of each table before.
     """
 
     made_at = models.DateTimeField(default=timezone.now)
     rows = models.JSONField(default=dict)
+    ids_before = models.JSONField(default=dict)
+    making_step = models.CharField(max_length=200, blank=True, help_text="what was made last, while it is being made")
     removal_asked_at = models.DateTimeField(null=True, blank=True)
     removal_asked_by = models.CharField(max_length=254, blank=True)
     removal_step = models.CharField(max_length=200, blank=True, help_text="what is being removed")
@@ -282,3 +285,8 @@ class DemoCompany(models.Model):
 
     def __str__(self) -> str:
         return "the demo company"
+
+    @property
+    def is_being_made(self) -> bool:
+        """Whether it is not whole: it is being made now, or whoever made it was killed."""
+        return bool(self.ids_before)

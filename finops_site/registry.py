@@ -120,7 +120,7 @@ class SetupStep:
     """A line of the checklist of the first day: `why` in one sentence, and the page where it is done.
 
     `is_done()` asks the database; None where it is not known, which is not done. What the demo made does not count.
-    Who lacks `permission` sees the line, and that somebody else does it.
+    Who lacks `permission` sees the line, and that somebody else does it. `minutes`: about how long it takes.
     """
 
     name: str
@@ -130,6 +130,7 @@ class SetupStep:
     is_done: Callable[[], bool | None]
     permission: str = ""
     order: int = 100
+    minutes: int = 5
 
 
 class Unit(StrEnum):

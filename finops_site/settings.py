@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
+    "finops_site.first_day.demo_being_made.DemoBeingMade",
     "finops_site.ui.sent_twice.SentTwiceMiddleware",
 ]
 

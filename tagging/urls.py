@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from tagging.chargeback.web import dispute_views, journal_views, month_views, split_views, statement_views
-from tagging.ownership import pool_views, rule_views, unowned_views
+from tagging.ownership import pool_views, proposal_views, rule_views, unowned_views
 from tagging.policy import exception_views, overview_views, policy_views, prevention_views, resource_views
 from tagging.remediation import change_set_views, resources_to_fix, suggestion_views, virtual_tag_views
 from tagging.unit_costs import unit_cost_views
@@ -75,6 +75,7 @@ urlpatterns = [
     path("tagging/exceptions/<int:pk>/", exception_views.ExceptionPage.as_view(), name="exception"),
     path("ownership/", rule_views.OwnershipPage.as_view(), name="ownership"),
     path("ownership/add/", rule_views.RulePage.as_view(), name="ownership_add"),
+    path("ownership/proposals/", proposal_views.ProposalsPage.as_view(), name="ownership_proposals"),
     path("ownership/import/", rule_views.ImportRules.as_view(), name="ownership_import"),
     path("ownership/apply/", rule_views.ApplyNow.as_view(), name="ownership_apply"),
     path("ownership/progress/", rule_views.ApplyProgress.as_view(), name="ownership_progress"),

@@ -156,6 +156,23 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind_and_the_next_start_recov
     assert again.status() == 200
 
 
+def test_a_demo_that_was_killed_while_it_was_made_is_made_anew_and_its_people_sign_in_meanwhile(site, tmp_path):
+    copy = site(tmp_path / "var", FINOPS_NO_DEMO="").start()
+    assert "Sign in as NAME@demo.example" in copy.ready()
+    assert copy.status() == 200
+    until(lambda: "2 of 13 months" in (copy.folder / "demo.log").read_text())
+    copy.stop(signal.SIGKILL)
+    until(lambda: not copy.processes())
+    assert not (copy.folder / "migrated").exists(), "nothing says that it stands"
+    again = site(tmp_path / "var", FINOPS_NO_DEMO="").start()
+    assert "Sign in as NAME@demo.example" in again.ready()
+    log = (again.folder / "demo.log").read_text()
+    assert "left half made: it is made anew" in log
+    until(lambda: "1 of 13 months" in (again.folder / "demo.log").read_text())
+    assert again.stop() == 0
+    assert again.processes() == []
+
+
 @pytest.mark.parametrize("name", ["beat", "worker"])
 def test_when_one_of_its_processes_ends_the_site_stops_and_says_which(site, name):
     copy = site().start()

@@ -238,6 +238,33 @@ ThresholdBody = body_of(
 )
 
 
+class SuggestedMonthSerializer(serializers.Serializer):
+    month = serializers.CharField(help_text="2025-11")
+    billed_cost = serializers.CharField()
+
+
+class BudgetProposalSerializer(serializers.Serializer):
+    """A budget that nobody made yet; `amount` is null where too little is known, and `words` says what it stands on."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    team = serializers.CharField(allow_null=True, help_text="null: the company")
+    currency = serializers.CharField()
+    amount = serializers.CharField(allow_null=True)
+    months = SuggestedMonthSerializer(many=True)
+    is_sure = serializers.BooleanField()
+    words = serializers.CharField()
+
+
+class ChosenAmountSerializer(serializers.Serializer):
+    key = serializers.CharField()
+    amount = serializers.CharField(help_text="of each month")
+
+
+class CreateProposedSerializer(serializers.Serializer):
+    create = ChosenAmountSerializer(many=True)
+
+
 class BudgetDecisionSerializer(serializers.Serializer):
     decision = serializers.ChoiceField(list(DECISIONS))
     version = serializers.IntegerField(help_text="the version that was read; an older one is refused")

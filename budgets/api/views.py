@@ -26,9 +26,11 @@ from budgets.api.serializers import (
     BudgetBody,
     BudgetDecisionSerializer,
     BudgetDetailSerializer,
+    BudgetProposalSerializer,
     BudgetSerializer,
     ChangeDecisionSerializer,
     ChangeProposalSerializer,
+    CreateProposedSerializer,
     KnownChargeSerializer,
     ProposedChangeSerializer,
     SensitivitySerializer,
@@ -36,6 +38,7 @@ from budgets.api.serializers import (
     ThresholdBody,
     ThresholdSerializer,
 )
+from budgets.first_budgets import CannotCreate, create_proposed, proposal_rows, propose_budgets, typed_amounts
 from budgets.forecast.charge_forms import KnownChargeForm
 from budgets.forecast.status import known_of_budgets, with_status
 from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, ProposedChange, Threshold
@@ -75,6 +78,7 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
         """Who may change this budget is looked at where it is changed: a lead changes what she proposed."""
         needed = {
             "create": "add_budget",
+            "proposals": "add_budget",
             "propose": "propose_budget",
             "propose_change": "propose_budget",
             "decide": "approve_budget",
@@ -105,6 +109,34 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     @action(detail=False, methods=["post"], pagination_class=None)
     def propose(self, request: Request) -> Response:
         return self._save(None, proposes=True)
+
+    @extend_schema(
+        methods=["GET"],
+        summary="First budgets: for whoever has cost and none yet, an amount from the last whole months",
+        responses=BudgetProposalSerializer(many=True),
+        filters=False,
+    )
+    @extend_schema(
+        methods=["POST"],
+        summary="Make proposed budgets with these amounts for each month, all or none",
+        request=CreateProposedSerializer,
+        responses={201: BudgetSerializer(many=True), 400: REFUSED},
+        filters=False,
+    )
+    @action(detail=False, methods=["get", "post"], pagination_class=None)
+    def proposals(self, request: Request) -> Response:
+        if not request.user.has_perm("budgets.add_budget"):
+            raise PermissionDenied
+        today = timezone.now().date()
+        if request.method == "GET":
+            return Response(BudgetProposalSerializer(proposal_rows(propose_budgets(today)), many=True).data)
+        body = CreateProposedSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        rows = body.validated_data["create"]
+        with refusals(CannotCreate):
+            made = create_proposed(request.user, typed_amounts({row["key"]: row["amount"] for row in rows}), today)
+        rows_made = self.get_queryset().filter(pk__in=[budget.pk for budget in made])
+        return Response(BudgetSerializer(rows_made, many=True).data, status=201)
 
     @extend_schema(
         summary="Change a budget; what is left out stays, and `version` is the one that was read",

@@ -38,6 +38,7 @@ MOST_NAMES = 3
 PARTS = {"": "Overview", "alerts": "Alerts and thresholds", "forecast": "Forecast", "history": "History"}
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
+FIRST = Action("First budgets", "budgets:proposals", "bulb", "budgets.add_budget")
 
 
 class BudgetsPage(ListPage):
@@ -51,7 +52,7 @@ class BudgetsPage(ListPage):
         "No budget yet",
         "A budget warns before it is overrun: finance makes them, a lead may propose one for her team.",
         "target",
-        ADD,
+        FIRST,
     )
 
     def get_queryset(self) -> QuerySet[Budget]:

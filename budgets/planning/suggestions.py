@@ -1,6 +1,6 @@
 """Amounts out of what a scope has cost: suggested by the last months, or in the shape of last year."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,6 +8,7 @@ from decimal import Decimal
 from budgets.calc import amounts
 from budgets.forecast.spending import bills_of_budgets, daily_costs, monthly_costs
 from budgets.models import Budget
+from costs.calc.known_until import Bill
 from costs.query.known_until import is_delivered
 from finops_site.lib.periods import Month, Period
 
@@ -28,14 +29,25 @@ def suggest_amount(budget: Budget, today: date) -> AmountSuggestion | None:
 
     None where there are none. A month that no bill has brought says nothing; one that cost nothing does.
     """
+    return suggest_amounts([budget], today)[budget.pk]
+
+
+def suggest_amounts(budgets: Sequence[Budget], today: date) -> dict[int, AmountSuggestion | None]:
+    """The same for several budgets, which need not be saved, by their ids."""
     this = Month.of(today)
     months = [this.plus(-back) for back in range(SUGGESTED_MONTHS, 0, -1)]
-    costs = monthly_costs([budget], Period(months[0].start, this.start))[budget.pk]
-    bills = bills_of_budgets([budget], today)[budget.pk]
+    costs = monthly_costs(budgets, Period(months[0].start, this.start))
+    bills = bills_of_budgets(budgets, today)
+    return {budget.pk: _suggested(budget.currency, months, costs[budget.pk], bills[budget.pk]) for budget in budgets}
+
+
+def _suggested(
+    currency: str, months: Sequence[Month], costs: Mapping[date, Decimal], bills: Sequence[Bill]
+) -> AmountSuggestion | None:
     known = [(month.start, costs[month.start]) for month in months if costs[month.start] or is_delivered(bills, month)]
     used = amounts.since_first_cost([amount for _, amount in known])
-    amount = amounts.suggested_amount(used, budget.currency)
-    return AmountSuggestion(amount, known[len(known) - len(used) :], budget.currency) if amount else None
+    amount = amounts.suggested_amount(used, currency)
+    return AmountSuggestion(amount, known[len(known) - len(used) :], currency) if amount else None
 
 
 def last_year_costs(budget: Budget, periods: Sequence[Period]) -> list[Decimal]:

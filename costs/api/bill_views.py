@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from costs.api.serializers import SourceSerializer
 from costs.models import CostLine, ExchangeRate, Source
+from costs.sources.connection_test import try_connection
 from costs.sources.sync import queue_sync, sync_after_change
 from costs.versions import overlaps, restatements
 from costs.web.source_form import SourceForm
@@ -19,6 +20,20 @@ from finops_site.api.base import BadRequest, Conflict, ExactModelSerializer, Hol
 from finops_site.api.form_bodies import body_of, fresh_copy, valid_form
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+
+
+class ConnectionTestSerializer(serializers.Serializer):
+    is_ok = serializers.BooleanField()
+    words = serializers.CharField(help_text="what was found, in sentences")
+    missing = serializers.CharField(allow_blank=True, help_text="the right that is missing, and what to do")
+    files = serializers.IntegerField()
+    bills = serializers.IntegerField(help_text="that would be fetched")
+    newest = serializers.CharField(allow_blank=True, help_text="the newest of them")
+    written_at = serializers.CharField(allow_blank=True)
+    format = serializers.CharField(allow_blank=True, help_text="of the newest; empty where it was not looked into")
+    months = serializers.ListField(child=serializers.CharField(), help_text="billing months of the newest")
+    rows = serializers.IntegerField(allow_null=True)
+
 
 SourceBody = body_of("SourceBody", SourceForm)
 REFUSED = OpenApiResponse(BadRequest, "A field is wrong.")
@@ -65,6 +80,15 @@ class SourceViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         if not queue_sync(source):
             raise Conflict(f"{source} is not fetched from: people deliver its bills.")
         return Response(SourceSerializer(self.get_object()).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Test the connection: what lies there, or which right is missing; nothing is loaded",
+        request=None,
+        responses={200: ConnectionTestSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, pk: str) -> Response:
+        return Response(ConnectionTestSerializer(try_connection(self.get_object()).as_row()).data)
 
     def _save(self, source: Source | None) -> dict[str, Any]:
         body = SourceBody(data=self.request.data)

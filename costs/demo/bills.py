@@ -67,15 +67,18 @@ COLUMNS = (
 
 def write_bills(folder: Path, *, as_of: date, months: int = MONTHS) -> list[Path]:
     """Writes the bills of `months` billing months up to and including the day before `as_of`; returns their files."""
+    return list(reversed([path for _, path in newest_bills(folder, as_of=as_of, months=months)]))
+
+
+def newest_bills(folder: Path, *, as_of: date, months: int = MONTHS) -> Iterator[tuple[Month, Path]]:
+    """Writes the same bills one by one, the newest month first, and yields each when it is there."""
     folder.mkdir(parents=True, exist_ok=True)
     running = resources(as_of)
     last = Month.of(as_of - timedelta(days=1))
-    paths = []
-    for month in (last.plus(-back) for back in reversed(range(months))):
+    for month in (last.plus(-back) for back in range(months)):
         path = folder / f"northwind-{month}.csv.gz"
         write_rows(path, bill_rows(month, running, last, as_of))
-        paths.append(path)
-    return paths
+        yield month, path
 
 
 def write_short_bill(folder: Path, *, as_of: date) -> Path:

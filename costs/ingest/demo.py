@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
-from costs.demo.bills import write_bills, write_short_bill
+from costs.demo.bills import MONTHS, newest_bills, write_short_bill
 from costs.demo.committed_bills import write_committed_bills
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
@@ -20,10 +21,15 @@ COMMITTED_SOURCE = "Southwind (AWS)"
 def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
     """Writes the bills and loads each month as its own delivery; a month that is here already is left alone.
 
-    Raises RuntimeError when a bill of ours cannot be read.
+    The newest month is first: whoever looks around already sees it soon. Raises RuntimeError when a bill of ours
+    cannot be read.
     """
-    for path in write_bills(_folder(), as_of=as_of):
-        _load(path, Delivery.Status.CURRENT, say)
+    for number, (_, path) in enumerate(newest_bills(_folder(), as_of=as_of), 1):
+        _load(path, Delivery.Status.CURRENT, partial(_say_month, say, number))
+
+
+def _say_month(say: Callable[[str], object], number: int, line: str) -> None:
+    say(f"  {number} of {MONTHS} months of bills: {line.strip()}")
 
 
 def load_short_bill(say: Callable[[str], object], *, as_of: date) -> None:

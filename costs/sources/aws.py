@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from costs.charges.layouts import Entry
 from costs.sources.storage import (
-    TIMEOUT_SECONDS,
-    TRIES,
     Bucket,
     CloudAddress,
     StorageProblem,
     allowed_endpoint,
     as_storage_problem,
     secret_of,
+    timeout_seconds,
+    tries_again,
 )
 
 if TYPE_CHECKING:
@@ -68,29 +68,30 @@ class S3Bucket:
             if code in DENIED:
                 explanation = f"access is denied; the role needs {needed} here."
             is_temporary = status >= 500 or code == "SlowDown"
-            return StorageProblem(f"Bucket {self.bucket}: {explanation}", is_temporary=is_temporary)
+            words = f"Bucket {self.bucket}: {explanation}"
+            return StorageProblem(words, is_temporary=is_temporary, is_denied=code in DENIED)
         if isinstance(error, BotoCoreError):
             return StorageProblem(f"Bucket {self.bucket}: {type(error).__name__}.", is_temporary=True)
         return None
 
 
-def aws_client(service: str, address: CloudAddress, *, tries: int = 1 + TRIES) -> Any:
+def aws_client(service: str, address: CloudAddress, *, tries: int | None = None) -> Any:
     """A client of an AWS service at this address.
 
-    What must not be done twice is tried once: `tries` counts the first.
+    What must not be done twice is tried once: `tries` counts the first; without it, as a storage is.
     Raises StorageProblem, in words without any secret, when the role cannot be assumed or the endpoint is not allowed.
     """
     return _session(address).client(service, **_client_options(address, tries))
 
 
-def _client_options(address: CloudAddress, tries: int = 1 + TRIES) -> dict[str, Any]:
+def _client_options(address: CloudAddress, tries: int | None = None) -> dict[str, Any]:
     """Region, endpoint and patience; an endpoint that is not the provider's own must be one that the settings allow."""
     from botocore.config import Config
 
     config = Config(
-        retries={"total_max_attempts": tries, "mode": "standard"},
-        connect_timeout=TIMEOUT_SECONDS,
-        read_timeout=TIMEOUT_SECONDS,
+        retries={"total_max_attempts": tries or 1 + tries_again(), "mode": "standard"},
+        connect_timeout=timeout_seconds(),
+        read_timeout=timeout_seconds(),
         s3={"addressing_style": "path"},
     )
     options: dict[str, Any] = {"region_name": address.region or "us-east-1", "config": config}
@@ -112,6 +113,7 @@ def _session(address: CloudAddress) -> "boto3.Session":
     role = {"RoleArn": credential.role_arn, "RoleSessionName": "finops-bills"}
     if credential.external_id:
         role["ExternalId"] = credential.external_id
-    with as_storage_problem(lambda error: StorageProblem(f"The role {credential.role_arn} cannot be assumed.")):
+    refused = f"The role {credential.role_arn} cannot be assumed."
+    with as_storage_problem(lambda error: StorageProblem(refused, is_denied=True)):
         keys = session.client("sts", **_client_options(address)).assume_role(**role)["Credentials"]
     return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])

@@ -5,7 +5,15 @@ from pathlib import Path
 
 from costs.charges.layouts import Entry
 from costs.sources.places import AZURE_ACCOUNT
-from costs.sources.storage import TRIES, Bucket, StorageProblem, allowed_endpoint, as_storage_problem, secret_of
+from costs.sources.storage import (
+    Bucket,
+    StorageProblem,
+    allowed_endpoint,
+    as_storage_problem,
+    secret_of,
+    timeout_seconds,
+    tries_again,
+)
 
 
 class AzureContainer:
@@ -26,7 +34,14 @@ class AzureContainer:
         secret = secret_of(source)
         token = secret.get("sas_token") or secret.get("account_key")
         with as_storage_problem(self._explain):
-            self.client = ContainerClient(account, source.bucket, credential=token, retry_total=TRIES)
+            self.client = ContainerClient(
+                account,
+                source.bucket,
+                credential=token,
+                retry_total=tries_again(),
+                connection_timeout=timeout_seconds(),
+                read_timeout=timeout_seconds(),
+            )
 
     def listing(self) -> Iterator[Entry]:
         with as_storage_problem(self._explain):
@@ -51,7 +66,10 @@ class AzureContainer:
             explanations = {403: "access is denied.", 404: "there is no such container."}
             explanation = explanations.get(error.status_code or 0, f"Azure answered {error.status_code}.")
             is_temporary = (error.status_code or 500) >= 500
-            return StorageProblem(f"Container {self.name}: {explanation}", is_temporary=is_temporary)
+            is_denied = error.status_code in (401, 403)
+            return StorageProblem(
+                f"Container {self.name}: {explanation}", is_temporary=is_temporary, is_denied=is_denied
+            )
         if isinstance(error, AzureError):
             return StorageProblem(f"Container {self.name}: {type(error).__name__}.", is_temporary=True)
         return None

@@ -1,5 +1,6 @@
 """Bills in a folder of this machine."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ class Folder:
     def listing(self) -> Iterator[Entry]:
         if not self.root.is_dir():
             raise StorageProblem(f"The folder {self.root} is not there.")
+        if not os.access(self.root, os.R_OK | os.X_OK):
+            raise StorageProblem(f"The folder {self.root} may not be read.", is_denied=True)
         for path in sorted(self.root.rglob("*")):
             # A link may lead out of the folder; a file that is still written would be read half.
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from costs.charges.layouts import Entry
 from costs.sources.storage import (
-    TIMEOUT_SECONDS,
     Bucket,
     StorageProblem,
     allowed_endpoint,
     as_storage_problem,
     secret_of,
+    timeout_seconds,
 )
 
 
@@ -37,17 +37,17 @@ class GoogleBucket:
 
     def listing(self) -> Iterator[Entry]:
         with as_storage_problem(self._explain):
-            for blob in self.client.list_blobs(self.name, prefix=self.prefix or None, timeout=TIMEOUT_SECONDS):
+            for blob in self.client.list_blobs(self.name, prefix=self.prefix or None, timeout=timeout_seconds()):
                 mark = blob.etag or blob.md5_hash or str(blob.generation)
                 yield Entry(blob.name, mark, int(blob.size or 0), blob.updated or datetime.now(UTC))
 
     def fetch(self, key: str, target: Path) -> None:
         with as_storage_problem(self._explain):
-            self.client.bucket(self.name).blob(key).download_to_filename(str(target), timeout=TIMEOUT_SECONDS)
+            self.client.bucket(self.name).blob(key).download_to_filename(str(target), timeout=timeout_seconds())
 
     def store(self, key: str, path: Path) -> None:
         with as_storage_problem(self._explain):
-            self.client.bucket(self.name).blob(key).upload_from_filename(str(path), timeout=TIMEOUT_SECONDS)
+            self.client.bucket(self.name).blob(key).upload_from_filename(str(path), timeout=timeout_seconds())
 
     def _explain(self, error: Exception) -> StorageProblem | None:
         from google.api_core.exceptions import GoogleAPIError, RetryError
@@ -63,7 +63,9 @@ class GoogleBucket:
             code = getattr(error, "code", None) or 0
             explanations = {403: "access is denied.", 404: "there is no such bucket."}
             explanation = explanations.get(code, f"Google Cloud answered {code}.")
-            return StorageProblem(f"Bucket {self.name}: {explanation}", is_temporary=code >= 500)
+            return StorageProblem(
+                f"Bucket {self.name}: {explanation}", is_temporary=code >= 500, is_denied=code in (401, 403)
+            )
         if isinstance(error, GoogleAuthError):
-            return StorageProblem(f"Bucket {self.name}: the credentials were refused.")
+            return StorageProblem(f"Bucket {self.name}: the credentials were refused.", is_denied=True)
         return None

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
@@ -13,13 +14,37 @@ from costs.models import Credential
 
 TIMEOUT_SECONDS = 60
 TRIES = 4
+HURRIED_SECONDS = 8
+_is_hurried: ContextVar[bool] = ContextVar("is_hurried", default=False)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Somebody waits for the answer: storages that are opened meanwhile try once, and not for long."""
+    token = _is_hurried.set(True)
+    try:
+        yield
+    finally:
+        _is_hurried.reset(token)
+
+
+def timeout_seconds() -> int:
+    return HURRIED_SECONDS if _is_hurried.get() else TIMEOUT_SECONDS
+
+
+def tries_again() -> int:
+    """How often what failed is tried again."""
+    return 0 if _is_hurried.get() else TRIES
 
 
 class StorageProblem(Exception):
-    """What keeps us from a source's bills, in words without any secret. `is_temporary`: trying again may help."""
+    """What keeps us from a source's bills, in words without any secret.
 
-    def __init__(self, message: str, *, is_temporary: bool = False) -> None:
-        self.is_temporary = is_temporary
+    `is_temporary`: trying again may help. `is_denied`: a right is missing.
+    """
+
+    def __init__(self, message: str, *, is_temporary: bool = False, is_denied: bool = False) -> None:
+        self.is_temporary, self.is_denied = is_temporary, is_denied
         super().__init__(message)
 
 

@@ -113,7 +113,7 @@ def _finish(source: Source, state: str, message: str) -> None:
 def _fetch_changes(source: Source) -> SyncResult:
     storage = storage_of(source)
     with scratch_folder(Path(settings.FINOPS_VAR) / "incoming" / f"sync-{uuid.uuid4().hex}") as folder:
-        latest, problems = packages(storage.listing(), lambda key: _read_manifest(storage, key, folder))
+        latest, problems = packages(storage.listing(), lambda key: read_manifest(storage, key, folder))
         fetched = dict(source.fetched.values_list("name", "mark"))
         changed = [package for package in latest if fetched.get(package.name) != package.mark]
         received: list[Receipt] = []
@@ -128,7 +128,7 @@ def _fetch_changes(source: Source) -> SyncResult:
         return SyncResult(received, len(latest) - len(changed), problems)
 
 
-def _read_manifest(storage: Storage, key: str, folder: Path) -> Any:
+def read_manifest(storage: Storage, key: str, folder: Path) -> Any:
     path = folder / "manifest"
     storage.fetch(key, path)
     if path.stat().st_size > MAX_MANIFEST_BYTES:

@@ -16,7 +16,14 @@ from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.models import DemoCompany, Membership, OutgoingEmail, Team, User
 from finops_site.people.demo import DOMAIN
-from finops_site.people.demo_rows import counted_rows, delete_unless_held, demo_company, demo_people, demo_teams
+from finops_site.people.demo_rows import (
+    counted_rows,
+    delete_unless_held,
+    demo_company,
+    demo_people,
+    demo_teams,
+    note_remains,
+)
 from finops_site.people.roles import ADMINISTRATOR
 from finops_site.registry import DemoPart, registry
 
@@ -42,6 +49,8 @@ def why_not() -> str:
     company = demo_company()
     if company is None:
         return "There is no demo company here."
+    if company.is_being_made and not company.rows:
+        return "The demo is still being made: wait until it is whole."
     if not company.rows:
         return (
             "This demo was made by an older version, which did not note what it made: begin anew in another folder, "
@@ -55,6 +64,8 @@ def queue_removal(user: Person, now: datetime) -> None:
     """Has the demo removed in the background. Raises CannotRemove."""
     if reason := why_not():
         raise CannotRemove(reason)
+    if demo_company().is_being_made:  # type: ignore[union-attr]  # why_not has found it
+        raise CannotRemove("The demo is still being made: wait until it is whole.")
     if not real_administrators():
         raise CannotRemove(
             "Every administrator is of the demo, and would go with it: invite one of your own first, who signs in "
@@ -95,6 +106,14 @@ def remove_demo(write: Callable[[str], object]) -> None:
             rows.update(problem=f"{part.label}: {error}"[:1000])
             raise
     rows.update(removal_step="", removal_percent=100, removed_at=timezone.now())
+
+
+def remove_half_made(company: DemoCompany) -> None:
+    """Removes a demo company whose making ended halfway, and is ready to make another."""
+    note_remains(company)
+    if company.rows:
+        remove_demo(lambda _: None)
+    company.delete()
 
 
 def counts_of_people() -> list[tuple[str, int, int]]:

@@ -1,13 +1,20 @@
 """The lines of the checklist that are the site's own: company, people, mail, backup."""
 
+from datetime import timedelta
+
+from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from finops_site.models import Backup, Membership, OutgoingEmail, Team, User
 from finops_site.people.company import load_company
 from finops_site.people.demo_rows import without_demo
+from finops_site.people.roles import ADMINISTRATOR
 from finops_site.registry import SetupStep
 
 LETTER = "test letter"
+FRESH_BACKUP = timedelta(days=7)
 
 
 def mail_server() -> str:
@@ -39,6 +46,18 @@ def letter_arrived() -> bool | None:
     return None if outcomes & {OutgoingEmail.Outcome.WAITING, OutgoingEmail.Outcome.UNKNOWN} else False
 
 
+def administrators_have_second_step() -> bool:
+    """Whether each administrator who may sign in has a second step beside the password, recovery codes not counted."""
+    administrators = without_demo(User.objects.in_role(ADMINISTRATOR))
+    second = Authenticator.objects.filter(user=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return administrators.exists() and not administrators.exclude(Exists(second)).exists()
+
+
+def backup_is_fresh() -> bool:
+    """Whether a backup was finished in the last week."""
+    return Backup.objects.filter(made_at__gte=timezone.now() - FRESH_BACKUP).exists()
+
+
 SITE_STEPS = (
     SetupStep(
         "company",
@@ -48,6 +67,17 @@ SITE_STEPS = (
         company_is_named,
         "finops_site.change_company",
         10,
+        minutes=1,
+    ),
+    SetupStep(
+        "sign-in",
+        "Sign-in",
+        "People sign in with passwords; a second step keeps a stolen one of an administrator from opening everything.",
+        "mfa_index",
+        administrators_have_second_step,
+        "finops_site.add_user",
+        15,
+        minutes=2,
     ),
     SetupStep(
         "people",
@@ -57,6 +87,7 @@ SITE_STEPS = (
         people_are_in_teams,
         "finops_site.add_user",
         20,
+        minutes=10,
     ),
     SetupStep(
         "mail",
@@ -66,14 +97,17 @@ SITE_STEPS = (
         letter_arrived,
         "finops_site.follow_setup",
         70,
+        minutes=10,
     ),
     SetupStep(
         "backup",
         "Backup",
-        "One file brings everything back: run.py manage backup /backups/today.finops, every night.",
+        "One file brings everything back: run.py manage backup /backups/today.finops, every night. Try restore once, "
+        "into another FINOPS_VAR.",
         "health",
-        lambda: Backup.objects.exists(),
+        backup_is_fresh,
         "finops_site.view_nightlyrun",
         80,
+        minutes=10,
     ),
 )

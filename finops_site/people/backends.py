@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from finops_site.models import Company, DemoCompany, Notification, User
+from finops_site.people.demo_rows import demo_steps
 
 
 class RoleBackend(ModelBackend):
@@ -25,6 +26,7 @@ class RoleBackend(ModelBackend):
                 role_names=ArraySubquery(Group.objects.filter(user=OuterRef("pk")).values("name")),
                 company=Subquery(Company.objects.values(row=JSONObject(name="name", currency="currency"))[:1]),
                 has_demo=Exists(DemoCompany.objects.filter(removed_at=None)),
+                demo_step=Subquery(demo_steps()),
                 unread_notifications=Subquery(unread.values(count=Count("*"))),
             )
             .first()

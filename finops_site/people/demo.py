@@ -2,18 +2,20 @@
 
 import os
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from finops_site.models import Membership, Team, User
-from finops_site.people.demo_rows import noted_as_demo
+from finops_site.models import DemoCompany, Membership, Team, User
+from finops_site.people.demo_rows import made_as_demo, noted_as_demo
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE, FINANCE
 from finops_site.registry import DemoStep, registry
 
 DOMAIN = "demo.example"
+# run.py waits for this line: from it on the logins work.
+PEOPLE_ARE_HERE = "  the people of the demo may sign in"
 TEAMS = {"Payments": "CC-1001", "Data": "CC-1002", "Storefront": "CC-1003", "Platform": "CC-1004"}
 # name -> (full name, role, {team: role in it})
 PEOPLE: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -59,9 +61,22 @@ def make_demo(
 
     `adds` leaves a demo that is there as it is, and makes the steps of the switches only.
     """
-    write("making the demo organisation")
-    with noted_as_demo():
-        make_people(demo_password)
-        for step in registry.of(DemoStep):
-            if step.switch in switches or not (step.switch or adds):
-                step.run(write, as_of=as_of)
+    steps = [step for step in registry.of(DemoStep) if step.switch in switches or not (step.switch or adds)]
+    if adds:
+        with noted_as_demo():
+            _make(steps, write, as_of, demo_password)
+        return
+    with made_as_demo() as company:
+
+        def write_and_note(line: str) -> None:
+            DemoCompany.objects.filter(pk=company.pk).update(making_step=line.strip()[:200])
+            write(line)
+
+        _make(steps, write_and_note, as_of, demo_password)
+
+
+def _make(steps: Sequence[DemoStep], write: Callable[[str], object], as_of: date, demo_password: str) -> None:
+    make_people(demo_password)
+    write(PEOPLE_ARE_HERE)
+    for step in steps:
+        step.run(write, as_of=as_of)

@@ -4,7 +4,7 @@ The demo is made in an empty site and before anybody can come in, so what a tabl
 What people did since is theirs, but for the demo people.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -30,11 +30,44 @@ def noted_as_demo() -> Iterator[None]:
     try:
         yield
     finally:
-        company.refresh_from_db()
-        for label, newest in _newest_ids().items():
-            if newest > before.get(label, 0):
-                company.rows.setdefault(label, []).append([before.get(label, 0) + 1, newest])
-        company.save(update_fields=["rows"])
+        _note_growth(company, before)
+
+
+@contextmanager
+def made_as_demo() -> Iterator[DemoCompany]:
+    """The demo company is being made meanwhile, which pages say; where that ends halfway it stays so.
+
+    Yields it, to say how far it is. `note_remains` notes what a process made that was killed.
+    """
+    company = demo_company() or DemoCompany.objects.create()
+    before = _newest_ids()
+    company.ids_before, company.making_step = before, "its people"
+    company.save(update_fields=["ids_before", "making_step"])
+    try:
+        yield company
+    finally:
+        _note_growth(company, before)
+    company.ids_before, company.making_step = {}, ""
+    company.save(update_fields=["ids_before", "making_step"])
+
+
+def demo_steps() -> QuerySet[DemoCompany, str]:
+    """What was made last of a demo company that is being made; no row where none is."""
+    made = DemoCompany.objects.filter(removed_at=None).exclude(ids_before={})
+    return made.values_list("making_step", flat=True)[:1]
+
+
+def note_remains(company: DemoCompany) -> None:
+    """Notes what a demo company grew by whose making ended halfway."""
+    _note_growth(company, company.ids_before)
+
+
+def _note_growth(company: DemoCompany, before: Mapping[str, int]) -> None:
+    company.refresh_from_db()
+    for label, newest in _newest_ids().items():
+        if newest > before.get(label, 0):
+            company.rows.setdefault(label, []).append([before.get(label, 0) + 1, newest])
+    company.save(update_fields=["rows"])
 
 
 def _newest_ids() -> dict[str, int]:

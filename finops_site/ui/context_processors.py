@@ -18,6 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "embedded": settings.EMBEDDED,
         "demo_people": SimpleLazyObject(demo_people),
         "has_demo": SimpleLazyObject(lambda: has_demo(request)),
+        "demo_step": SimpleLazyObject(lambda: demo_step(request)),
         "nav": SimpleLazyObject(lambda: navigation(request)),
         "site_shortcuts": SITE_SHORTCUTS,
         "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
@@ -39,6 +40,11 @@ def has_demo(request: HttpRequest) -> bool:
     """Whether the demo company is here; the person of a request knows it (RoleBackend)."""
     known = getattr(request.user, "has_demo", None)
     return known if known is not None else demo_company() is not None
+
+
+def demo_step(request: HttpRequest) -> str:
+    """What of the demo company was made last while it is being made; the person of a request knows it (RoleBackend)."""
+    return getattr(request.user, "demo_step", "") or ""
 
 
 def demo_people() -> list[tuple[str, str]]:

@@ -1,16 +1,24 @@
 """The API of ownership: the same rules, the same preview and the same services as the pages."""
 
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from finops_site.api.base import BadRequest, Conflict, HoldsPermission, Problem, VisibleRows
+from finops_site.api.base import BadRequest, Conflict, HoldsPermission, Problem, VisibleRows, refusals
 from finops_site.lib.money import exact_text
 from tagging.models import OwnershipRule
 from tagging.ownership import ownership_figures, rule_application, rules
-from tagging.ownership.serializers import ApplicationSerializer, OwnershipRuleSerializer, PreviewSerializer
+from tagging.ownership.proposals import CannotAccept, accept_proposals, find_proposals, proposal_rows
+from tagging.ownership.serializers import (
+    AcceptProposalsSerializer,
+    ApplicationSerializer,
+    OwnershipRuleSerializer,
+    PreviewSerializer,
+    RuleProposalsSerializer,
+)
 
 
 class VersionConflict(Conflict):
@@ -67,6 +75,34 @@ class OwnershipRuleViewSet(VisibleRows, viewsets.ModelViewSet):
     def apply(self, request: Request) -> Response:
         application = rule_application.queue_application(request.user, "Requested by the API")
         return Response(ApplicationSerializer(application).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        methods=["GET"],
+        summary="Rules that the latest whole month suggests: tags and accounts that are called like teams",
+        responses=RuleProposalsSerializer,
+        filters=False,
+    )
+    @extend_schema(
+        methods=["POST"],
+        summary="Accept proposed rules, all or none",
+        request=AcceptProposalsSerializer,
+        responses={
+            201: OwnershipRuleSerializer(many=True),
+            400: OpenApiResponse(BadRequest, "One is not proposed, or would not be valid."),
+        },
+        filters=False,
+    )
+    @action(detail=False, methods=["get", "post"], pagination_class=None)
+    def proposals(self, request: Request) -> Response:
+        today = timezone.now().date()
+        if request.method == "GET":
+            return Response(proposal_rows(find_proposals(request.user, today)))
+        body = AcceptProposalsSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        choices = {row["key"]: row["team"] for row in body.validated_data["accept"]}
+        with refusals(CannotAccept):
+            accepted = accept_proposals(request.user, choices, today)
+        return Response(OwnershipRuleSerializer(accepted, many=True).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
         summary="What a new rule would move, without saving it",

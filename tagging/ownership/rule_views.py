@@ -24,6 +24,7 @@ from tagging.ownership.forms import RuleForm, RulesFileForm
 from tagging.ownership.month_pages import BREADCRUMBS, OwnershipMonthPage
 
 EDIT = "tagging.change_ownershiprule"
+PROPOSED = Action("Proposed rules", "tagging:ownership_proposals", "bulb", "tagging.add_ownershiprule")
 ADD = Action("Add a rule", "tagging:ownership_add", "plus", "tagging.add_ownershiprule", primary=True)
 
 
@@ -34,12 +35,12 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
     permission_required = "tagging.view_ownershiprule"
     title = "Ownership"
     template_name = "tagging/ownership.html"
-    actions = (ADD,)
+    actions = (PROPOSED, ADD)
     empty = Empty(
         "No rule yet",
         "A rule names the team, or the pool, that cost belongs to: by account, tag, service, region or name.",
         "users-group",
-        ADD,
+        PROPOSED,
     )
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -69,6 +69,45 @@ class MoveSerializer(serializers.Serializer):
     effective_cost = serializers.CharField(allow_null=True)
 
 
+class OwnedSerializer(serializers.Serializer):
+    owner = serializers.CharField(help_text="a team or pool, and in brackets the rule")
+    currency = serializers.CharField()
+    billed_cost = serializers.CharField()
+
+
+class RuleProposalSerializer(serializers.Serializer):
+    """A rule that the bill suggests; `team` is null where no team is called like it: `new_team` is a name for one."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    sub_account = serializers.CharField(allow_blank=True)
+    tag_key = serializers.CharField(allow_blank=True)
+    tag_value = serializers.CharField(allow_blank=True)
+    team = serializers.CharField(allow_null=True)
+    new_team = serializers.CharField(allow_blank=True)
+    why = serializers.CharField()
+    is_sure = serializers.BooleanField()
+    charges = serializers.IntegerField(help_text="that are nobody's now")
+    would_own = serializers.DictField(child=serializers.CharField(), help_text="billed cost by currency")
+    owned_already = OwnedSerializer(many=True)
+
+
+class RuleProposalsSerializer(serializers.Serializer):
+    month = serializers.CharField(help_text="2025-11")
+    is_whole = serializers.BooleanField(help_text="false: the running month, for no other has cost")
+    unowned = serializers.DictField(child=serializers.CharField(), help_text="billed cost by currency")
+    proposals = RuleProposalSerializer(many=True)
+
+
+class AcceptedProposalSerializer(serializers.Serializer):
+    key = serializers.CharField()
+    team = serializers.CharField(help_text="its name; one that is not there yet is made")
+
+
+class AcceptProposalsSerializer(serializers.Serializer):
+    accept = AcceptedProposalSerializer(many=True)
+
+
 class PreviewSerializer(serializers.Serializer):
     charges = serializers.IntegerField(help_text="charges of open months that would change their owner")
     teams = serializers.ListField(child=serializers.CharField())

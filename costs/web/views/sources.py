@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.views.generic import View
 
-from costs.models import Source
+from costs.models import Credential, Source
+from costs.sources.connection_test import try_connection
 from costs.sources.health import with_last_delivery
 from costs.sources.sync import queue_sync, sync_after_change
 from costs.web.source_form import SourceForm
@@ -55,10 +57,30 @@ class SourcePage(FormPage):
     def get_title(self) -> str:
         return str(self.object) if self.object else "Connect a source"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.render_test() if "test" in request.POST else super().post(request, *args, **kwargs)
+
+    def render_test(self) -> HttpResponse:
+        """The form again as it was filled in, with what a test of the place found; nothing is saved or loaded."""
+        form = self.get_form()
+        connection = try_connection(form.instance) if form.is_valid() else None
+        return self.render_to_response(self.get_context_data(form=form, connection=connection))
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = list(streams_of(self.object)) if self.object else []
         streams = StreamTable(rows, request=None) if rows else None
-        return super().get_context_data(**{"streams": streams, **kwargs})
+        context = {"streams": streams, "folders": settings.FINOPS_FOLDERS, **kwargs}
+        context["typed"] = self._typed(context.get("form"))
+        return super().get_context_data(**context)
+
+    def _typed(self, form: SourceForm | None) -> dict[str, str]:
+        """What the provider's steps are filled in with: the place as it is typed, and who is trusted by which id."""
+        form = form or self.get_form()
+        typed = {name: str(form[name].value() or "") for name in ("kind", "bucket", "prefix", "region")}
+        credential = form["credential"].value()
+        if credential and self.person.has_perm("costs.view_credential") and str(credential).isdecimal():
+            typed["external_id"] = getattr(Credential.objects.filter(pk=credential).first(), "external_id", "")
+        return typed
 
     def save(self, form: SourceForm) -> Source:
         source = form.save()

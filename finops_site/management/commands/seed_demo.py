@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from finops_site.first_day import remove_demo
 from finops_site.models import DemoCompany, Team, User
 from finops_site.ops.commands import BadInput, PlainCommand
 from finops_site.people import demo
@@ -25,8 +26,9 @@ class Command(PlainCommand):
         parser.add_argument("--as-of", help="the day the demo ends before: 2025-11-23 (today)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        half_made = DemoCompany.objects.filter(removed_at=None).exclude(ids_before={}).first()
         was_removed = DemoCompany.objects.exclude(removed_at=None).exists()
-        if options["if_empty"] and (User.objects.exists() or was_removed):
+        if options["if_empty"] and not half_made and (User.objects.exists() or was_removed):
             return
         others = User.objects.exclude(email__endswith=f"@{demo.DOMAIN}").count()
         if others:
@@ -34,6 +36,9 @@ class Command(PlainCommand):
         as_of, demo_password = _day(options["as_of"]), demo.password()
         progress: list[str] = []
         write = progress.append if options["json"] else self.stderr.write
+        if half_made:
+            write("the demo was left half made: it is made anew")
+            remove_demo.remove_half_made(half_made)
         switches = ["commitments"] if options["with_commitments"] else []
         adds = bool(switches) and User.objects.exists()
         demo.make_demo(write, as_of=as_of, demo_password=demo_password, switches=switches, adds=adds)

@@ -21,6 +21,7 @@ from costs import tasks
 from costs.ingest.load import load_bill
 from costs.models import Credential, Delivery, Source, Stream
 from costs.sources import sync
+from costs.sources.connection_test import try_connection
 from costs.sources.health import is_late, source_health, warn_of_late_bills
 from costs.sources.kinds import storage_of
 from costs.sources.storage import StorageProblem
@@ -343,6 +344,96 @@ class TestAzure:
         (delivery,) = loaded(sync.synchronise(source))
         assert delivery.totals["USD"]["billed_cost"] == "2"
         assert sync.synchronise(source).unchanged == 1
+
+
+class TestConnectionTest:
+    """What is tried is neither loaded nor kept, and what is missing is named."""
+
+    def test_a_folder_says_what_lies_there(self, inbox, folder):
+        bills.write(inbox, "march.csv", bills.focus_csv([{}, {}]))
+        bills.write(inbox, "notes.txt", b"x")
+        connection = try_connection(folder)
+        assert (connection.is_ok, connection.missing, connection.files, connection.bills) == (True, "", 2, 1)
+        newest = (connection.newest, connection.format, connection.months, connection.rows)
+        assert newest == ("march.csv", "focus 1.0", ("2026-03",), 2)
+        assert connection.words.startswith("It works: 2 files, 1 bill to fetch. The newest, march.csv, was written ")
+        assert not Delivery.objects.exists()
+        assert list((Path(inbox).parents[0] / "..").glob("incoming/test-*")) == []
+
+    def test_what_is_no_bill_is_said(self, inbox, folder):
+        assert "nothing lies there yet" in try_connection(folder).words
+        bills.write(inbox, "odd.csv", b"a,b\n1,2\n")
+        connection = try_connection(folder)
+        assert (connection.is_ok, connection.format) == (False, "")
+        assert "odd.csv" in connection.words
+
+    def test_a_folder_that_is_not_there_or_not_allowed_is_said(self, inbox):
+        connection = try_connection(Source(kind="folder", bucket="gcp"))
+        assert (connection.is_ok, "is not there" in connection.words) == (False, True)
+        assert "FINOPS_FOLDERS" in try_connection(Source(kind="folder", bucket="/etc")).words
+        assert "people deliver" in try_connection(Source(kind="upload")).words
+
+    def test_s3_lists_the_newest_report(self, bucket, aws):
+        put_report(bucket, "one", bills.cur_csv([{}]))
+        connection = try_connection(aws)
+        assert (connection.is_ok, connection.bills, connection.format) == (True, 1, "aws-cur")
+        assert connection.months == ("2026-03",)
+        assert not Delivery.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("operation", "right"),
+        [("ListObjectsV2", "s3:ListBucket on arn:aws:s3:::bills"), ("GetObject", "s3:GetObject")],
+    )
+    def test_the_right_that_is_missing_is_named(self, bucket, aws, monkeypatch, operation, right):
+        from botocore.client import BaseClient
+        from botocore.exceptions import ClientError
+
+        bucket.put_object(Bucket="bills", Key="pre/march.csv", Body=BILL)
+        ask = BaseClient._make_api_call
+        denied = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+
+        def deny(self, name, arguments):
+            if name == operation:
+                raise ClientError(denied, name)
+            return ask(self, name, arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseClient, "_make_api_call", deny)
+            connection = try_connection(aws)
+        assert not connection.is_ok
+        assert connection.missing.startswith(right)
+
+    def test_a_bucket_that_is_not_there_lacks_no_right(self, aws):
+        aws.bucket = "nowhere"
+        connection = try_connection(aws)
+        assert (connection.is_ok, connection.missing) == (False, "")
+        assert "there is no such bucket" in connection.words
+
+    def test_fay_tests_what_she_typed_and_no_secret_is_shown(self, fay, ola, client_of, inbox, s3, bucket):
+        credential = Credential(name="keys", external_id="a-word")
+        credential.seal(SECRET)
+        credential.save()
+        bucket.put_object(Bucket="bills", Key="pre/march.csv", Body=BILL)
+        described = {"name": "mine", "kind": "s3", "bucket": "bills", "prefix": "pre/", "endpoint": s3, "region": ""}
+        fields = {**described, "delivery_mode": "replace", "expected_every_hours": "24", "credential": credential.pk}
+        page = client_of(fay).post(reverse("costs:source_add"), {**fields, "test": "1"}).content.decode()
+        assert "It works: 1 file, 1 bill to fetch" in page
+        assert '<b data-fill="bucket" data-empty="BUCKET">bills</b>/<b data-fill="prefix">pre/</b>*' in page
+        assert "very-secret" not in page
+        assert "a-word" not in page, "credentials are the administrator's"
+        assert not Source.objects.exists()
+        assert client_of(ola).post(reverse("costs:source_add"), {**fields, "test": "1"}).status_code == 403
+
+    def test_the_api_and_the_admin_test_the_same(self, ada, fay, max_, client_of, inbox, folder):
+        bills.write(inbox, "march.csv", BILL)
+        address = f"/api/v1/sources/{folder.pk}/test/"
+        answer = client_of(fay).post(address).json()
+        assert (answer["is_ok"], answer["months"], answer["missing"]) == (True, ["2026-03"], "")
+        assert client_of(max_).post(address).status_code == 403
+        chosen = {"action": "test_connection", "_selected_action": [folder.pk]}
+        page = client_of(ada).post(reverse("admin:costs_source_changelist"), chosen, follow=True).content.decode()
+        assert "watched: It works: 1 file" in page
+        assert not Delivery.objects.exists()
 
 
 class TestHealth:

@@ -1,7 +1,11 @@
 """The checklist of the first day ticks itself, by what is in the database and by nothing else."""
 
+from datetime import timedelta
+
 import pytest
+from allauth.mfa.models import Authenticator
 from auditlog.context import set_actor
+from django.contrib.auth.models import Group
 from django.core import mail
 from django.utils import timezone
 
@@ -18,7 +22,7 @@ from tagging.models import OwnershipRule, TagRequirement
 from tests.people import PASSWORD, signed_in
 
 pytestmark = pytest.mark.django_db
-NAMES = ["company", "people", "bill", "policy", "ownership", "budgets", "mail", "backup"]
+NAMES = ["company", "sign-in", "people", "bill", "policy", "ownership", "budgets", "mail", "backup"]
 
 
 @pytest.fixture
@@ -53,7 +57,8 @@ def test_a_line_is_ticked_by_what_somebody_did(demo_people, settings):
     assert done(ada) == {"company", "people"}
     source = Source.objects.create(name="Strand (AWS)")
     Delivery.objects.create(source=source, status=Delivery.Status.HELD, fingerprint="b")
-    assert next_line(ada).step.name == "bill", "a bill that is held does not count"
+    assert next_line(ada).step.name == "sign-in"
+    assert "bill" not in done(ada), "a bill that is held does not count"
     source.deliveries.update(status=Delivery.Status.CURRENT)
     with set_actor(ivy):
         TagRequirement.objects.first().save()
@@ -64,7 +69,22 @@ def test_a_line_is_ticked_by_what_somebody_did(demo_people, settings):
     OwnershipRule.objects.create(name="b", team=payments, resource_pattern="x")
     Budget.objects.create(name="b", start="2026-01-01", state=Budget.State.ACTIVE)
     Backup.objects.create(path="/backups/a", bytes=1)
-    assert done(ada) == set(NAMES) - {"mail"}
+    assert done(ada) == set(NAMES) - {"mail", "sign-in"}
+    Backup.objects.update(made_at=timezone.now() - timedelta(days=8))
+    assert "backup" not in done(ada), "one of last week is no backup of today"
+
+
+def test_sign_in_is_done_once_each_administrator_of_ones_own_has_a_second_step(demo_people):
+    ivy = User.objects.create_user("ivy@strand.example", PASSWORD)
+    ivy.groups.add(Group.objects.get(name="administrator"))
+    Authenticator.objects.create(user=ivy, type=Authenticator.Type.RECOVERY_CODES, data={})
+    assert "sign-in" not in done(ivy), "codes for the day the telephone is lost are no second step"
+    Authenticator.objects.create(user=ivy, type=Authenticator.Type.TOTP, data={})
+    assert "sign-in" in done(ivy), "the demo's administrator does not count"
+    joe = User.objects.create_user("joe@strand.example", PASSWORD)
+    joe.groups.add(Group.objects.get(name="administrator"))
+    assert "sign-in" not in done(ivy)
+    assert "About 2 minutes." in signed_in(ivy).get("/set-up/").content.decode()
 
 
 def test_a_test_letter_ticks_the_mail_server_once_the_server_took_it(ada, settings):
