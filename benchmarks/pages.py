@@ -88,10 +88,11 @@ def people(names: Sequence[str]) -> dict[str, str]:
     lea = User.objects.create_user("lea@demo.example", "x", name="Lea")
     lea.groups.add(Group.objects.get(name="engineering"))
     Membership.objects.create(user=lea, team=Team.objects.get(name=names[0]), role=Membership.Role.LEAD)
-    return {"finance": _cookie(fay), "a team lead": _cookie(lea)}
+    return {"finance": session_cookie(fay), "a team lead": session_cookie(lea)}
 
 
-def _cookie(user: object) -> str:
+def session_cookie(user: object) -> str:
+    """A session of `user`, as a browser sends it."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = f"{RoleBackend.__module__}.{RoleBackend.__qualname__}"

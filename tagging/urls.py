@@ -5,7 +5,7 @@ from django.urls import path, re_path
 from tagging.chargeback.web import dispute_views, journal_views, month_views, split_views, statement_views
 from tagging.ownership import pool_views, proposal_views, rule_views, unowned_views
 from tagging.policy import exception_views, overview_views, policy_views, prevention_views, resource_views
-from tagging.remediation import change_set_views, suggestion_views, virtual_tag_views
+from tagging.remediation import change_set_views, resources_to_fix, suggestion_views, virtual_tag_views
 from tagging.unit_costs import unit_cost_views
 
 app_name = "tagging"
@@ -58,7 +58,7 @@ urlpatterns = [
     path("unit-costs/upload/", unit_cost_views.UploadMetric.as_view(), name="metric_upload"),
     path("unit-costs/<int:pk>/edit/", unit_cost_views.EditMetric.as_view(), name="metric_edit"),
     path("tagging/", overview_views.ComplianceOverview.as_view(), name="overview"),
-    path("tagging/resources/", resource_views.ResourcesPage.as_view(), name="resources"),
+    path("tagging/resources/", resources_to_fix.ResourcesToFixPage.as_view(), name="resources"),
     re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", resource_views.ResourcePage.as_view(), name="resource"),
     re_path(
         r"^tagging/resources/(?P<key>[0-9a-f]{32})/exception/$",

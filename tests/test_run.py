@@ -6,6 +6,7 @@ Every test has a data folder and a port of its own; the packages are those that 
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -72,6 +73,14 @@ class Site:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=10) as answer:
             return answer.status
 
+    def style_sheet(self):
+        """The headers of our style sheet, as a browser gets it that takes compressed files."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=10) as answer:
+            path = re.search(r"/static/finops/finops\.[^\"]*css", answer.read().decode())[0]
+        wanted = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept-Encoding": "br, gzip"})
+        with urllib.request.urlopen(wanted, timeout=10) as answer:
+            return dict(answer.headers)
+
     def processes(self):
         """What runs on this folder: every process whose environment names it."""
         named = f"FINOPS_VAR={self.folder}".encode()
@@ -129,6 +138,9 @@ def test_one_command_serves_says_who_may_sign_in_and_stops_everything_on_ctrl_c(
     assert f"http://127.0.0.1:{copy.port}/" in output
     assert "makes the first administrator" in output, "nobody is there without the demo, and no login is printed"
     assert copy.status() == 200
+    style = copy.style_sheet()
+    assert "immutable" in style["Cache-Control"], "browsers keep a file whose name changes with it"
+    assert style["Content-Encoding"] in ("br", "gzip")
     assert copy.stop() == 0
     assert copy.processes() == []
 

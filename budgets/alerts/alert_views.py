@@ -35,6 +35,8 @@ class AlertTable(BaseTable):
     acknowledged_by = django_tables2.Column("Acknowledged by", orderable=False)
 
     class Meta(BaseTable.Meta):
+        phone_name = "budget"
+        phone_facts = ("opened_at", "threshold", "state")
         model = Alert
         fields = ()
         caption = "Alerts"

@@ -47,6 +47,8 @@ class BudgetTable(BaseTable):
     state = StatusColumn(states=BUDGET_STATES)
 
     class Meta(BaseTable.Meta):
+        phone_amount = "now_spent"
+        phone_facts = ("used", "budgeted")
         model = Budget
         fields = ()
         caption = "Budgets"

@@ -60,6 +60,7 @@ class DeliveryTable(BaseTable):
     received_by = django_tables2.Column("Received by", visible=False)
 
     class Meta(BaseTable.Meta):
+        phone_facts = ("months", "status")
         order_by = "-received_at"
         row_attrs = {
             "id": lambda record: f"delivery-{record.pk}",

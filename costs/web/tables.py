@@ -100,6 +100,8 @@ class LineTable(BaseTable):
     owner_rule = django_tables2.Column("Named by", visible=False)
 
     class Meta(BaseTable.Meta):
+        phone_name = "service"
+        phone_facts = ("charge_date", "owner")
         model = CostLine
         fields = ()
         caption = "Cost lines"
@@ -145,7 +147,7 @@ class LineTable(BaseTable):
     def render_service(self, value: str, record: CostLine) -> SafeString:
         name = record.resource_name or record.resource.rsplit("/", 1)[-1] or record.charge_description
         detail = " ".join(part for part in (name, record.instance_type) if part)
-        return format_html('{}<span class="second-line breakable" title="{}">{}</span>', value, record.resource, detail)
+        return format_html('{}<span class="second-line" title="{}">{}</span>', value, record.resource, detail)
 
     def value_service(self, value: str) -> str:
         return value

@@ -16,7 +16,10 @@ SO_FAR = "so far"
 
 
 def series(name: str, data: Sequence[Decimal | int | None], **more: Any) -> dict[str, Any]:
-    """One series of a chart; None where the bill does not say."""
+    """One series of a chart; None where the bill does not say.
+
+    `tone` (good, warn, bad, calm) colours it by what it means; `pattern` (stripes, dots, lines) says so without colour.
+    """
     return {"name": name, "data": list(data), **more}
 
 
@@ -103,7 +106,9 @@ def as_table(chart: dict[str, Any]) -> dict[str, Any]:
 
 
 def _series_for_browser(one: dict[str, Any], chart: dict[str, Any]) -> dict[str, Any]:
-    options = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind", "narrow") if one.get(name)}
+    options = {
+        name: one[name] for name in ("dashed", "other", "url", "tone", "pattern", "kind", "narrow") if one.get(name)
+    }
     columns: dict[str, Any] = {
         name: [exact_text(value) if isinstance(value, Decimal) else value for value in one[name]]
         for name in ("data", "low", "high")

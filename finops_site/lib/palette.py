@@ -15,6 +15,7 @@ NAMES = {
     "surface": "surface",
     "good": "good",
     "bad": "bad",
+    "warn": "warn",
 }
 
 

@@ -19,6 +19,7 @@ from finops_site.ui.filters import active_filters, filter_controls, filter_param
 from finops_site.ui.forms import widget_class
 from finops_site.ui.keyset import PAGING_PARAMETERS
 from finops_site.ui.pages import Page
+from finops_site.ui.phone_rows import mark_rows
 from finops_site.ui.tables import status_html, usage_bar
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
 from finops_site.ui.typed_text import typed_here as typed_here_of
@@ -39,6 +40,7 @@ register.filter("month", figures.month_text)
 register.filter("day", day_text)
 register.filter("moment", moment_text)
 register.filter("rounded", formatted)
+register.filter("phone_rows", mark_rows)
 register.filter(widget_class)
 
 # {% card "Title" text="One sentence" body="flush" %} head {% cardbody %} content {% endcard %}
@@ -63,7 +65,10 @@ register_frame(
     after_divider="foot",
 )
 # {% scrolling_table "What it is" css="compact" %}<thead>...<tbody>...{% endscrolling_table %}
-register_frame(register, "scrolling_table", "includes/scrolling_table.html", positional=["label"], optional=["css"])
+# `css`: "compact" (smaller), "grid" (figures that scroll sideways on a phone), "in-full" (nothing folded away there).
+register_frame(
+    register, "scrolling_table", "includes/scrolling_table.html", positional=["label"], optional=["css", "id"]
+)
 
 
 @register.filter("percent")

@@ -331,7 +331,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
             if self.get_problems():
                 return refused_file(self.get_problems())
             try:
-                rows = export_rows(self.make_table(self.ordered_rows()))
+                rows = export_rows(self.export_table())
                 return export(rows, self.get_export_name(), self.get_notes())
             except TooManyRows as refused:
                 return refused_file([str(refused)])
@@ -398,6 +398,10 @@ class ListPage(_VisibleRows, Page, TemplateView):
         if self.orderings:
             return self.rows.order_by(*self._ordering())
         return self._numbered_table().data.data
+
+    def export_table(self) -> BaseTable:
+        """The table of its files: all rows, in the order of the page."""
+        return self.make_table(self.ordered_rows())
 
     def get_table(self) -> BaseTable:
         table = self._keyset_table() if self.orderings else self._paged_table()

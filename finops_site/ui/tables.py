@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import django_tables2
@@ -18,8 +19,9 @@ from django_tables2.utils import Accessor
 
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, day_text, moment_text
-from finops_site.ui import figures
+from finops_site.ui import figures, phone_rows
 from finops_site.ui.figures import Amount
+from finops_site.ui.phone_rows import PhoneColumn
 
 # What a row of a table is made of.
 Record = Model | Mapping[str, Any]
@@ -33,8 +35,10 @@ class PageData(TableListData):
 
 
 class BaseTable(django_tables2.Table):
-    """A table of this site; `Meta.phone = "scroll"` scrolls on a phone, otherwise each row becomes a card.
+    """A table of this site. On a phone a row has two lines: the first column and an amount, and facts below them.
 
+    `Meta.phone_name`, `phone_amount` and `phone_facts` name the columns of these, otherwise the first amount and the
+    first others are taken; what is left unfolds. `Meta.phone = "scroll"` is for a grid of figures.
     `totals` are rows of sums to draw under it: dicts of column name -> amount, with their currency.
     """
 
@@ -53,35 +57,84 @@ class BaseTable(django_tables2.Table):
 
     @property
     def phone(self) -> str:
-        return getattr(type(self).Meta, "phone", "cards")
+        return getattr(type(self).Meta, "phone", "rows")
+
+    @cached_property
+    def phone_places(self) -> dict[str, str]:
+        """{column: its place in a row of a phone}."""
+        meta = type(self).Meta
+        columns = [_phone_column(bound) for bound in self.columns]
+        chosen = {name: getattr(meta, f"phone_{name}", "") for name in ("facts", "amount", "name")}
+        return phone_rows.places(columns, **chosen)
+
+    @property
+    def more(self) -> SafeString | str:
+        """The button that shows the rest of a row on a phone; nothing where all of it is in sight."""
+        return phone_rows.MORE if phone_rows.REST in self.phone_places.values() else ""
+
+    @property
+    def caption(self) -> str:
+        """What is read aloud as the name of the table and of the box that scrolls it."""
+        return getattr(type(self).Meta, "caption", "")
 
     def sorts_only_by(self, names: set[str]) -> None:
         for bound in self.columns.iterall():
             bound.column.orderable = bound.name in names
 
     @property
-    def drawn_rows(self) -> Iterator[tuple[Any, list[tuple[SafeString, Any]]]]:
-        """Each row of the page with its (start of the cell, cell) pairs.
+    def drawn_rows(self) -> Iterator[tuple[Any, list[tuple[SafeString, Any, SafeString | str]]]]:
+        """Each row of the page with its (start of the cell, cell, what stands behind it) triples.
 
         A column's attributes are drawn once: for each cell again they took as long as all the rest of a page.
         """
-        starts = {
-            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), strip_tags(column.header))
-            for column in self.columns
-        }
+        place_of = self.phone_places
+        starts = {column.name: _cell_start(column, place_of[column.name]) for column in self.columns}
+        # What a row does not have takes no place on its second line.
+        without = {column.name: _cell_start(column, phone_rows.REST) for column in self.columns}
+        optional = {name for name, place in place_of.items() if place in (phone_rows.FACT, phone_rows.FIGURE)}
+        more = {name: self.more if place == phone_rows.NAME else "" for name, place in place_of.items()}
         for row in self.paginated_rows:
-            yield row, [(starts[column.name], cell) for column, cell in row.items()]
+            yield (
+                row,
+                [
+                    ((without if cell in ("—", "") and name in optional else starts)[name], cell, more[name])
+                    for name, cell in ((column.name, cell) for column, cell in row.items())
+                ],
+            )
 
     @property
-    def total_cells(self) -> Iterator[list[tuple[Any, Any]]]:
-        """For each row of sums its (column, cell) pairs; the first column says what they are."""
+    def total_cells(self) -> Iterator[list[tuple[Any, Any, str]]]:
+        """For each row of sums its (column, cell, place on a phone); the first column says what they are."""
+        place_of = self.phone_places
         for sums in self.totals:
             row, columns = BoundRow(sums, table=self), list(self.columns)
             # A column is shown where the row holds the first part of its accessor.
-            yield [(columns[0], sums.get("label") or "Total")] + [
-                (column, row.get_cell(column.name) if re.split(r"\.|__", str(column.accessor))[0] in sums else "")
+            yield [(columns[0], sums.get("label") or "Total", phone_rows.NAME)] + [
+                (
+                    column,
+                    row.get_cell(column.name) if re.split(r"\.|__", str(column.accessor))[0] in sums else "",
+                    place_of[column.name],
+                )
                 for column in columns[1:]
             ]
+
+
+def _cell_start(column: BoundColumn, place: str) -> SafeString:
+    html = '<td role="cell" {} data-phone="{}" data-label="{}">'
+    return format_html(html, column.attrs["td"].as_html(), place, strip_tags(column.header))
+
+
+def _phone_column(bound: BoundColumn) -> PhoneColumn:
+    """What a column of a table is on a phone; boxes to tick and buttons have places of their own."""
+    column = bound.column
+    is_figure = isinstance(column, (NumberColumn, MonthColumn))
+    place = ""
+    if bound.name == "pick":
+        place = phone_rows.PICK
+    elif not strip_tags(bound.header).strip():
+        place = phone_rows.ACTIONS
+    is_money = isinstance(column, MoneyColumn) and not isinstance(column, ChangeColumn)
+    return PhoneColumn(bound.name, is_figure, is_money, isinstance(column, TagColumn), place)
 
 
 def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[str, Any]]:
@@ -91,6 +144,27 @@ def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[st
         {"label": f"Total {code}" if several else "Total", "currency": code, **amounts}
         for code, amounts in sorted(sums.items())
     ]
+
+
+class PickColumn(django_tables2.Column):
+    """A box to tick in each row, which stays out of files; the table draws it by `pick_box`."""
+
+    def __init__(self, accessor: str = "pk") -> None:
+        super().__init__(
+            format_html('<span class="visually-hidden">Select</span>'),
+            accessor=accessor,
+            orderable=False,
+            exclude_from_export=True,
+            attrs={"th": {"class": "pick"}, "td": {"class": "pick"}},
+        )
+
+
+def pick_box(record: object, value: object, amount: Decimal | None = None, currency: str = "") -> SafeString:
+    """The box of a row; with its amount the bar above the list says what is ticked in money."""
+    box = '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}"{}>'
+    has_amount = amount is not None and currency
+    money = format_html(' data-amount="{}" data-currency="{}"', f"{amount:f}", currency) if has_amount else ""
+    return format_html(box, str(value), f"Select {record}"[:200], money)
 
 
 class NumberColumn(django_tables2.Column):

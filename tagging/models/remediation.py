@@ -28,6 +28,15 @@ class TeamRowsQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
 
+class VirtualTagBatchQuerySet(models.QuerySet):
+    def visible_to(self, user: Person) -> "VirtualTagBatchQuerySet":
+        """The batches whose every tag the person may see: those she may undo."""
+        if user.sees_whole_company:
+            return self
+        hidden = VirtualTag.objects.exclude(pk__in=VirtualTag.objects.visible_to(user).values("pk"))
+        return self.exclude(pk__in=hidden.values("batch"))
+
+
 class VirtualTagBatch(models.Model):
     """Virtual tags that were set in one go, and are undone in one go."""
 
@@ -37,6 +46,8 @@ class VirtualTagBatch(models.Model):
     applied_at = models.DateTimeField(null=True, blank=True, help_text="when our figures included it; null: not yet")
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     undone_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VirtualTagBatchQuerySet.as_manager()
 
     class Meta:
         ordering = ["-made_at", "-id"]

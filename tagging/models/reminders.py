@@ -99,6 +99,7 @@ class TagDigest(models.Model):
         TEAM = "team", "to the team"
         LEAD = "lead", "to its lead"
         FINANCE = "finance", "to finance"
+        ASKED = "asked", "somebody asks the team"
 
     week = models.DateField(help_text="its Monday")
     level = models.CharField(max_length=10, choices=Level)

@@ -99,7 +99,7 @@ class ExceptionPage(DetailPage):
         return TagException.objects.visible_to(self.person).select_related("team", "owner", "decided_by")
 
     def get_title(self) -> str:
-        return self.object.resource_name or self.object.resource
+        return self.object.resource_name or self.object.resource or "Exception"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         may = self.person.has_perm(DECIDE)

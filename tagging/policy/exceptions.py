@@ -1,12 +1,23 @@
 """Services of exceptions: requested by engineering, decided by finance, in force from that moment."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 
-from django.db import transaction
+from auditlog.models import LogEntry
+from django.db import IntegrityError, transaction
 
 from finops_site.models import User
+from finops_site.people import audit
 from tagging.models import TagException, TaggedResource
 from tagging.policy import compliance
+from tagging.policy.bulk_results import (
+    BulkRefused,
+    BulkResult,
+    LeftOut,
+    check_count,
+    distinct_resources,
+    left_out_reason,
+)
 
 APPROVE, DECLINE, END = "approve", "decline", "end"
 # (state, decision) -> the new state.
@@ -27,6 +38,55 @@ def request_exception(exception: TagException, row: TaggedResource) -> TagExcept
     exception.team = row.owner
     exception.save()
     return exception
+
+
+def day_problem(day: date, today: date) -> str:
+    """Why an exception cannot end on this day; empty where it can."""
+    if day <= today:
+        return "An exception ends in the future."
+    if day > today + timedelta(days=366):
+        return "A year at most: request it again then, if it is still needed."
+    return ""
+
+
+@transaction.atomic
+def request_exceptions(
+    rows: Sequence[TaggedResource], *, tag: str, reason: str, expires_on: date, user: User, now: datetime
+) -> BulkResult:
+    """Requests one for each resource, for which the person answers; BulkRefused where none may be requested that way.
+
+    Left out are those that cannot carry tags or comply, for which this is requested already or excepted still.
+    """
+    today = now.date()
+    if problem := day_problem(expires_on, today):
+        raise BulkRefused(problem)
+    if not reason.strip() or len(reason) > 1000:
+        raise BulkRefused("Write why they cannot be tagged, in a thousand characters at most.")
+    resources = distinct_resources(rows)
+    check_count(len(resources))
+    known = TagException.objects.filter(resource_key__in=resources, tag=tag)
+    open_requests = set(known.filter(state=TagException.State.REQUESTED).values_list("resource_key", flat=True))
+    in_force = set(known.in_force(today).values_list("resource_key", flat=True))
+    todo, left_out = [], []
+    for row in resources.values():
+        wrong = [key for key, _ in row.verdict.wrong] if row.verdict else []
+        problem = left_out_reason(row) or ("" if wrong else "it complies")
+        problem = problem or ("" if not tag or tag in wrong else f"{tag} is right")
+        problem = problem or ("finance has not answered an earlier request" if row.key in open_requests else "")
+        problem = problem or ("it is excepted already" if row.key in in_force else "")
+        if problem:
+            left_out.append(LeftOut(str(row), problem))
+            continue
+        names = {"resource_key": row.key, "resource": row.resource, "resource_name": row.resource_name}
+        words = {"tag": tag, "reason": reason.strip(), "expires_on": expires_on, "requested_at": now}
+        todo.append(TagException(**names, **words, team_id=row.owner_id, owner=user))
+    try:
+        with transaction.atomic():
+            TagException.objects.bulk_create(todo, batch_size=2000)
+    except IntegrityError:
+        raise BulkRefused("Somebody has requested some of these at the same moment: do it again.") from None
+    audit.record_changes(((row, {"state": ("", str(row.state))}) for row in todo), LogEntry.Action.CREATE, user)
+    return BulkResult(len(todo), tuple(left_out))
 
 
 @transaction.atomic

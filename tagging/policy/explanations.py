@@ -13,6 +13,8 @@ STATE_LABELS = {
     State.OK: "right",
 }
 TONES = {State.MISSING: "bad", State.EMPTY: "warn", State.NOT_ALLOWED: "warn", State.OK: "good"}
+# In charts: two kinds of a wrong value have one colour.
+PATTERNS = {State.MISSING: "stripes", State.EMPTY: "dots", State.NOT_ALLOWED: "lines"}
 ICONS = {
     State.MISSING: "circle-x",
     State.EMPTY: "circle-dashed",

@@ -1,6 +1,6 @@
 """Forms of the tag policy and of exceptions from it."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, cast
 
 from django import forms
@@ -10,6 +10,7 @@ from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.models import User
 from tagging.models import TagException, TaggedResource, TagRequirement
+from tagging.policy import exceptions
 
 
 class ListField(forms.CharField):
@@ -126,10 +127,8 @@ class ExceptionForm(forms.ModelForm):
 
     def clean_expires_on(self) -> date:
         day = self.cleaned_data["expires_on"]
-        if day <= self.today:
-            raise forms.ValidationError("An exception ends in the future.")
-        if day > self.today + timedelta(days=366):
-            raise forms.ValidationError("A year at most: request it again then, if it is still needed.")
+        if problem := exceptions.day_problem(day, self.today):
+            raise forms.ValidationError(problem)
         return day
 
     def clean(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tagging.calc.tag_policy import State
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally
 from tagging.policy.compliance_page import ComplianceMonthPage, worklist_url
-from tagging.policy.explanations import STATE_LABELS
+from tagging.policy.explanations import PATTERNS, STATE_LABELS, TONES
 
 GROUPS = [("team", "team"), ("account", "account"), ("service", "service")]
 NO_RESOURCES = Empty(
@@ -158,7 +158,12 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
             "title": "Resources by the state of each tag",
             "categories": list(self.tags),
             "series": [
-                charts.series(STATE_LABELS[state], [tally.count(state) for tally in self.tags.values()])
+                charts.series(
+                    STATE_LABELS[state],
+                    [tally.count(state) for tally in self.tags.values()],
+                    tone=TONES[state],
+                    pattern=PATTERNS.get(state, ""),
+                )
                 for state in order
             ],
             "unit": "resources",

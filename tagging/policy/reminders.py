@@ -8,6 +8,7 @@ begins on. The emails themselves are the outbox's: sent after the commit, each o
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
@@ -23,6 +24,7 @@ from finops_site.ops.locks import wait_for
 from finops_site.people.roles import FINANCE
 from tagging.models import TagDigest, TaggedResource, TagIssue, TagReminder
 from tagging.policy import compliance, compliance_figures
+from tagging.policy.bulk_results import BulkResult, LeftOut, check_count, distinct_resources, left_out_reason
 from tagging.policy.compliance_figures import WRONG
 from tagging.policy.explanations import Explainer
 
@@ -115,6 +117,59 @@ def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: 
     return outbox.queue_email(f"tag digest {digest.pk} to {address}", _message(digest, rows, today), now=now)
 
 
+@transaction.atomic
+def ask_owners(rows: Sequence[TaggedResource], *, user: User, now: datetime) -> BulkResult:
+    """Asks the teams that own them by mail, in the person's name; each team once a week, and nobody twice of one thing.
+
+    Left out are unowned ones, those that comply, those whose team was asked or reminded of them this week, and those
+    of teams without an address.
+    """
+    today = now.date()
+    week = today - timedelta(days=today.weekday())
+    resources = distinct_resources(rows)
+    check_count(len(resources))
+    reminded = set(TagReminder.objects.filter(week=week, key__in=resources).values_list("recipient", "key"))
+    this_week = TagDigest.objects.filter(week=week, level=Level.ASKED)
+    digests = set(this_week.values_list("team", "recipient"))
+    recipients, left_out, mails = _Recipients(), [], defaultdict[tuple[Any, str], list[TaggedResource]](list)
+    for row in resources.values():
+        addresses = recipients.addresses(Level.TEAM, row.owner_id) if row.owner_id else []
+        fresh = [a for a in addresses if (a, row.key) not in reminded and (row.owner_id, a) not in digests]
+        reason = _why_not_asked(row, addresses, fresh, recipients)
+        if reason:
+            left_out.append(LeftOut(str(row), reason))
+            continue
+        for address in fresh:
+            mails[row.owner, address].append(row)
+    for (team, address), theirs in mails.items():
+        _ask(team, address, sorted(theirs, key=lambda row: (-row.cost, row.pk)), user, now)
+    return BulkResult(len(resources) - len(left_out), tuple(left_out))
+
+
+def _why_not_asked(
+    row: TaggedResource, addresses: Sequence[str], fresh: Sequence[str], recipients: "_Recipients"
+) -> str:
+    if row.verdict is None or row.verdict.is_compliant:
+        return left_out_reason(row) or "it complies"
+    if row.owner is None:
+        return "nobody owns it"
+    if not addresses or addresses == recipients.finance:
+        return f"{row.owner} has no address"
+    return "" if fresh else f"{row.owner} was asked this week already"
+
+
+def _ask(team: Team, address: str, rows: list[TaggedResource], user: User, now: datetime) -> None:
+    """One mail of a person's own to one address; the same person is asked of something once a week."""
+    today = now.date()
+    week = today - timedelta(days=today.weekday())
+    digest = TagDigest.objects.create(
+        week=week, level=Level.ASKED, team=team, recipient=address, resources=len(rows), made_at=now
+    )
+    reminders = [TagReminder(digest=digest, week=week, recipient=address, key=row.key) for row in rows]
+    TagReminder.objects.bulk_create(reminders, ignore_conflicts=True)
+    outbox.queue_email(f"tag digest {digest.pk} to {address}", _message(digest, rows, today, user), now=now)
+
+
 class _Recipients:
     """Addresses by level and team, read once."""
 
@@ -139,7 +194,9 @@ class _Recipients:
         return [email for email, _ in members] or self.finance
 
 
-def _message(digest: TagDigest, rows: list[TaggedResource], today: date) -> EmailMultiAlternatives:
+def _message(
+    digest: TagDigest, rows: list[TaggedResource], today: date, asks: User | None = None
+) -> EmailMultiAlternatives:
     month = Month.of(rows[0].charge_month)
     explainer = Explainer()
     since = dict(TagIssue.objects.filter(key__in=[row.key for row in rows]).values_list("key", "since"))
@@ -161,6 +218,7 @@ def _message(digest: TagDigest, rows: list[TaggedResource], today: date) -> Emai
     context = {
         "digest": digest,
         "level": digest.level,
+        "asks": asks,
         "team": digest.team,
         "rows": resources,
         "count": len(rows),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F, Max, Min, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, QuerySet, Sum
 from django.http import Http404
 from django.views.generic import TemplateView
 
@@ -36,6 +36,7 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
     title = "Resources to fix"
     table_class = ResourceTable
     orderings = ("-cost",)
+    per_page = 25
     template_name = "tagging/resources.html"
     fragment_template_name = "tagging/resources_list.html"
     breadcrumbs = (("Tag compliance", "tagging:overview"),)
@@ -68,9 +69,15 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
         return f"{month}. The most expensive first, each with its last tags."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        sums = self.rows.order_by().values("currency").annotate(cost=Sum("cost")).values_list("currency", "cost")
-        totals = total_rows({code: {"cost": amount} for code, amount in sums})
-        return super().get_context_data(sums=totals, month=self.month, stale=self.is_stale, **kwargs)
+        by_currency = self.rows.order_by().values("currency").annotate(cost=Sum("cost"), n=Count("pk"))
+        sums = list(by_currency.values_list("currency", "cost", "n"))
+        context = {
+            "sums": total_rows({code: {"cost": amount} for code, amount, _ in sums}),
+            "count": sum(n for _, _, n in sums),
+            "month": self.month,
+            "stale": self.is_stale,
+        }
+        return super().get_context_data(**{**context, **kwargs})
 
 
 class ResourcePage(ComplianceMonthPage, TemplateView):

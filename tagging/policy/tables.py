@@ -1,7 +1,8 @@
 """Tables of resources, of the tag policy and of exceptions from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from urllib.parse import urlencode
 
 import django_tables2
 from django.urls import reverse
@@ -12,7 +13,17 @@ from costs.models import Dimension
 from costs.query.scope import UNOWNED
 from costs.web.tables import OwnerColumn
 from finops_site.lib.periods import day_text
-from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
+from finops_site.lib.words import counted
+from finops_site.ui.tables import (
+    BaseTable,
+    DayColumn,
+    MoneyColumn,
+    MonthColumn,
+    PickColumn,
+    TagColumn,
+    pick_box,
+    status_html,
+)
 from tagging.models import TagException, TaggedResource, TagRequirement
 from tagging.policy.explanations import Explainer, TagStatus
 
@@ -20,6 +31,7 @@ from tagging.policy.explanations import Explainer, TagStatus
 class ResourceTable(BaseTable):
     """Resources with what is wrong with each of their tags."""
 
+    pick = PickColumn()
     resource = django_tables2.Column(empty_values=(None,))
     charge_month = MonthColumn("Month", visible=False)
     owner = OwnerColumn("Team", pool="pool")
@@ -38,9 +50,17 @@ class ResourceTable(BaseTable):
     currency = django_tables2.Column(visible=False)
 
     class Meta(BaseTable.Meta):
+        phone_facts = ("owner", "wrong")
         model = TaggedResource
         fields = ()
         caption = "Resources"
+
+    # {key: how many suggestions}, and whether boxes to tick are drawn: set by the page that acts on rows.
+    suggestions: Mapping[str, int] = {}
+    may_pick = False
+
+    def render_pick(self, record: TaggedResource) -> SafeString | str:
+        return pick_box(record, record.pk, record.cost, record.currency) if self.may_pick else ""
 
     @cached_property
     def explainer(self) -> Explainer:
@@ -81,7 +101,11 @@ class ResourceTable(BaseTable):
         statuses = self.explainer.wrong(record)
         if not statuses:
             return status_html("complies", "good", "circle-check")
-        return format_html('<span class="facts-wrong">{}</span>', format_html_join("", "{}", _badges(statuses)))
+        badges = format_html_join("", "{}", _badges(statuses))
+        count = self.suggestions.get(record.key, 0)
+        url = f"{reverse('tagging:suggestions')}?{urlencode({'q': record.resource})}"
+        words = format_html('<a href="{}">{}</a>', url, counted(count, "suggestion")) if count else ""
+        return format_html('<span class="facts-wrong">{}{}</span>', badges, words)
 
     def value_wrong(self, record: TaggedResource) -> str:
         return "; ".join(status.short for status in self.explainer.wrong(record))
@@ -150,6 +174,7 @@ class RequirementTable(BaseTable):
     since = django_tables2.Column("From", accessor="pk")
 
     class Meta(BaseTable.Meta):
+        phone_facts = ("is_required", "values")
         orderable = False
         caption = "Tag policy"
 

@@ -48,7 +48,7 @@ def answer_claim(pk: int, *, confirm: bool, user: User, now: datetime) -> Virtua
     if confirm and tag.made_by_id == user.pk:
         raise RemediationError("Somebody else has to confirm what you claim.")
     if confirm:
-        virtual_tags.end_open_tags([tag])
+        virtual_tags.end_open_tags([tag], user)
     tag.state = VirtualTag.State.ACTIVE if confirm else VirtualTag.State.DECLINED
     tag.decided_by, tag.decided_at = user, now
     tag.save()

@@ -1,16 +1,25 @@
-"""A list page whose rows are acted on, and the rows that are ticked in it."""
+"""A list page whose rows are acted on, the rows that are ticked in it, and what came of it."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 
+from finops_site.lib.words import counted
 from finops_site.ui.pages import ListPage
+from tagging.models import VirtualTagBatch
+from tagging.policy.bulk_results import BulkRefused, LeftOut, check_count
+from tagging.remediation import virtual_tags
 from tagging.remediation.virtual_tags import RemediationError
 
-MOST_PICKED = 5000
+SET = "tagging.add_virtualtag"
+OUTCOME = "tagging-outcome"
+MOST_NAMES = 50
 
 
 class ActionListPage(ListPage):
@@ -18,8 +27,11 @@ class ActionListPage(ListPage):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            self.act(request)
-        except RemediationError as problem:
+            if "undo" in request.POST:
+                self._undo(request.POST["undo"])
+            else:
+                self.act(request)
+        except (RemediationError, BulkRefused) as problem:
             messages.error(request, str(problem))
         if request.htmx:  # type: ignore[attr-defined]  # set by the middleware of django-htmx
             # The rows were read before they changed.
@@ -36,9 +48,33 @@ class ActionListPage(ListPage):
             raise PermissionDenied
 
     def picked_ids(self) -> list[int]:
-        """The ids of the rows that are ticked."""
-        ids = self.request.POST.getlist("pick")[:MOST_PICKED]
-        return [int(text) for text in ids if text.isdecimal() and len(text) < 19]
+        """The ids of the rows that are ticked; a box may stand for several: ``12,13``."""
+        texts = [text for picked in self.request.POST.getlist("pick") for text in picked.split(",")]
+        ids = list(dict.fromkeys(int(text) for text in texts if re.fullmatch("[0-9]{1,18}", text)))
+        check_count(len(ids), "row")
+        return ids
+
+    def keep_outcome(self, batch: int | None = None, left_out: Sequence[LeftOut] = ()) -> None:
+        """What the list shows once beside the message: a button that undoes it, and what was not possible, by name."""
+        self.request.session[OUTCOME] = {
+            "undo": batch,
+            "left_out": [[row.name, row.reason] for row in left_out[:MOST_NAMES]],
+            "count": len(left_out),
+        }
+
+    def _undo(self, text: str) -> None:
+        self.require(SET)
+        batch = VirtualTagBatch.objects.visible_to(self.person).filter(pk=row_id(text)).first()
+        if batch is None:
+            raise Http404
+        count = virtual_tags.undo_batch(batch.pk, user=self.person, now=timezone.now())
+        messages.success(self.request, f"{counted(count, 'virtual tag')} taken back. The figures follow in a moment.")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        outcome = self.request.session.pop(OUTCOME, None)
+        if outcome:
+            outcome["more"] = outcome["count"] - len(outcome["left_out"])
+        return super().get_context_data(**{"outcome": outcome, **kwargs})
 
 
 def row_id(text: str) -> int:

@@ -10,6 +10,7 @@ from finops_site.lib.words import counted
 from finops_site.models import User
 from tagging.models import Suggestion, SuggestionDecision, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import SuggestionQuerySet
+from tagging.policy.bulk_results import MOST_AT_ONCE, check_count
 from tagging.remediation import virtual_tags
 
 
@@ -31,6 +32,8 @@ def accept_suggestions(
     Of two people who accept the same at once, the second finds nothing left to do: rows are locked, then gone.
     """
     count = suggestions.count()
+    if count > MOST_AT_ONCE:
+        check_count(count, "suggestion")
     rows = _lock(suggestions)
     if not rows:
         return AcceptResult(None, 0, count)

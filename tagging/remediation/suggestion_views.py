@@ -16,7 +16,7 @@ from tagging.remediation.batch_application import closed_months_touched
 from tagging.remediation.filters import CONFIDENCES, SuggestionFilter
 from tagging.remediation.list_actions import ActionListPage, row_id
 from tagging.remediation.suggestion_answers import accept_suggestions, refuse_suggestions
-from tagging.remediation.tables import SuggestionTable
+from tagging.remediation.tables import SuggestedResourceTable, SuggestionTable
 from tagging.remediation.virtual_tags import RemediationError
 
 DECIDE = "tagging.decide_suggestion"
@@ -27,7 +27,8 @@ class SuggestionsPage(ActionListPage):
     model = Suggestion
     title = "Suggestions"
     subtitle = "Values for missing and wrong tags, with the evidence. Accepted ones count at once in our figures."
-    table_class = SuggestionTable
+    table_class = SuggestedResourceTable
+    per_page = 20
     filterset_class = SuggestionFilter
     template_name = "tagging/suggestions.html"
     fragment_template_name = "tagging/suggestions_list.html"
@@ -42,13 +43,35 @@ class SuggestionsPage(ActionListPage):
     def get_queryset(self) -> SuggestionQuerySet:
         return Suggestion.objects.visible_to(self.person).select_related("team")
 
+    def _numbered_table(self) -> SuggestedResourceTable:
+        table = SuggestedResourceTable(suggestions.by_resource(self.rows), request=None)
+        table.request = self.request
+        if sort := self.request.GET.getlist("sort"):
+            table.order_by = sort
+        table.may_decide = self.person.has_perm(DECIDE)
+        if not table.may_decide:
+            table.columns.hide("pick")
+            table.columns.hide("answer")
+        return table
+
+    def get_table(self) -> SuggestedResourceTable:
+        table = super().get_table()
+        by_key: dict[str, list[Suggestion]] = {row.record["resource_key"]: [] for row in table.paginated_rows}
+        for row in self.rows.filter(resource_key__in=by_key).order_by("tag"):
+            by_key[row.resource_key].append(row)
+        table.suggestions = by_key
+        return table
+
+    def export_table(self) -> SuggestionTable:
+        return SuggestionTable(self.rows.order_by("-cost", "resource_key", "tag"), request=None)
+
     def act(self, request: HttpRequest) -> None:
         self.require(DECIDE)
         visible = Suggestion.objects.visible_to(self.person)
         if pk := request.POST.get("accept"):
-            self._accept(visible.filter(pk=row_id(pk)))
+            self._accept(visible.filter(pk__in=_ids(pk)))
         elif pk := request.POST.get("refuse"):
-            self._refuse(visible.filter(pk=row_id(pk)))
+            self._refuse(visible.filter(pk__in=_ids(pk)))
         elif request.POST.get("verb") == "accept":
             self._accept(visible.filter(pk__in=self.picked_ids()))
         elif request.POST.get("verb") == "refuse":
@@ -78,6 +101,7 @@ class SuggestionsPage(ActionListPage):
         if closed := closed_months_touched(result.batch.tags.all()):
             text += f" Closed months stay as they are: {', '.join(map(str, closed))}."
         messages.success(self.request, f"{text} The figures follow in a moment.")
+        self.keep_outcome(result.batch.pk)
 
     def _refuse(self, rows: SuggestionQuerySet) -> None:
         count = refuse_suggestions(rows, user=self.person, now=timezone.now())
@@ -101,3 +125,8 @@ class SuggestionsPage(ActionListPage):
             "kinds": dict(Suggestion.Kind.choices),
         }
         return super().get_context_data(**{**context, **kwargs})
+
+
+def _ids(text: str) -> list[int]:
+    """The suggestions of a button, which may be all of one resource."""
+    return [row_id(part) for part in text.split(",")]

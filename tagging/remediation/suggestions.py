@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Max, Min, QuerySet, Sum
 
 from costs.models import TagSet
 from finops_site.lib.periods import Month
@@ -189,6 +189,16 @@ def potential_gain(suggestions: SuggestionQuerySet) -> PotentialGain:
         costs[row["currency"]] = costs.get(row["currency"], Decimal(0)) + row["cost"]
     counts = suggestions.order_by().aggregate(n=Count("pk"), resources=Count("resource_key", distinct=True))
     return PotentialGain(counts["n"], counts["resources"], compliant, dict(sorted(costs.items())))
+
+
+def by_resource(suggestions: SuggestionQuerySet) -> QuerySet:
+    """A row for each resource, the dearest first: its name, `amount` in `code`, `n` suggestions for `wrong` tags, the
+    `least` of their confidences.
+    """
+    named = suggestions.annotate(team_name=F("team__name"), name=F("resource_name"), code=F("currency"))
+    rows = named.order_by().values("resource_key", "resource", "team_name", "name", "code")
+    figures = {"n": Count("pk"), "wrong": Max("wrong_tags"), "least": Min("confidence"), "amount": Max("cost")}
+    return rows.annotate(**figures).order_by("-amount", "resource_key")
 
 
 def by_evidence(suggestions: SuggestionQuerySet) -> list[dict[str, Any]]:

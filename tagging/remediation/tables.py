@@ -1,5 +1,6 @@
 """Tables of suggestions, virtual tags and change sets."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import django_tables2
@@ -9,8 +10,18 @@ from django.utils.safestring import SafeString
 
 from costs.query.scope import UNOWNED
 from finops_site.lib.periods import day_text
-from finops_site.ui.figures import icon_html
-from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, PercentColumn, status_html, tag_chip
+from finops_site.ui.figures import icon_html, percent_text
+from finops_site.ui.tables import (
+    BaseTable,
+    DayColumn,
+    MoneyColumn,
+    NumberColumn,
+    PercentColumn,
+    PickColumn,
+    pick_box,
+    status_html,
+    tag_chip,
+)
 from tagging.models import ChangeSet, Suggestion, TagChange, VirtualTag
 
 STATES = {
@@ -37,82 +48,125 @@ RESULTS = {
 }
 
 
-def _resource_cell(record: Suggestion | VirtualTag | TagChange) -> SafeString:
-    name = record.resource_name or record.resource.rsplit("/", 1)[-1]
-    url = reverse("tagging:resource", args=[record.resource_key])
-    second = (
-        format_html('<span class="second-line breakable">{}</span>', record.resource) if name != record.resource else ""
-    )
+def resource_html(key: str, name: str, resource: str) -> SafeString:
+    """A resource's name, which leads to it, above its id."""
+    name = name or resource.rsplit("/", 1)[-1]
+    url = reverse("tagging:resource", args=[key])
+    second = format_html('<span class="second-line breakable">{}</span>', resource) if name != resource else ""
     return format_html('<a href="{}" dir="auto">{}</a>{}', url, name, second)
 
 
-def _checkbox(record: Suggestion | VirtualTag) -> SafeString:
-    html = '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}">'
-    return format_html(html, record.pk, f"Select {record}"[:200])
+def _resource_cell(record: VirtualTag | TagChange) -> SafeString:
+    return resource_html(record.resource_key, record.resource_name, record.resource)
 
 
 class SuggestionTable(BaseTable):
-    pick = django_tables2.Column(
-        format_html('<span class="visually-hidden">Select</span>'),
-        accessor="pk",
-        orderable=False,
-        exclude_from_export=True,
-        attrs={"td": {"class": "pick"}},
-    )
-    resource = django_tables2.Column(orderable=False)
-    proposal = django_tables2.Column("Suggestion", accessor="tag", orderable=False)
-    value = django_tables2.Column(visible=False)
-    evidence = django_tables2.Column("Why", orderable=False)
+    """One suggestion a row, as files have them; the page shows them by resource."""
+
+    resource = django_tables2.Column()
+    proposal = django_tables2.Column("Suggestion", accessor="tag")
+    value = django_tables2.Column()
+    evidence = django_tables2.Column("Why")
     confidence = PercentColumn("Confidence")
-    team = django_tables2.Column("Team", default=UNOWNED, orderable=False)
+    team = django_tables2.Column("Team", default=UNOWNED)
     cost = MoneyColumn("Cost in the month")
-    answer = django_tables2.Column("", accessor="pk", orderable=False, exclude_from_export=True)
 
     class Meta(BaseTable.Meta):
         model = Suggestion
         fields = ()
         caption = "Suggestions"
 
-    def render_pick(self, record: Suggestion) -> SafeString | str:
-        return _checkbox(record) if self.request.user.has_perm("tagging.decide_suggestion") else ""
-
-    def render_resource(self, record: Suggestion) -> SafeString:
-        return _resource_cell(record)
-
     def value_resource(self, record: Suggestion) -> str:
         return record.resource
-
-    def render_proposal(self, record: Suggestion) -> SafeString:
-        now = "key missing" if record.state == "missing" else "value empty"
-        if record.current_value:
-            now = f"now {record.current_value}"
-        chip = tag_chip(record.tag, record.value, virtual=True)
-        return format_html('{}<span class="second-line" dir="auto">{}</span>', chip, now)
-
-    def value_proposal(self, record: Suggestion) -> str:
-        return record.tag
-
-    def render_evidence(self, value: list[dict[str, Any]], record: Suggestion) -> SafeString:
-        first = format_html('<span class="evidence">{}</span>', _reason(value[0]))
-        more = format_html_join("", "<li>{} ({})</li>", ((_reason(reason), _percent(reason)) for reason in value[1:6]))
-        others = ", ".join(f"{other['value']} ({_percent(other)})" for other in record.alternatives)
-        if others:
-            more = format_html("{}<li>otherwise {}</li>", more, others)
-        if not more:
-            return first
-        return format_html('{}<details class="more-tags"><summary>more</summary><ul>{}</ul></details>', first, more)
 
     def value_evidence(self, value: list[dict[str, Any]]) -> str:
         return "; ".join(_reason(reason) for reason in value)
 
-    def render_answer(self, record: Suggestion) -> SafeString | str:
-        if not self.request.user.has_perm("tagging.decide_suggestion"):
+
+class SuggestedResourceTable(BaseTable):
+    """A resource with all that is suggested for it: rows of suggestions.by_resource, and `suggestions` by its key."""
+
+    pick = PickColumn("resource_key")
+    resource = django_tables2.Column(orderable=False)
+    tags = django_tables2.Column(
+        "Suggestions", accessor="resource_key", orderable=False, attrs={"td": {"class": "all-suggested"}}
+    )
+    outcome = django_tables2.Column("With them", accessor="n", orderable=False)
+    confidence = PercentColumn("Least sure", accessor="least", places=0, visible=False)
+    cost = MoneyColumn("Cost in the month", accessor="amount", currency="code")
+    answer = django_tables2.Column("", accessor="resource_key", orderable=False)
+
+    class Meta(BaseTable.Meta):
+        caption = "Suggestions by resource"
+        phone_facts = ("outcome", "tags")
+
+    suggestions: Mapping[str, Sequence[Suggestion]] = {}
+    may_decide = False
+
+    def _of(self, record: dict[str, Any]) -> Sequence[Suggestion]:
+        return self.suggestions.get(record["resource_key"], ())
+
+    def _ids(self, record: dict[str, Any]) -> str:
+        return ",".join(str(suggestion.pk) for suggestion in self._of(record))
+
+    def render_pick(self, record: dict[str, Any]) -> SafeString:
+        return pick_box(record["name"] or record["resource"], self._ids(record), record["amount"], record["code"])
+
+    def render_resource(self, record: dict[str, Any]) -> SafeString:
+        name = resource_html(record["resource_key"], record["name"], record["resource"])
+        return format_html('{}<span class="second-line">{}</span>', name, record["team_name"] or UNOWNED)
+
+    def render_tags(self, record: dict[str, Any]) -> SafeString:
+        return format_html_join("", "{}", ((self._suggestion(row),) for row in self._of(record)))
+
+    def _suggestion(self, row: Suggestion) -> SafeString:
+        now = "key missing" if row.state == "missing" else "value empty"
+        now = f"now {row.current_value}" if row.current_value else now
+        buttons: SafeString | str = ""
+        if self.may_decide and len(self.suggestions.get(row.resource_key, ())) > 1:
+            buttons = _answers(str(row.pk), str(row)[:200])
+        return format_html(
+            '<div class="suggested">{} {}<div class="suggested-why" dir="auto">{}, {}. {}</div></div>',
+            tag_chip(row.tag, row.value, virtual=True),
+            buttons,
+            now,
+            f"{percent_text(row.confidence, 0)} sure",
+            _evidence(row),
+        )
+
+    def render_outcome(self, record: dict[str, Any]) -> SafeString:
+        badge = status_html(f"{record['n']} of {record['wrong']} tags", "warn", "alert-triangle")
+        if record["n"] >= record["wrong"]:
+            badge = status_html("complies", "good", "circle-check")
+        return format_html(SECOND, badge, f"{percent_text(record['least'], 0)} sure at least")
+
+    def render_answer(self, record: dict[str, Any]) -> SafeString | str:
+        if not self.may_decide:
             return ""
-        label = str(record)[:200]
-        button = '<button class="btn btn-sm btn-{}" name="{}" value="{}" aria-label="{} {}">{}</button>'
-        yes = format_html(button, "outline", "accept", record.pk, "Accept", label, icon_html("check"))
-        no = format_html(button, "ghost", "refuse", record.pk, "Refuse", label, icon_html("x"))
-        return format_html('<span class="row-actions">{}{}</span>', yes, no)
+        tags = "its tag" if record["n"] == 1 else f"its {record['n']} tags"
+        complies = f"{tags} → complies" if record["n"] >= record["wrong"] else tags
+        return _answers(self._ids(record), f"for {record['name'] or record['resource']}"[:200], f"Accept {complies}")
+
+
+def _answers(ids: str, label: str, words: str = "") -> SafeString:
+    """The buttons that accept and refuse suggestions; in words, or as a tick and a cross."""
+    button = '<button class="btn btn-sm btn-{}" name="{}" value="{}" aria-label="{} {}">{}{}</button>'
+    yes = format_html(button, "outline", "accept", ids, words or "Accept", label, icon_html("check"), words)
+    no = format_html(button, "ghost", "refuse", ids, "Refuse", label, icon_html("x"), "")
+    return format_html('<span class="row-actions">{}{}</span>', yes, no)
+
+
+def _evidence(row: Suggestion) -> SafeString:
+    first = _reason(row.evidence[0]) if row.evidence else ""
+    more = format_html_join(
+        "", "<li>{} ({})</li>", ((_reason(reason), _percent(reason)) for reason in row.evidence[1:6])
+    )
+    others = ", ".join(f"{other['value']} ({_percent(other)})" for other in row.alternatives)
+    if others:
+        more = format_html("{}<li>otherwise {}</li>", more, others)
+    if not more:
+        return format_html("{}", first)
+    return format_html('{}<details class="more-tags"><summary>more</summary><ul>{}</ul></details>', first, more)
 
 
 SECOND = '{}<span class="second-line">{}</span>'
@@ -129,13 +183,7 @@ def _percent(evidence: dict[str, Any]) -> str:
 
 
 class VirtualTagTable(BaseTable):
-    pick = django_tables2.Column(
-        format_html('<span class="visually-hidden">Select</span>'),
-        accessor="pk",
-        orderable=False,
-        exclude_from_export=True,
-        attrs={"td": {"class": "pick"}},
-    )
+    pick = PickColumn()
     resource = django_tables2.Column(orderable=False)
     tag = django_tables2.Column("Virtual tag", accessor="key", orderable=False)
     value = django_tables2.Column(visible=False)
@@ -154,7 +202,7 @@ class VirtualTagTable(BaseTable):
 
     def render_pick(self, record: VirtualTag) -> SafeString | str:
         may_pick = record.state == VirtualTag.State.ACTIVE and self.request.user.has_perm("tagging.add_changeset")
-        return _checkbox(record) if may_pick else ""
+        return pick_box(record, record.pk) if may_pick else ""
 
     def render_resource(self, record: VirtualTag) -> SafeString:
         return _resource_cell(record)

@@ -4,12 +4,10 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, Empty, FormPage
 from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import VirtualTagQuerySet
@@ -17,11 +15,11 @@ from tagging.remediation import claims, virtual_tags
 from tagging.remediation.change_sets import create_change_set
 from tagging.remediation.filters import VirtualTagFilter
 from tagging.remediation.forms import ClaimForm, TagForm
-from tagging.remediation.list_actions import ActionListPage, row_id
+from tagging.remediation.list_actions import SET, ActionListPage, row_id
 from tagging.remediation.tables import VirtualTagTable
 from tagging.remediation.virtual_tags import RemediationError
 
-SET, CONFIRM = "tagging.add_virtualtag", "tagging.confirm_virtualtag"
+CONFIRM = "tagging.confirm_virtualtag"
 CRUMBS = (("Tag compliance", "tagging:overview"), ("Virtual tags", "tagging:virtual_tags"))
 
 
@@ -58,13 +56,6 @@ class VirtualTagsPage(ActionListPage):
             pk = self._visible(data.get("confirm") or data["decline"]).pk
             tag = claims.answer_claim(pk, confirm="confirm" in data, user=user, now=now)
             self._report(f"{tag} is {tag.get_state_display()}.")
-        elif "undo" in data:
-            self.require(SET)
-            batch = self.batches().filter(pk=row_id(data["undo"])).first()
-            if batch is None:
-                raise Http404
-            count = virtual_tags.undo_batch(batch.pk, user=user, now=now)
-            self._report(f"{counted(count, 'virtual tag')} taken back.")
         elif data.get("verb") in ("change_set", "change_set_all"):
             self.require("tagging.add_changeset")
             self._create_change_set(data.get("title", ""), every=data["verb"] == "change_set_all")
@@ -87,18 +78,9 @@ class VirtualTagsPage(ActionListPage):
             self.request, f"Change set made: {change_set}. Look at it under Change sets, and send it for approval."
         )
 
-    def batches(self) -> QuerySet[VirtualTagBatch]:
-        """The batches whose every tag the person may see: those she may undo."""
-        batches = VirtualTagBatch.objects.select_related("made_by", "undone_by")
-        user = self.person
-        if user.sees_whole_company:
-            return batches
-        hidden = VirtualTag.objects.exclude(pk__in=VirtualTag.objects.visible_to(user).values("pk"))
-        return batches.exclude(pk__in=hidden.values("batch"))
-
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = {
-            "batches": self.batches()[:8],
+            "batches": VirtualTagBatch.objects.visible_to(self.person).select_related("made_by", "undone_by")[:8],
             "may_set": self.person.has_perm(SET),
             "may_change": self.person.has_perm("tagging.add_changeset"),
         }

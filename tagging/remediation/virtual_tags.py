@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from auditlog.models import LogEntry
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from finops_site.celery import task
 from finops_site.lib.periods import day_text, moment_text
@@ -35,25 +36,30 @@ def resource_fields(row: TaggedResource | Suggestion) -> dict[str, str]:
 
 def write_tags(tags: Sequence[VirtualTag], user: User) -> int:
     """Writes the tags, each in the place of an open one of the same key, with audit log entries; returns how many."""
-    end_open_tags(tags)
+    end_open_tags(tags, user)
     VirtualTag.objects.bulk_create(tags, batch_size=BATCH_SIZE)
     _log(tags, LogEntry.Action.CREATE, "", user)
     return len(tags)
 
 
-def end_open_tags(tags: Sequence[VirtualTag]) -> None:
+def end_open_tags(tags: Sequence[VirtualTag], user: User) -> None:
     """Open tags of the same key end where the new ones begin; one that would not hold for a day is undone."""
     starts = {(tag.resource_key, tag.key.lower()): tag.start for tag in tags}
-    open_tags = VirtualTag.objects.open().filter(resource_key__in={key for key, _ in starts}).select_for_update()
-    for tag in open_tags:
+    open_tags = VirtualTag.objects.open().filter(resource_key__in={key for key, _ in starts}).order_by("pk")
+    ended, changes = [], []
+    for tag in open_tags.select_for_update():
         start = starts.get((tag.resource_key, tag.key.lower()))
         if start is None:
             continue
         if start > tag.start:
             tag.end = start
+            changes.append((tag, {"end": ("None", start.isoformat())}))
         else:
+            changes.append((tag, {"state": (str(tag.state), str(VirtualTag.State.UNDONE))}))
             tag.state = VirtualTag.State.UNDONE
-        tag.save()
+        ended.append(tag)
+    VirtualTag.objects.bulk_update(ended, ["end", "state"], batch_size=BATCH_SIZE)
+    audit.record_changes(changes, LogEntry.Action.UPDATE, user)
 
 
 def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: User) -> None:
@@ -121,10 +127,10 @@ def undo_batch(pk: int, *, user: User, now: datetime) -> int:
     )
     for tag in tags:
         tag.state = VirtualTag.State.UNDONE
-        # What was accepted is open again: the acceptance no longer counts as a pattern.
-        SuggestionDecision.objects.filter(
-            resource_key=tag.resource_key, tag=tag.key, value=tag.value, answer=SuggestionDecision.Answer.ACCEPTED
-        ).delete()
+    # What was accepted is open again: the acceptances no longer count as a pattern.
+    same = batch.tags.filter(resource_key=OuterRef("resource_key"), key=OuterRef("tag"), value=OuterRef("value"))
+    accepted = SuggestionDecision.objects.filter(answer=SuggestionDecision.Answer.ACCEPTED)
+    accepted.filter(Exists(same.filter(pk__in=[tag.pk for tag in tags]))).delete()
     _log(tags, LogEntry.Action.UPDATE, VirtualTag.State.ACTIVE, user)
     queue_application(batch)
     return len(tags)

@@ -95,6 +95,13 @@
   /* Diagonal stripes over a bar whose days are not all there. */
   var HATCHED = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: -Math.PI / 4, color: "rgba(255, 255, 255, 0.5)" };
 
+  /* What a colour means is seen without it too. */
+  var PATTERNS = {
+    stripes: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: Math.PI / 4, color: "rgba(255, 255, 255, 0.4)" },
+    dots: { symbol: "circle", symbolSize: 0.7, dashArrayX: [[6, 6], [0, 6, 6, 0]], dashArrayY: [6, 0], color: "rgba(255, 255, 255, 0.5)" },
+    lines: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [2, 4], color: "rgba(255, 255, 255, 0.5)" }
+  };
+
   function bars(one, chart) {
     return one.data.map(function (value, place) {
       var lack = (chart.unfinished || [])[place];
@@ -112,7 +119,7 @@
 
   /* Each series names its own colour: ECharts deals the list out by its own count, which leaves bands out. */
   function bar(one, stacked, chart, theme, shade) {
-    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: bars(one, chart), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { color: shade, borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { color: shade, borderRadius: chart.across ? 3 : [3, 3, 0, 0] }, emphasis: { focus: "series" } };
+    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: bars(one, chart), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { color: shade, decal: PATTERNS[one.pattern], borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { color: shade, borderRadius: chart.across ? 3 : [3, 3, 0, 0] }, emphasis: { focus: "series" } };
   }
 
   /* A strip between low and high: each step draws its piece up to the next one. */
@@ -277,6 +284,24 @@
     known.picture.setOption(options(known.chart, palette(), place.clientWidth), true);
     known.hidden.forEach(function (name) { known.picture.dispatchAction({ type: "legendUnSelect", name: name }); });
   }
+
+  /* On paper charts are as wide as the sheet, in the colours of light. */
+  var screenTheme = "";
+  window.addEventListener("beforeprint", function () {
+    screenTheme = document.documentElement.dataset.bsTheme;
+    document.documentElement.dataset.bsTheme = "light";
+    drawn.forEach(function (known, place) {
+      var width = Math.min(place.clientWidth, 640), still = options(known.chart, palette(), width);
+      still.animation = false;
+      known.picture.resize({ width: width });
+      known.picture.setOption(still, true);
+      known.picture.getZr().flush();
+    });
+  });
+  window.addEventListener("afterprint", function () {
+    document.documentElement.dataset.bsTheme = screenTheme;
+    drawn.forEach(function (known, place) { known.picture.resize({ width: "auto" }); paint(place); });
+  });
 
   var sizes = new ResizeObserver(function (entries) {
     entries.forEach(function (entry) {

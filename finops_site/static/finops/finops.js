@@ -64,6 +64,12 @@
     ask(element).then(function (yes) { if (yes) event.detail.issueRequest(true); });
   });
 
+  /* On a phone the rest of a row unfolds. */
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest(".row-more");
+    if (button) button.setAttribute("aria-expanded", String(button.closest("tr").classList.toggle("open")));
+  });
+
   /* input[data-pick-all="name"] ticks every box of that name in its form. */
   document.addEventListener("change", function (event) {
     var name = event.target.dataset && event.target.dataset.pickAll;

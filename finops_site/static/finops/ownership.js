@@ -1,6 +1,6 @@
 // Rules are dragged into their order; the buttons "up" and "down" do the same without a mouse.
 (() => {
-  const table = document.querySelector("table[data-sortable]");
+  const table = document.querySelector("#rules:has(tr[data-id])");
   if (!table) return;
   let dragged = null;
   const row = (target) => target.closest("tr[data-id]");

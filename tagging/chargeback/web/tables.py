@@ -88,7 +88,6 @@ class TeamsOfMonthTable(BaseTable):
     class Meta(BaseTable.Meta):
         orderable = False
         caption = "Teams"
-        phone = "cards"
 
     def render_team(self, record: dict[str, Any]) -> SafeString | str:
         name = format_html('<span class="tree-{}">{}</span>', min(record["depth"], 4), record["team"])
