@@ -102,6 +102,7 @@ class ControlPage(DetailPage):
 class EditControl(FormPage):
     """A control of a budget (?budget= in the address of a new one), or of anomalies."""
 
+    permission_required = "budgets.change_control"
     parameters = ("budget",)
     model = Control
     form_class = ControlForm
@@ -109,8 +110,7 @@ class EditControl(FormPage):
     breadcrumbs = CRUMBS
     submit_label = "Save the control"
 
-    @property
-    def permission_required(self) -> str:
+    def get_permission_required(self) -> str:
         return "budgets.change_control" if "pk" in self.kwargs else "budgets.add_control"
 
     @cached_property

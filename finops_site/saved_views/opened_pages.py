@@ -40,7 +40,7 @@ def page_label(path: str) -> str:
 def open_page(user: User, path: str, query: str) -> Page:
     """The page, ready to be asked. Raises CannotOpen where it would be refused."""
     kind = page_class(path)
-    if kind is None or not kind.may_open(user):
+    if kind is None or not kind.opens_for(user):
         raise CannotOpen(NOT_THERE)
     match = resolve(path)
     request = HttpRequest()

@@ -124,7 +124,7 @@ class Page(AccessMixin):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self.sign_in_first()
-        if not self.may_open(request.user):
+        if not _may(request.user, self.get_permission_required()):
             raise PermissionDenied
         try:
             self.check_address()
@@ -136,10 +136,9 @@ class Page(AccessMixin):
         patch_vary_headers(response, ["HX-Request"])
         return response
 
-    @classmethod
-    def may_open(cls, user: Person) -> bool:
-        """Whether her role opens the page."""
-        return _may(user, cls.permission_required)
+    def get_permission_required(self) -> str | Sequence[str] | None:
+        """What this one request asks for, where that is not the same for every address of the page."""
+        return self.permission_required
 
     def known_names(self) -> list[str]:
         """The names that may stand in the page's address."""

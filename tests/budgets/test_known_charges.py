@@ -31,7 +31,7 @@ def test_an_invoice_that_fay_enters_is_in_the_forecast_of_the_budget_and_of_the_
     assert response.status_code == 302
     night(date(2026, 3, 10))
     assert (likeliest(budget), likeliest(company)) == (3900, 3900)
-    page = client.get(budget.get_absolute_url()).content.decode()
+    page = client.get(f"{budget.get_absolute_url()}?part=forecast").content.decode()
     assert "licences" in page
     assert "800.00" in page
 

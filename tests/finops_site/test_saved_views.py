@@ -348,7 +348,7 @@ def test_every_list_shows_what_a_view_of_it_shows_in_short(company):
     assert {"/costs/", "/costs/compare/", "/costs/lines/", "/budgets/", "/alerts/", "/deliveries/"} <= set(paths)
     # Outside of a request, as home and the mails ask.
     ada = person("ada")
-    shown = {path: open_page(ada, path, "").get_figures() for path in paths if page_class(path).may_open(ada)}
+    shown = {path: open_page(ada, path, "").get_figures() for path in paths if page_class(path).opens_for(ada)}
     assert len(shown) > 20
     assert {path for path, one in shown.items() if one.problems} == set()
     assert {path for path, one in shown.items() if not one.figures and one.count is None} == set()

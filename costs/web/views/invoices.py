@@ -191,14 +191,14 @@ VERBS: dict[str, tuple[str, Callable[[InvoicePage, Invoice], str]]] = {
 class InvoiceFormPage(FormPage):
     """One invoice, written down or corrected."""
 
+    permission_required = CHANGE
     model = Invoice
     form_class = InvoiceForm
     template_name = "costs/invoice_form.html"
     breadcrumbs = CRUMBS
     cancel_url_name = "costs:invoices"
 
-    @property
-    def permission_required(self) -> str:
+    def get_permission_required(self) -> str:
         return CHANGE if "pk" in self.kwargs else ADD
 
     def get_title(self) -> str:

@@ -144,7 +144,7 @@ def test_fay_defines_a_control_of_a_budget_with_the_mouse(budget, fay):
     control = Control.objects.get()
     assert (control.accounts, control.exempt_tags, str(control.most_share)) == ([ACCOUNT], ["Keep=yes"], "0.250")
     assert (control.changed_by, control.box_words) == (fay, "until Monday 07:00, Europe/Oslo")
-    page = text(client.get(budget.get_absolute_url()))
+    page = text(client.get(f"{budget.get_absolute_url()}?part=alerts"))
     assert "Stop dev" in page
 
 
