@@ -181,7 +181,7 @@ def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, 
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
     assert outbox.send_queued_emails(NOW) == 2
     message = next(sent for sent in mail.outbox if sent.to == [lea.email])
-    assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
+    assert message.subject == "Chargeback of Payments for Mar 2026: statement 2026-03-0002"
     assert "120.11 USD" in message.body
     assert b"statement-2026-03-payments." in OutgoingEmail.objects.get(to=lea.email).content
 

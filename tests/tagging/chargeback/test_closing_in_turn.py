@@ -69,7 +69,7 @@ def test_a_statement_without_a_lead_goes_to_whoever_leads_above_else_to_finance(
     Team.objects.filter(pk=data.pk).update(parent=payments)
     assert emails.post_statement_emails(NOW) == 1
     assert OutgoingEmail.objects.get().subject == (
-        "Chargeback of Data, Payments for 2026-03: statements 2026-03-0001, 2026-03-0002"
+        "Chargeback of Data, Payments for Mar 2026: statements 2026-03-0001, 2026-03-0002"
     )
     mail.outbox.clear()
     outbox.send_queued_emails(NOW)
