@@ -3,7 +3,6 @@
 All of them together are `benchmarks/accessibility.py`.
 """
 
-import os
 from zlib import crc32
 
 import pytest
@@ -41,9 +40,6 @@ def shown(window, name, line, people):
     return faults and [f"{fault} ({name}, {who})" for fault in faults]
 
 
-@pytest.mark.skipif(
-    "FINOPS_AXE" not in os.environ, reason="FINOPS_AXE=1 looks at every page: some faults are still open"
-)
 @pytest.mark.parametrize(("theme", "width"), WINDOWS)
 def test_no_page_has_a_fault_that_axe_or_a_zooming_reader_finds(theme, width, chromium, people, request):
     line = request.getfixturevalue("a_line")
