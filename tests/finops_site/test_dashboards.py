@@ -11,9 +11,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def my_teams():
+def newest_bills():
     """A panel that is never empty."""
-    panel = Panel("teams-of-test", "costs/panels/my_teams.html", lambda request: {"teams": []})
+    panel = Panel("bills-of-test", "costs/panels/deliveries.html", lambda request: {"deliveries": []})
     registry.add(panel)
     yield
     registry.remove(panel)
@@ -28,7 +28,7 @@ def board(people):
     sent = {
         "name": "Monday",
         "team": team.pk,
-        "items": [f"view {shared.pk}", f"view {private.pk}", "panel teams-of-test"],
+        "items": [f"view {shared.pk}", f"view {private.pk}", "panel bills-of-test"],
     }
     made = signed_in(person("lea")).post("/api/v1/dashboards/", sent, "application/json")
     assert made.status_code == 201, made.json()
@@ -38,7 +38,7 @@ def board(people):
 def drawn(name, board):
     """(the titles of what somebody sees on a dashboard, in order; how many are hidden)."""
     context = signed_in(person(name)).get(board.get_absolute_url()).context
-    titles = ("Our budgets", "My alerts", "Your teams")
+    titles = ("Our budgets", "My alerts", "Newest bills")
     order = [title for text in context["items"] for title in titles if f">{title}<" in text]
     return order, context["hidden"]
 
@@ -52,8 +52,8 @@ def items(board):
 
 
 def test_lea_sees_all_of_it_and_eli_what_is_shared_with_him(board):
-    assert drawn("lea", board) == (["Our budgets", "My alerts", "Your teams"], 0)
-    assert drawn("eli", board) == (["Our budgets", "Your teams"], 1)
+    assert drawn("lea", board) == (["Our budgets", "My alerts", "Newest bills"], 0)
+    assert drawn("eli", board) == (["Our budgets", "Newest bills"], 1)
     page = signed_in(person("lea")).get(board.get_absolute_url()).content.decode()
     assert "Private, so that nobody else sees" in page
     assert signed_in(person("ola")).get(board.get_absolute_url()).status_code == 404
