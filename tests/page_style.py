@@ -6,7 +6,8 @@ import re
 HIDDEN = re.compile(r"<(script|style|code|pre|textarea|select|datalist|time|title)\b.*?</\1>|<!--.*?-->", re.S)
 TAG = re.compile(r"<[^>]*>")
 ODD = {
-    "a day is written 3 Nov 2025": re.compile(r"\b20\d\d-\d\d-\d\d\b(?![-\w]*\.\w)"),
+    # One that follows a slash is a part of an address, as that at the foot of a printed page.
+    "a day is written 3 Nov 2025": re.compile(r"(?<!/)\b20\d\d-\d\d-\d\d\b(?![-\w]*\.\w)"),
     "a share is written 12.3%": re.compile(r"\d[ \u00a0]%"),
     "a minus is a hyphen": re.compile("\u2212"),
 }

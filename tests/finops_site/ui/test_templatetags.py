@@ -189,8 +189,6 @@ def test_a_stat_has_its_figure_and_what_stands_below_it():
     assert html.startswith(
         '<div class="card stat" role="group" aria-label="Used"><div class="stat-label"><svg class="icon"'
     )
-        '<div class="card stat" role="group" aria-label="Used"><div class="stat-label"><svg class="icon"'
-    )
     assert html.endswith(
         '<span>Used</span></div><div class="stat-value">7</div>'
         '<div class="stat-foot"><span class="stat-note">of ten</span><i>x</i></div></div>'
