@@ -19,7 +19,7 @@ def test_fay_gets_about_by_shortcuts_until_she_switches_them_off(visit):
     expect(shortcuts).to_be_hidden()
     page.keyboard.type("gb")
     expect(page).to_have_url(re.compile("/budgets/$"))
-    field = page.get_by_label("Name")
+    field = page.get_by_label("Name", exact=True)
     field.press_sequentially("gc?/")
     expect(field).to_have_value("gc?/")
     expect(shortcuts).to_be_hidden()
