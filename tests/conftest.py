@@ -14,6 +14,25 @@ settings.register_profile("finops", deadline=None)
 settings.load_profile("finops")
 
 
+def is_transactional(item):
+    marker = item.get_closest_marker("django_db")
+    return bool(marker and marker.kwargs.get("transaction")) or "transactional_db" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Puts tests with a browser behind the others that share a transaction.
+
+    A browser leaves an event loop in its thread until the end, and inside of one no test may wait for a coroutine. They
+    stay before those that flush the database, as pytest-django has it.
+    """
+    late = [item for item in items if item.get_closest_marker("browser") and not is_transactional(item)]
+    moved = set(late)
+    first = [item for item in items if item not in moved]
+    place = next((number for number, item in enumerate(first) if is_transactional(item)), len(first))
+    items[:] = first[:place] + late + first[place:]
+
+
 @shared
 def people(db):
     """The six demo people and their four teams: {first name: user}."""

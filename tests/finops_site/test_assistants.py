@@ -1,7 +1,6 @@
 """An assistant sees what its person sees and proposes what she may propose, over the Model Context Protocol."""
 
 import ast
-import asyncio
 import json
 import re
 from pathlib import Path
@@ -20,16 +19,6 @@ from tests.tagging.chargeback.helpers import bill, company, usual
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = re.compile(r"\bmcp|uvicorn")
-
-
-def from_outside(talk):
-    """What a coroutine returns; a browser of an earlier test leaves its loop running, in which nothing may wait."""
-    loop = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        return async_to_sync(talk)()
-    finally:
-        asyncio._set_running_loop(loop)
 
 
 @pytest.fixture
@@ -112,7 +101,7 @@ def test_the_protocol_lists_the_tools_and_calls_them(token):
             return listed.tools, called, failed
 
     key = token("lea")
-    tools, called, failed = from_outside(talk)
+    tools, called, failed = async_to_sync(talk)()
     spend = next(tool for tool in tools if tool.name == "spend_retrieve")
     assert spend.annotations.read_only_hint
     assert "group_by" in spend.input_schema["properties"]
@@ -150,7 +139,7 @@ def test_over_http_everybody_asks_with_her_own_token(token, settings):
                     answers.append(await client.post("/mcp", json={}))
             return called, answers
 
-    (own, refused), answers = from_outside(talk)
+    (own, refused), answers = async_to_sync(talk)()
     assert json.loads(own.content[0].text)["email"] == person("eli").email
     assert (refused.is_error, "permission" in refused.content[0].text) == (True, True)
     assert [answer.status_code for answer in answers] == [401, 401, 403, 421, 400]
