@@ -28,7 +28,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -219,16 +219,21 @@ class Child:
         self.asked, self.lines_read = False, 0
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                command,
-                env=env,
-                cwd=ROOT if uid is None else "/",
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                preexec_fn=lambda: _before_exec(last_word or stop, uid),
-            )
+        # A signal that comes while Python forks is lost in a callback of the fork: it waits until the child is there.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            with self.log.open("ab") as out:
+                self.process = subprocess.Popen(
+                    command,
+                    env=env,
+                    cwd=ROOT if uid is None else "/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    preexec_fn=lambda: _before_exec(last_word or stop, uid, mask),
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def is_alive(self) -> bool:
         return self.process.poll() is None
@@ -254,8 +259,9 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def _before_exec(last_word: int, uid: int | None) -> None:
+def _before_exec(last_word: int, uid: int | None, mask: Collection[int] = ()) -> None:
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)

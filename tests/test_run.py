@@ -361,3 +361,18 @@ def one_line(answer):
     assert len(lines) == 1, answer.stderr
     assert answer.stdout == ""
     return lines[0]
+
+
+def test_a_signal_that_comes_while_a_child_is_started_is_heard(tmp_path):
+    """Python runs callbacks after a fork and swallows what is raised in them: run.py went on as if nobody had asked."""
+    code = f"""
+import os, pathlib, signal, run
+signal.signal(signal.SIGTERM, run._interrupt)
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))
+try:
+    run.Child("child", ["true"], log=pathlib.Path({str(tmp_path / "log")!r}))
+except KeyboardInterrupt:
+    print("heard")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=run.ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "heard\n", done.stderr
