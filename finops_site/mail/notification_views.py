@@ -75,7 +75,6 @@ class NotificationsPage(ListPage):
     title = "Notifications"
     subtitle = "What happened that concerns you, the newest first."
     template_name = "notifications.html"
-    fragment_template_name = "includes/notifications.html"
     model = Notification
     table_class = NotificationTable
     filterset_class = NotificationFilter
