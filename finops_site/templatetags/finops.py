@@ -12,6 +12,7 @@ from django_filters import FilterSet
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text, formatted
 from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.words import mid_sentence
 from finops_site.saved_views.menu import menu_of
 from finops_site.ui import figures
 from finops_site.ui.block_tags import register_frame
@@ -40,6 +41,7 @@ register.filter("month", figures.month_text)
 register.filter("day", day_text)
 register.filter("moment", moment_text)
 register.filter("rounded", formatted)
+register.filter(mid_sentence)
 register.filter("phone_rows", mark_rows)
 register.filter(widget_class)
 
