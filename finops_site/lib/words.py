@@ -31,6 +31,6 @@ def some_of(names: Sequence[str], most: int = 5, *, between: str = ", ", last: s
     return between.join(names[:most]) + (f"{last}{more} more" if more > 0 else "")
 
 
-def mid_sentence(text: str) -> str:
-    """A name as it stands inside a sentence: ``billed cost``. German keeps its capitals, for nouns have them."""
-    return text if get_language() == "de" else text.lower()
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: ``draft`` of ``Draft``. In German it stays: its nouns keep their capital."""
+    return str(label) if get_language().startswith("de") else str(label).lower()
