@@ -20,6 +20,7 @@ from finops_site.registry import (
     SetupStep,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 # Why it changed stands above the months for who acts on it, and an administrator has the health of the system.
 CHANGES = {ENGINEERING: 27, ADMINISTRATOR: None}
@@ -126,17 +127,26 @@ class CostsConfig(PillarConfig):
 
         may_see, costs, bills = "costs.view_costline", "costs:explorer", "costs:deliveries"
         registry.add(
-            NavItem("Costs", costs, "chart-bar", may_see, 20, "Spend", tab="Explorer", key="c"),
-            NavTab("Cost lines", "costs:lines", costs, may_see, 10),
-            NavTab("Kubernetes", "costs:clusters", costs, may_see, 20),
-            NavTab("Account groups", "costs:account_groups", costs, "costs.view_accountgroup", 30),
-            NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Spend", key="t"),
-            NavItem("Bills", bills, "file-invoice", "costs.view_delivery", 80, "System", tab="Deliveries", key="l"),
-            NavTab("Invoices", "costs:invoices", bills, "costs.view_invoice", 10),
-            NavTab("Sources", "costs:sources", bills, "costs.view_source", 20),
-            NavTab("Exchange rates", "costs:rates", bills, "costs.view_source", 30),
-            NavTab("Adjustments", "costs:corrections", bills, "costs.view_delivery", 40),
-            NavTab("FOCUS exports", "costs:exports", bills, "costs.view_delivery", 50),
+            NavItem(_lazy("Costs"), costs, "chart-bar", may_see, 20, _lazy("Spend"), tab=_lazy("Explorer"), key="c"),
+            NavTab(_lazy("Cost lines"), "costs:lines", costs, may_see, 10),
+            NavTab(_lazy("Kubernetes"), "costs:clusters", costs, may_see, 20),
+            NavTab(_lazy("Account groups"), "costs:account_groups", costs, "costs.view_accountgroup", 30),
+            NavItem(_lazy("Teams"), "costs:teams", "users-group", may_see, 22, _lazy("Spend"), key="t"),
+            NavItem(
+                _lazy("Bills"),
+                bills,
+                "file-invoice",
+                "costs.view_delivery",
+                80,
+                _lazy("System"),
+                tab=_lazy("Deliveries"),
+                key="l",
+            ),
+            NavTab(_lazy("Invoices"), "costs:invoices", bills, "costs.view_invoice", 10),
+            NavTab(_lazy("Sources"), "costs:sources", bills, "costs.view_source", 20),
+            NavTab(_lazy("Exchange rates"), "costs:rates", bills, "costs.view_source", 30),
+            NavTab(_lazy("Adjustments"), "costs:corrections", bills, "costs.view_delivery", 40),
+            NavTab(_lazy("FOCUS exports"), "costs:exports", bills, "costs.view_delivery", 50),
             Panel("spending", "costs/panels/spending.html", panels.spending_panel, may_see, 10),
             Panel("history", "costs/panels/history.html", panels.history_panel, may_see, 20, {ENGINEERING: 31}),
             Panel("changed", "costs/panels/changed.html", panels.changes_panel, may_see, 30, CHANGES),
@@ -150,14 +160,14 @@ class CostsConfig(PillarConfig):
                 50,
                 {ADMINISTRATOR: 7, EXECUTIVE: None},
             ),
-            Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
+            Kpi("owned-cost", _lazy("Cost with an owner"), report_section.owned_share, "costs.view_company", 10),
             ReportMonthSource(
                 "costs", report_section.report_months, may_see, newest=report_section.newest_report_month
             ),
-            ReportSection("spend", "Spend", "", report_section.spending_section, may_see, 10),
-            ReportSection("by-team", "By team", "", report_section.team_section, may_see, 11),
+            ReportSection("spend", _lazy("Spend"), "", report_section.spending_section, may_see, 10),
+            ReportSection("by-team", _lazy("By team"), "", report_section.team_section, may_see, 11),
             ReportSection(
-                "by-service", "By service, and what changed", "", report_section.service_section, may_see, 12
+                "by-service", _lazy("By service, and what changed"), "", report_section.service_section, may_see, 12
             ),
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
@@ -165,31 +175,33 @@ class CostsConfig(PillarConfig):
             NightlyCheck("books", health.reconcile_nightly, 10),
             NightlyCheck("clusters", of_bills.split_nightly, 12),
             NightlyCheck("files", health.prune_nightly, 90),
-            HealthCheck("sources", "Sources of bills", health.sources, 20),
-            HealthCheck("files", "Files of bills", health.bill_files, 21),
-            HealthCheck("exports", "FOCUS exports by schedule", health.export_places, 22),
+            HealthCheck("sources", _lazy("Sources of bills"), health.sources, 20),
+            HealthCheck("files", _lazy("Files of bills"), health.bill_files, 21),
+            HealthCheck("exports", _lazy("FOCUS exports by schedule"), health.export_places, 22),
             PendingDecisionSource(
                 "invoices", pending_decisions.invoices_of, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
             ),
-            SearchSource("teams", "Teams", "users-group", search.find_teams, may_see, 20),
-            SearchSource("services", "Services", "cloud", search.find_services, may_see, 40),
-            SearchSource("accounts", "Accounts", "building", search.find_accounts, may_see, 50),
-            NotificationKind("bill-held", "Bills that are held", "costs.accept_delivery", 50),
-            NotificationKind("bill-not-read-again", "Bills that could not be read again", "costs.accept_delivery", 51),
-            NotificationKind("source-late", "Bills that are overdue", "costs.accept_delivery", 52),
-            SearchSource("bills", "Bills", "file-invoice", search.find_bills, "costs.view_delivery", 80),
+            SearchSource("teams", _lazy("Teams"), "users-group", search.find_teams, may_see, 20),
+            SearchSource("services", _lazy("Services"), "cloud", search.find_services, may_see, 40),
+            SearchSource("accounts", _lazy("Accounts"), "building", search.find_accounts, may_see, 50),
+            NotificationKind("bill-held", _lazy("Bills that are held"), "costs.accept_delivery", 50),
+            NotificationKind(
+                "bill-not-read-again", _lazy("Bills that could not be read again"), "costs.accept_delivery", 51
+            ),
+            NotificationKind("source-late", _lazy("Bills that are overdue"), "costs.accept_delivery", 52),
+            SearchSource("bills", _lazy("Bills"), "file-invoice", search.find_bills, "costs.view_delivery", 80),
             SetupStep(
                 "bill",
-                "First bill",
-                "Everything else stands on it: upload one, or connect the bucket that your provider writes to.",
+                _lazy("First bill"),
+                _lazy("Everything else stands on it: upload one, or connect the bucket that your provider writes to."),
                 "costs:delivery_upload",
                 health.a_bill_counts,
                 "costs.add_delivery",
                 30,
                 minutes=15,
             ),
-            DemoPart("bills", "Bills", demo_removal.counts, demo_removal.remove_bills, 40),
-            DemoPart("pools", "Pools", lambda: [], demo_removal.remove_pools, 60),
+            DemoPart("bills", _lazy("Bills"), demo_removal.counts, demo_removal.remove_bills, 40),
+            DemoPart("pools", _lazy("Pools"), lambda: [], demo_removal.remove_pools, 60),
             DemoStep("bills", load_demo_bills, 50),
             DemoStep("invoices", make_invoices, 51),
             DemoStep("held bill", load_short_bill, 90),

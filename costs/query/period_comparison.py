@@ -71,7 +71,10 @@ def compare_periods(user: Person, question: Question, before: Period, *, top: in
         names: dict[tuple[str, ...], str] = {}
         was = _costs(user, replace(question, period=before), keys, names)
         now = _costs(user, question, keys, names)
-        return [_of_currency(code, was, now, names, top) for code in sorted({currency for _, currency in (*was, *now)})]
+        return [
+            _of_currency(code, was, now, names, top)
+            for code in sorted({currency for _ignored, currency in (*was, *now)})
+        ]
 
     compared = cached(user, ("compared periods", question, before, top, sorted(keys.items())), query)
     if not question.group_by:
@@ -146,7 +149,7 @@ def _of_currency(
 def _all_costs(costs: CostsByGroup, currency: str) -> list[PeriodCost]:
     """What a period cost in one currency, with nothing grouped."""
     sums: dict[tuple[str, ...], PeriodCost] = {}
-    for (_, code), of_group in costs.items():
+    for (_ignored, code), of_group in costs.items():
         for part, cost in of_group.items() if code == currency else ():
             known = sums.get(part)
             # As a sum of SQL has it: unknown only where all are unknown.

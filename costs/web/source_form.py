@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from costs.formats import NAMES
 from costs.models import Source
 from costs.sources.places import endpoint_choices, place_problem
 from costs.web.forms import currency_code
+from finops_site.translation import gettext_lazy as _lazy
 
 _BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
 # The fields that only some kinds of source need: a page shows them for those, and what is in them is ignored otherwise.
@@ -21,8 +23,8 @@ NEEDED_FOR: dict[str, Sequence[str]] = {
     "is_enabled": (Source.Kind.FOLDER, *_BUCKETS),
 }
 LABELS_BY_KIND = {
-    "bucket": {"folder": "Folder", "s3": "Bucket", "azure": "Container", "gcs": "Bucket"},
-    "region": {"s3": "AWS region", "azure": "Storage account"},
+    "bucket": {"folder": _lazy("Folder"), "s3": _lazy("Bucket"), "azure": _lazy("Container"), "gcs": _lazy("Bucket")},
+    "region": {"s3": _lazy("AWS region"), "azure": _lazy("Storage account")},
 }
 
 
@@ -44,15 +46,15 @@ class SourceForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
             self.initial = {**self.initial, "kind": Source.Kind.S3, "expected_every_hours": 24}
-        formats = [("", "recognised by the header"), *((name, name) for name in NAMES)]
+        formats = [("", _("recognised by the header")), *((name, name) for name in NAMES)]
         cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoint_choices()
         cast(forms.ChoiceField, self.fields["format"]).choices = formats
         for name, choices in (("date_order", Source.DateOrder.choices), ("decimal_mark", Source.DecimalMark.choices)):
-            cast(forms.ChoiceField, self.fields[name]).choices = [("", "as the bill shows it"), *choices]
+            cast(forms.ChoiceField, self.fields[name]).choices = [("", _("as the bill shows it")), *choices]
         self.fields["currency"].validators.append(currency_code)
-        cast(forms.ModelChoiceField, self.fields["credential"]).empty_label = "the machine's own identity"
+        cast(forms.ModelChoiceField, self.fields["credential"]).empty_label = _("the machine's own identity")
         for name, kinds in NEEDED_FOR.items():
-            labels = {f"data-label-{kind}": label for kind, label in LABELS_BY_KIND.get(name, {}).items()}
+            labels = {f"data-label-{kind}": str(label) for kind, label in LABELS_BY_KIND.get(name, {}).items()}
             attributes = {"data-needed-by": "kind", "data-needed-for": " ".join(kinds), **labels}
             self.fields[name].widget.attrs |= attributes
 
