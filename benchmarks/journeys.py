@@ -46,7 +46,7 @@ class Hand:
         self.page.locator(f"main [name={field}]").first.fill(text)
 
     def sees(self, text: str) -> None:
-        expect(self.page.locator("main")).to_contain_text(re.compile(text, re.IGNORECASE), timeout=60_000)
+        expect(self.page.locator("body")).to_contain_text(re.compile(text, re.IGNORECASE), timeout=60_000)
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,7 @@ def approve_purchase(hand: Hand) -> None:
 def approve_budget(hand: Hand) -> None:
     hand.click("link", "A budget is proposed")
     hand.click("button", "Approve")
+    hand.confirm()
     hand.sees("is approved")
 
 
@@ -178,7 +179,10 @@ def person_into_team(hand: Hand) -> None:
 
 def acknowledge_by_mail(hand: Hand) -> None:
     letters = sorted(Path(settings.EMAIL_FILE_PATH).glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    links = (re.search(r"/alerts/acknowledge/[^\s\"<>]+", quopri.decodestring(path.read_bytes()).decode()) for path in letters)
+    links = (
+        re.search(r"/alerts/acknowledge/[^\s\"<>]+", quopri.decodestring(path.read_bytes()).decode(errors="replace"))
+        for path in letters
+    )
     hand.page.context.clear_cookies()
     hand.clicks += 1
     hand.page.goto(settings.SITE_URL + next(link[0] for link in links if link))
