@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from finops_site.lib.language import get_language, ngettext
 from finops_site.lib.language import gettext as _
-from finops_site.lib.language import ngettext
 from finops_site.lib.locale_format import in_marks, percent_figure
 
 
@@ -43,3 +43,8 @@ def some_of(names: Sequence[str], most: int = 5, *, between: str = ", ", last: s
         return listed
     form = _("{names} and {count} more") if last == " and " else _("{names}; and {count} more")
     return form.format(names=listed, count=number_text(more))
+
+
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: ``draft`` of ``Draft``. In German it stays: its nouns keep their capital."""
+    return str(label) if get_language().startswith("de") else str(label).lower()
