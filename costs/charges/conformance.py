@@ -172,7 +172,8 @@ RULES: tuple[Rule, ...] = (
         "charge-is-near-its-billing-period",
         "Periods",
         _noop(
-            "A charge starts no more than 13 months before its billing period, and no later than a month after its start."
+            "A charge starts no more than 13 months before its billing period, and no later than a month after its "
+            "start."
         ),
         "ChargePeriodStart < BillingPeriodStart - INTERVAL 13 MONTH "
         "OR ChargePeriodStart > BillingPeriodStart + INTERVAL 32 DAY",

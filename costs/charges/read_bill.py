@@ -414,10 +414,10 @@ def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     if mended:
         notes.append(
             ngettext(
-                "{count} row has tags that are nearly JSON: a backslash or a line break that it does not allow is read as "
-                "a plain character, a bare None as no value.",
-                "{count} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is read as "
-                "a plain character, a bare None as no value.",
+                "{count} row has tags that are nearly JSON: a backslash or a line break that it does not allow is "
+                "read as a plain character, a bare None as no value.",
+                "{count} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is "
+                "read as a plain character, a bare None as no value.",
                 mended,
             ).format(count=number_text(mended))
         )

@@ -105,7 +105,7 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
                 "label": _("{year} so far").format(year=month.year),
                 "amount": year.get(code),
                 "currency": code,
-                "note": _("January to {month}").format(month=month_text(month, "long").rpartition(" ")[0]),
+                "note": _("January to {month}").format(month=month_text(month, "long name")),
                 "icon": "calendar-stats",
             },
         ]
