@@ -5,16 +5,18 @@ from datetime import datetime, timedelta
 
 from django.db.models import Case, Count, F, Min, Q, QuerySet, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from budgets.models import AlertDelivery
 from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.models import OutgoingEmail
 from finops_site.registry import QueueState, UnsentMessage
+from finops_site.translation import gettext_lazy as _lazy
 
 WEEK = timedelta(days=7)
 MOST = 1000
-WORDS = {"failed": "failed", "unknown": "sent, or not", "": "waits for another try"}
+WORDS = {"failed": "failed", "unknown": _lazy("sent, or not"), "": _lazy("waits for another try")}
 # Not due before quiet hours or a digest let it; what failed has been due since it was queued.
 DUE_SINCE = Case(When(attempts=0, then=Coalesce("not_before", "queued_at")), default=F("queued_at"))
 
@@ -62,7 +64,7 @@ def retry(user: Person, pks: Sequence[int], now: datetime) -> int:
     rows = _tried(user).filter(pk__in=pks)
     replaced = list(rows.exclude(message_id="").values_list("message_id", flat=True))
     OutgoingEmail.objects.filter(message_id__in=replaced).exclude(outcome="sent").update(
-        outcome=OutgoingEmail.Outcome.CANCELLED, server_reply="it was written again by hand"
+        outcome=OutgoingEmail.Outcome.CANCELLED, server_reply=_("it was written again by hand")
     )
     count = rows.update(
         outcome="",

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from budgets.models import Anomaly
 from finops_site.lib.money import Money
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 # (words, tone, icon) of each pattern and severity.
 PATTERNS = {
     "jump": ("jump", "bad", "trending-up"),
-    "shift": ("lasting rise", "bad", "trending-up"),
-    "creep": ("slow rise", "warn", "trending-up"),
+    "shift": (_lazy("lasting rise"), "bad", "trending-up"),
+    "creep": (_lazy("slow rise"), "warn", "trending-up"),
     "drop": ("drop", "warn", "trending-down"),
 }
 SEVERITIES = {
@@ -19,13 +20,22 @@ SEVERITIES = {
     "information": ("information", "calm", "info-circle"),
 }
 ADVICE = {
-    "jump": "Stop what runs away: its page names what grew. If it was planned, answer there that it was expected.",
-    "shift": "It has lasted a week or more: find what was started or changed on its first day, and undo it or size it"
-    " down; if it stays, the budget needs the higher amount.",
-    "creep": "Nothing jumps, so nobody sees it: look for what is never deleted (snapshots, logs, storage, old machines)"
-    " or grows with every release, and give it a limit or an end.",
-    "drop": "Check that what stopped was meant to stop: a backup, a replica or a scheduled job that no longer runs"
-    " costs nothing and protects nothing. If it was planned, answer that it was expected, and lower the budget.",
+    "jump": _lazy(
+        "Stop what runs away: its page names what grew. If it was planned, answer there that it was expected."
+    ),
+    "shift": _lazy(
+        "It has lasted a week or more: find what was started or changed on its first day, and undo "
+        "it or size it down; if it stays, the budget needs the higher amount."
+    ),
+    "creep": _lazy(
+        "Nothing jumps, so nobody sees it: look for what is never deleted (snapshots, logs, storage, "
+        "old machines) or grows with every release, and give it a limit or an end."
+    ),
+    "drop": _lazy(
+        "Check that what stopped was meant to stop: a backup, a replica or a scheduled job that no "
+        "longer runs costs nothing and protects nothing. If it was planned, answer that it was "
+        "expected, and lower the budget."
+    ),
 }
 
 

@@ -7,6 +7,7 @@ A year of weeks has 52 or 53 of them, and its four quarters each have months of 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import Month, Period, months_later
 
 # Months of a period, for the kinds that repeat.
@@ -64,10 +65,20 @@ class FiscalCalendar:
     def __str__(self) -> str:
         month = date(2000, self.first_month, 1).strftime("%B")
         if not self.weeks:
-            return "calendar months, a year from January" if self.first_month == 1 else f"a year from {month}"
+            return (
+                _("calendar months, a year from January")
+                if self.first_month == 1
+                else _("a year from {month}").format(month=month)
+            )
         weekday = WEEKDAYS[self.first_weekday]
-        place = f"nearest to 1 {month}" if self.rule == NEAREST else f"on or before 1 {month}"
-        return f"{self.weeks} weeks, a year from the {weekday} {place}"
+        place = (
+            _("nearest to 1 {month}").format(month=month)
+            if self.rule == NEAREST
+            else _("on or before 1 {month}").format(month=month)
+        )
+        return _("{weeks} weeks, a year from the {weekday} {place}").format(
+            weeks=self.weeks, weekday=weekday, place=place
+        )
 
     def year_start(self, year: int) -> date:
         """The first day of the year that begins in (or within days of) `first_month` of `year`."""

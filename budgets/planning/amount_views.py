@@ -21,6 +21,7 @@ from budgets.planning.year_page import YearPage
 from finops_site.lib.money import exact_sum, typed_text
 from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, FormPage
 
@@ -32,10 +33,10 @@ class GridPage(YearPage):
 
     exports = ("csv",)
     permission_required = "budgets.change_budget"
-    title = "Amounts"
+    title = _lazy("Amounts")
     template_name = "budgets/grid.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
-    actions = (Action("Import CSV", "budgets:import", "upload", "budgets.change_budget"),)
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
+    actions = (Action(_lazy("Import CSV"), "budgets:import", "upload", "budgets.change_budget"),)
 
     @cached_property
     def months(self) -> list[Month]:
@@ -164,11 +165,11 @@ class ImportPage(FormPage):
 
     permission_required = "budgets.change_budget"
     form_class = ImportForm
-    title = "Import amounts"
-    subtitle = "Nothing is written before you have seen what would change."
+    title = _lazy("Import amounts")
+    subtitle = _lazy("Nothing is written before you have seen what would change.")
     template_name = "budgets/import.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"), ("Amounts", "budgets:grid"))
-    submit_label = "Preview"
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"), (_lazy("Amounts"), "budgets:grid"))
+    submit_label = _lazy("Preview")
     cancel_url_name = "budgets:grid"
 
     def form_valid(self, form: ImportForm) -> HttpResponse:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import takewhile
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.alerts.cancellation import cancel_queued
 from budgets.calc.amounts import MOST_PERIODS, AmountChange
@@ -58,7 +59,11 @@ class PeriodPlan:
     def words(self) -> str:
         """``12 periods removed, 4 new``; empty where no period goes or comes in the place of one that goes."""
         gone, new = self.those_that("goes"), self.those_that("new")
-        return f"{counted(len(gone), 'period')} removed, {len(new)} new" if gone else ""
+        return (
+            _("{periods} removed, {new_count} new").format(periods=counted(len(gone), "period"), new_count=len(new))
+            if gone
+            else ""
+        )
 
     @property
     def open_alerts(self) -> int:
@@ -86,7 +91,11 @@ def plan_periods(budget: Budget, new: Amounts | None) -> PeriodPlan:
     rows = list(BudgetPeriod.objects.filter(budget=budget)) if stored else []
     has_other_currency = stored is not None and stored.currency != budget.currency
     if stored and has_other_currency and new is None and rows:
-        raise WrongState(f"Its amounts are in {stored.currency}: give them anew in {budget.currency}.")
+        raise WrongState(
+            _("Its amounts are in {currency}: give them anew in {currency_2}.").format(
+                currency=stored.currency, currency_2=budget.currency
+            )
+        )
     # An amount in another currency is no amount of it: what gets none in the new one goes.
     staying = {row.period: row for row in rows if cut.has(row.period)}
     if has_other_currency:
@@ -94,7 +103,7 @@ def plan_periods(budget: Budget, new: Amounts | None) -> PeriodPlan:
     going = [row for row in rows if row.period not in staying]
     if stored and (stored.kind, stored.calendar) != (budget.kind, budget.calendar):
         if going and new is None:
-            raise WrongState("Its periods are cut anew, and the amounts do not fit them: give the amounts.")
+            raise WrongState(_("Its periods are cut anew, and the amounts do not fit them: give the amounts."))
     elif stored and not has_other_currency:
         moved = (stored.start, stored.end) != (budget.start, budget.end)
         if moved:
@@ -171,10 +180,12 @@ def _nearest_amount(budget: Budget, period: Period, amounts: Mapping[Period, Dec
 def _why_no_period(budget: Budget, period: Period) -> str:
     name = budget.words_of(period)
     if period.end <= budget.start:
-        return f"{name} is before {budget} starts ({day_text(budget.start)})."
+        return _("{name} is before {budget} starts ({start}).").format(
+            name=name, budget=budget, start=day_text(budget.start)
+        )
     if budget.end is not None and period.start >= budget.end:
-        return f"{name} is after {budget} ends ({day_text(budget.end)})."
-    return f"{days_text(period.start, period.last_day)} is no period of {budget}."
+        return _("{name} is after {budget} ends ({end}).").format(name=name, budget=budget, end=day_text(budget.end))
+    return _("{start} is no period of {budget}.").format(start=days_text(period.start, period.last_day), budget=budget)
 
 
 def apply_periods(plan: PeriodPlan, *, why: str = "") -> None:
@@ -213,9 +224,9 @@ def _add_period(budget: Budget, period: Period, amount: Decimal, gone: Sequence[
 
 
 def _why_closed(budget: Budget, why: str) -> str:
-    text = "closed: the budget was changed and has this period no more"
+    text = _("closed: the budget was changed and has this period no more")
     if budget.end is not None:
-        text += f"; it ends on {day_text(budget.end)}"
+        text += _("; it ends on {end}").format(end=day_text(budget.end))
     return f"{text}. {why}" if why else text
 
 
