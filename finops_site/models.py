@@ -2,6 +2,7 @@
 
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import connection, models
@@ -9,10 +10,19 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.managers import TEAMS_OF_USER, NotificationQuerySet, SharedQuerySet, TeamQuerySet, UserManager
+from finops_site.translation import gettext_lazy as _lazy
+
+
+def check_time_zone(name: str) -> None:
+    """Raises ValidationError where there is no such time zone; empty is none that anybody chose."""
+    if name and name not in available_timezones():
+        problem = _("{name} is not a time zone: write it like Europe/Berlin.").format(name=repr(name))
+        raise ValidationError({"time_zone": problem})
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -20,7 +30,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
-    time_zone = models.CharField(max_length=64, default="UTC")
+    language = models.CharField(
+        max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Empty: as the browser says."
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Like Europe/Berlin, for times of day. Empty: the company's."
+    )
     is_active = models.BooleanField("active", default=True, help_text="Who leaves is switched off, not deleted.")
     date_joined = models.DateTimeField(default=timezone.now)
     hides_setup = models.BooleanField(default=False, editable=False, help_text="Home does not show her the checklist.")
@@ -41,8 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.lower()
-        if self.time_zone not in available_timezones():
-            raise ValidationError({"time_zone": f"{self.time_zone!r} is not a time zone: write it like Europe/Berlin."})
+        check_time_zone(self.time_zone)
 
     @property
     def is_staff(self) -> bool:
@@ -95,8 +109,8 @@ class Membership(models.Model):
     """A person's place in a team."""
 
     class Role(models.TextChoices):
-        LEAD = "lead", "lead"
-        MEMBER = "member", "member"
+        LEAD = "lead", _lazy("lead")
+        MEMBER = "member", _lazy("member")
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
@@ -114,12 +128,12 @@ class OutgoingEmail(models.Model):
     """An e-mail to one address that goes out once: `key` names its occasion and its reader (see outbox.py)."""
 
     class Outcome(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        SENT = "sent", "sent"
-        REFUSED = "refused", "refused"
-        UNKNOWN = "unknown", "sent, or not"
+        WAITING = "waiting", _lazy("waiting")
+        SENT = "sent", _lazy("sent")
+        REFUSED = "refused", _lazy("refused")
+        UNKNOWN = "unknown", _lazy("sent, or not")
         # Taken back before it was handed over: the reason is in `server_reply`.
-        CANCELLED = "cancelled", "not needed any more"
+        CANCELLED = "cancelled", _lazy("not needed any more")
 
     key = models.CharField(max_length=300, unique=True)
     to = models.CharField(max_length=320)
@@ -210,9 +224,9 @@ class NightlyRun(models.Model):
     """What one nightly check did for one day (see ops/nightly.py): once done it is not done again."""
 
     class Outcome(models.TextChoices):
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
 
     as_of = models.DateField()
     check_name = models.CharField("check", max_length=100)
@@ -252,6 +266,15 @@ class Company(models.Model):
         blank=True,
         help_text="Home and teams show costs in it, and the explorer offers it first: a code like EUR.",
     )
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text="Of statements, of the work of the night, and of mail to somebody who chose none. Empty: English.",
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Of people who chose none, for times of day. Empty: UTC."
+    )
 
     class Meta:
         verbose_name_plural = "company"
@@ -264,6 +287,7 @@ class Company(models.Model):
         self.currency = self.currency.upper()
         if self.currency and self.currency not in ISO_4217:
             raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like EUR."})
+        check_time_zone(self.time_zone)
 
 
 class DemoCompany(models.Model):
@@ -381,8 +405,8 @@ class ViewMail(models.Model):
     """A saved view that is mailed to somebody every week or month, with what she may see of it."""
 
     class Every(models.TextChoices):
-        WEEK = "week", "every week"
-        MONTH = "month", "every month"
+        WEEK = "week", _lazy("every week")
+        MONTH = "month", _lazy("every month")
 
     user = models.ForeignKey(User, models.CASCADE, related_name="view_mails")
     view = models.ForeignKey(SavedView, models.CASCADE, related_name="mails")

@@ -70,7 +70,10 @@ class RecipientForm(forms.ModelForm):
     )
     time_zone = forms.ChoiceField(
         required=False,
-        choices=[("", _lazy("the person's own, else UTC")), *((name, name) for name in sorted(available_timezones()))],
+        choices=[
+            ("", _lazy("the person\'s own, else the company\'s")),
+            *((name, name) for name in sorted(available_timezones())),
+        ],
     )
 
     class Meta:

@@ -29,7 +29,7 @@ class Recipient(models.Model):
         WEBHOOK = "webhook", _lazy("a webhook")
 
     class When(models.TextChoices):
-        AT_ONCE = _lazy("at once"), _lazy("at once")
+        AT_ONCE = "at once", _lazy("at once")
         DIGEST = "digest", _lazy("once a day, together")
 
     CHANNELS = (Kind.SLACK, Kind.TEAMS, Kind.WEBHOOK)
@@ -85,10 +85,10 @@ class Alert(models.Model):
     """A threshold breached in a period: one row however often it is evaluated, restated or delivered again."""
 
     class State(models.TextChoices):
-        OPEN = "open", "open"
-        ACKNOWLEDGED = "acknowledged", "acknowledged"
-        SNOOZED = "snoozed", "snoozed"
-        RESOLVED = "resolved", "resolved"
+        OPEN = "open", _lazy("open")
+        ACKNOWLEDGED = "acknowledged", _lazy("acknowledged")
+        SNOOZED = "snoozed", _lazy("snoozed")
+        RESOLVED = "resolved", _lazy("resolved")
         REOPENED = "reopened", _lazy("open again")
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="alerts")
@@ -160,11 +160,11 @@ class AlertDelivery(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        QUEUED = "", "queued"
-        SENT = "sent", "sent"
-        FAILED = "failed", "failed"
+        QUEUED = "", _lazy("queued")
+        SENT = "sent", _lazy("sent")
+        FAILED = "failed", _lazy("failed")
         # The connection was lost after the message: nobody knows whether it was delivered.
-        UNKNOWN = "unknown", "unknown"
+        UNKNOWN = "unknown", _lazy("unknown")
         # The breach was taken back before it was sent.
         CANCELLED = "cancelled", _lazy("not needed any more")
 

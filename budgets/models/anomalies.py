@@ -28,24 +28,24 @@ class Anomaly(models.Model):
 
     class Kind(models.TextChoices):
         SERVICE = "service", _lazy("service in an account")
-        TEAM = "team", "team"
+        TEAM = "team", _lazy("team")
 
     class Pattern(models.TextChoices):
-        JUMP = "jump", "jump"
+        JUMP = "jump", _lazy("jump")
         SHIFT = "shift", _lazy("lasting rise")
         CREEP = "creep", _lazy("slow rise")
-        DROP = "drop", "drop"
+        DROP = "drop", _lazy("drop")
 
     class Severity(models.TextChoices):
-        INFORMATION = "information", "information"
-        WARNING = "warning", "warning"
-        CRITICAL = "critical", "critical"
+        INFORMATION = "information", _lazy("information")
+        WARNING = "warning", _lazy("warning")
+        CRITICAL = "critical", _lazy("critical")
 
     class State(models.TextChoices):
-        OPEN = "open", "open"
-        EXPECTED = "expected", "expected"
+        OPEN = "open", _lazy("open")
+        EXPECTED = "expected", _lazy("expected")
         UNEXPECTED = "unexpected", _lazy("not expected")
-        TAKEN_BACK = _lazy("taken back"), _lazy("taken back by a newer bill")
+        TAKEN_BACK = "taken back", _lazy("taken back by a newer bill")
 
     kind = models.CharField("scope", max_length=10, choices=Kind)
     pattern = models.CharField(max_length=10, choices=Pattern, default=Pattern.JUMP)
@@ -146,7 +146,7 @@ class AnomalySensitivity(models.Model):
 
     class Level(models.TextChoices):
         HIGH = "high", _lazy("high: small changes too")
-        NORMAL = "normal", "normal"
+        NORMAL = "normal", _lazy("normal")
         LOW = "low", _lazy("low: only large changes")
 
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, blank=True, related_name="+")

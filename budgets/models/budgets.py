@@ -70,10 +70,10 @@ class Budget(models.Model):
         PROJECT = "project", _lazy("a project's total")
 
     class State(models.TextChoices):
-        DRAFT = "draft", "draft"
-        PROPOSED = "proposed", "proposed"
-        ACTIVE = "active", "active"
-        ARCHIVED = "archived", "archived"
+        DRAFT = "draft", _lazy("draft")
+        PROPOSED = "proposed", _lazy("proposed")
+        ACTIVE = "active", _lazy("active")
+        ARCHIVED = "archived", _lazy("archived")
 
     name = models.CharField(max_length=200)
     scope = models.JSONField(

@@ -413,18 +413,18 @@ class ControlStep(models.Model):
     """One thing at a provider that a change set changes: its state before, and what became of it."""
 
     class Result(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        READY = "ready", "ready"
+        WAITING = "waiting", _lazy("waiting")
+        READY = "ready", _lazy("ready")
         SAME = "same", _lazy("so already")
-        GONE = "gone", "gone"
+        GONE = "gone", _lazy("gone")
         CHANGED = "changed", _lazy("changed since")
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
         UNKNOWN = "unknown", _lazy("outcome unknown")
         UNDOING = "undoing", _lazy("being undone")
-        UNDONE = "undone", "undone"
-        NOT_UNDONE = _lazy("not undone"), _lazy("not undone")
+        UNDONE = "undone", _lazy("undone")
+        NOT_UNDONE = "not undone", _lazy("not undone")
 
     change_set = models.ForeignKey(ControlChangeSet, models.CASCADE, related_name="steps")
     number = models.PositiveIntegerField()

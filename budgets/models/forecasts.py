@@ -17,7 +17,7 @@ class Forecast(models.Model):
 
     class Method(models.TextChoices):
         MODEL = "model", _lazy("weekday profile and smoothed level")
-        RUN_RATE = _lazy("run rate"), _lazy("run rate: too little history for more")
+        RUN_RATE = "run rate", _lazy("run rate: too little history for more")
         DONE = "done", _lazy("the period is over")
         NONE = "none", _lazy("no cost to forecast from")
 

@@ -23,7 +23,7 @@ class KnownCharge(models.Model):
     """
 
     class Repeats(models.TextChoices):
-        ONCE = "", "once"
+        ONCE = "", _lazy("once")
         MONTH = "month", _lazy("each month")
         QUARTER = "quarter", _lazy("each quarter")
         YEAR = "year", _lazy("each year")

@@ -18,9 +18,9 @@ class ProposedChange(models.Model):
 
     class State(models.TextChoices):
         WAITING = "waiting", _lazy("waiting for approval")
-        APPROVED = "approved", "approved"
-        REJECTED = "rejected", "rejected"
-        WITHDRAWN = "withdrawn", "withdrawn"
+        APPROVED = "approved", _lazy("approved")
+        REJECTED = "rejected", _lazy("rejected")
+        WITHDRAWN = "withdrawn", _lazy("withdrawn")
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="proposed_changes")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)

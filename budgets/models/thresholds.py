@@ -15,8 +15,8 @@ class Threshold(models.Model):
     """When a budget warns; the alerts of one that is switched off stay."""
 
     class Kind(models.TextChoices):
-        ACTUAL = "actual", "spent"
-        FORECAST = "forecast", "forecast"
+        ACTUAL = "actual", _lazy("spent")
+        FORECAST = "forecast", _lazy("forecast")
         RATE = "rate", _lazy("rate of the last 3 days")
         DAY = "day", _lazy("a single day")
         ANOMALY = "anomaly", _lazy("unusual day")
