@@ -52,7 +52,7 @@ class BudgetProposal:
             return _("Too little is known: no whole month has any cost.")
         if not self.is_sure:
             return _("From one whole month alone.")
-        return _("From the last {counted}.").format(counted=counted(len(self.suggestion.months), _("whole month")))
+        return _("From the last {months}.").format(months=counted(len(self.suggestion.months), "whole month"))
 
 
 def propose_budgets(today: date) -> list[BudgetProposal]:
@@ -92,7 +92,7 @@ def typed_amounts(typed: Mapping[str, str]) -> dict[str, Decimal]:
         try:
             amounts[key] = parse_amount(text, currency=key.rpartition(":")[2])
         except BadAmount as error:
-            problems.append(f"{text or 'No amount'}: {error}")
+            problems.append(f"{text or _('No amount')}: {error}")
     if problems:
         raise CannotCreate(problems)
     return amounts

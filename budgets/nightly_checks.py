@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.anomalies.detection import detect_anomalies
 from budgets.controls.savings import measure_all
@@ -22,7 +23,7 @@ def evaluate_budgets(as_of: date) -> str:
     reports = evaluate_nights(as_of, now=timezone.now())
     task("budgets.tasks.send_notifications").delay_on_commit()
     tell_finance(as_of, timezone.now())
-    nights = _("{reports_count} nights: ").format(reports_count=len(reports)) if len(reports) > 1 else ""
+    nights = _("{count} nights: ").format(count=len(reports)) if len(reports) > 1 else ""
     alerts, messages = sum(r.alerts_made for r in reports), sum(r.mails_queued for r in reports)
     breaches = len(reports[-1].crossings)
     summary = _(
@@ -64,10 +65,10 @@ def budgets_health(now: datetime) -> list[HealthStatus]:
 def detect_new_anomalies(as_of: date) -> str:
     """Checks the days whose bills are complete since the last check, and notifies of what is new."""
     count = detect_anomalies(as_of, now=timezone.now())
-    return _("{count} new anomalies").format(count=count) if count != 1 else _("1 new anomaly")
+    return ngettext("{count} new anomaly", "{count} new anomalies", count).format(count=count)
 
 
 def measure_controls(as_of: date) -> str:
     """Compares what controls were to save with the bills that have come since."""
     count = measure_all(timezone.now())
-    return _("{counted} of controls proved by a bill").format(counted=counted(count, _("change set")))
+    return _("{change_sets} of controls proved by a bill").format(change_sets=counted(count, "change set"))

@@ -46,16 +46,14 @@ def _alert(period: BudgetPeriod, alerts: Sequence[Alert], forecast: Forecast | N
     """The period by its figures now where they are over its amount; else in the words of its worst alert."""
     worst = min(alerts, key=lambda alert: SEVERITIES.index(alert_severity(alert)))
     name, url, code = period.budget.name, worst.get_absolute_url(), period.budget.currency
-    whose = _("{span_text}'s budget").format(span_text=span_text(period.period))
+    whose = _("{period}'s budget").format(period=span_text(period.period))
     amounts = (forecast.known_spent, forecast.p50) if forecast else (None, None)
-    for amount, words, note in zip(
-        amounts, ("", _("heading for ")), (_("over its amount so far"), _("over its amount, most likely")), strict=True
-    ):
+    texts = (_("{name}: {share} of {whose}"), _("{name}: heading for {share} of {whose}"))
+    notes = (_("over its amount so far"), _("over its amount, most likely"))
+    for amount, words, note in zip(amounts, texts, notes, strict=True):
         share = status.share_spent(amount, period.budgeted)
         if amount is not None and share is not None and amount > period.budgeted:
-            text = _("{name}: {words}{share} of {whose}").format(
-                name=name, words=words, share=percent_text(share, 0), whose=whose
-            )
+            text = words.format(name=name, share=percent_text(share, 0), whose=whose)
             return ToDo(text, url, amount - period.budgeted, code, note, Urgency.NOW)
     return ToDo(alert_headline(worst, forecast=forecast), url, urgency=Urgency.NOW)
 
@@ -68,8 +66,8 @@ def list_anomalies(user: Person, rows: QuerySet[Anomaly], most: int) -> list[ToD
     anomalies = rows.select_related("team").by_money()[:most]  # type: ignore[attr-defined]
     return [
         ToDo(
-            _("{scope_name}: {value} since {day}").format(
-                scope_name=row.scope_name, value=PATTERNS[row.pattern][0], day=day_text(row.day)
+            _("{scope}: {pattern} since {day}").format(
+                scope=row.scope_name, pattern=PATTERNS[row.pattern][0], day=day_text(row.day)
             ),
             row.get_absolute_url(),
             row.difference,
@@ -96,7 +94,7 @@ def answered_proposals(user: Person) -> QuerySet[BudgetVersion]:
 def list_answers(user: Person, rows: QuerySet[BudgetVersion], most: int) -> list[ToDo]:
     return [
         ToDo(
-            _("{budget}: your proposed budget was {answers}").format(budget=row.budget.name, answers=ANSWERS[row.what]),
+            _("{budget}: your proposed budget was {answer}").format(budget=row.budget.name, answer=ANSWERS[row.what]),
             row.budget.get_absolute_url(),
             note=row.why,
             urgency=Urgency.SOON if row.what == "sent back" else Urgency.SOME_DAY,

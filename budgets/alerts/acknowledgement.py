@@ -32,14 +32,14 @@ def acknowledge(alert: Alert, *, by: User | None = None, address: str = "", comm
         raise TooLate(_("It is resolved already: there is nothing to acknowledge."))
     if current.state == Alert.State.ACKNOWLEDGED:
         raise TooLate(
-            _("{value} acknowledged it already.").format(
-                value=current.acknowledged_by or current.acknowledged_as or _("Somebody")
+            _("{person} acknowledged it already.").format(
+                person=current.acknowledged_by or current.acknowledged_as or _("Somebody")
             )
         )
     same_cause = Alert.objects.filter(budget=current.budget_id, period=current.period_id, state__in=OPEN)
     others = same_cause.exclude(pk=current.pk).select_for_update(of=("self",)).order_by("pk")
     for row, what in [
-        (current, "acknowledged"),
+        (current, _("acknowledged")),
         *((row, _("acknowledged with {threshold}").format(threshold=current.threshold)) for row in others),
     ]:
         row.state, row.acknowledged_at = Alert.State.ACKNOWLEDGED, row.acknowledged_at or now
@@ -57,11 +57,7 @@ def snooze(alert: Alert, *, until: date, by: User, now: datetime) -> Alert:
     if current.state == Alert.State.RESOLVED:
         raise TooLate(_("It is resolved already: there is nothing to snooze."))
     if not (0 < (until - now.date()).days <= LONGEST_SNOOZE_DAYS):
-        raise TooLate(
-            _("Choose a day after today, {longest_snooze_days} days ahead at the most.").format(
-                longest_snooze_days=LONGEST_SNOOZE_DAYS
-            )
-        )
+        raise TooLate(_("Choose a day after today, {days} days ahead at the most.").format(days=LONGEST_SNOOZE_DAYS))
     current.state, current.snoozed_until = Alert.State.SNOOZED, until
     current.acknowledged_at = current.acknowledged_at or now
     current.acknowledged_by = current.acknowledged_by or by

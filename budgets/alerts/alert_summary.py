@@ -18,11 +18,11 @@ from finops_site.translation import gettext_lazy as _lazy
 
 # (words, tone, icon) of each state.
 ALERT_STATES = {
-    "open": ("open", "bad", "bell-ringing"),
+    "open": (_lazy("open"), "bad", "bell-ringing"),
     "reopened": (_lazy("open again"), "bad", "bell-ringing"),
-    "acknowledged": ("acknowledged", "busy", "check"),
-    "snoozed": ("snoozed", "calm", "alarm"),
-    "resolved": ("resolved", "good", "circle-check"),
+    "acknowledged": (_lazy("acknowledged"), "busy", "check"),
+    "snoozed": (_lazy("snoozed"), "calm", "alarm"),
+    "resolved": (_lazy("resolved"), "good", "circle-check"),
 }
 
 

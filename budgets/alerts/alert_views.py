@@ -140,5 +140,7 @@ class ActOnAlert(Page, View):
         except TooLate as error:
             messages.error(request, str(error))
         except ValueError:
-            messages.error(request, f"{request.POST.get('until')!r} is not a day: write it like 2026-03-15.")
+            messages.error(
+                request, _("{text!r} is not a day: write it like 2026-03-15.").format(text=request.POST.get("until"))
+            )
         return redirect(alert)

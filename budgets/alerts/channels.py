@@ -82,7 +82,7 @@ def webhook_body(delivery: AlertDelivery) -> dict[str, Any]:
 
 def _slack_body(message: dict[str, Any]) -> dict[str, Any]:
     text = _slack_text(message["headline"])
-    section = {"type": "mrkdwn", "text": f"*{text}*\n<{message['url']}|Open the alert>"}
+    section = {"type": "mrkdwn", "text": f"*{text}*\n<{message['url']}|{_slack_text(_('Open the alert'))}>"}
     return {"text": text, "blocks": [{"type": "section", "text": section}]}
 
 
@@ -94,7 +94,10 @@ def _slack_text(text: str) -> str:
 def _teams_body(message: dict[str, Any]) -> dict[str, Any]:
     """An adaptive card, as the Workflows webhook of Microsoft Teams expects it."""
     currency = message["currency"]
-    facts = [{"title": name, "value": f"{message[name]} {currency}"} for name in ("spent", "amount", "forecast")]
+    facts = [
+        {"title": label, "value": f"{message[name]} {currency}"}
+        for name, label in (("spent", _("spent")), ("amount", _("amount")), ("forecast", _("forecast")))
+    ]
     texts = [
         {"type": "TextBlock", "text": message["headline"], "weight": "Bolder", "wrap": True},
         {"type": "FactSet", "facts": facts},

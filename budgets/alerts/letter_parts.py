@@ -160,6 +160,6 @@ class LetterParts:
         notified: dict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
         for row in rows.select_related("user", "recipient__user").order_by("pk"):
             person = str(row.user) if row.user else row.address
-            name = person if row.channel == "mail" else _("the {value}").format(value=row.recipient or row.channel)
+            name = person if row.channel == "mail" else _("the {channel}").format(channel=row.recipient or row.channel)
             notified[(row.alert_id, row.occasion)].append((row.address, name))
         return notified

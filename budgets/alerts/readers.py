@@ -148,15 +148,13 @@ class Readers:
             return _("The address of {user} changed before it was sent.").format(user=user)
         if message.channel != "mail":
             return _("The channel was removed before it was sent.")
-        return _("{value} was no recipient any more when it was to be sent.").format(value=user or message.address)
+        return _("{person} was no recipient any more when it was to be sent.").format(person=user or message.address)
 
 
 def why_not_needed(alert: Alert, occasion: str) -> str:
     """Why nobody needs the message any more; empty where it is needed."""
     if alert.budget.state != Budget.State.ACTIVE:
-        return _("The budget was {get_state_display} before it was sent.").format(
-            get_state_display=alert.budget.get_state_display()
-        )
+        return _("The budget was {state} before it was sent.").format(state=alert.budget.get_state_display())
     name = occasion.partition(":")[0]
     if name == TAKEN_BACK:
         return "" if alert.state == Alert.State.RESOLVED else _("The alert was open again before it was sent.")

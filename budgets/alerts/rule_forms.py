@@ -71,7 +71,7 @@ class RecipientForm(forms.ModelForm):
     time_zone = forms.ChoiceField(
         required=False,
         choices=[
-            ("", _lazy("the person\'s own, else the company\'s")),
+            ("", _lazy("the person's own, else the company's")),
             *((name, name) for name in sorted(available_timezones())),
         ],
     )

@@ -72,12 +72,12 @@ class ActOnRecipient(LineButton):
             messages.success(self.request, _("It does not notify {name} any more.").format(name=name))
             return
         if line.kind not in Recipient.CHANNELS:
-            messages.error(self.request, "Only channels can be tested: a mail goes out with the next alert.")
+            messages.error(self.request, _("Only channels can be tested: a mail goes out with the next alert."))
             return
         try:
             channels.send_test(line, timezone.now())
         except Undeliverable as reason:
-            messages.error(self.request, f"The test message was not delivered. {reason}")
+            messages.error(self.request, _("The test message was not delivered. {reason}").format(reason=reason))
         except ValidationError as reason:
             messages.error(self.request, "; ".join(reason.messages))
         else:

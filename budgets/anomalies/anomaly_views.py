@@ -39,8 +39,8 @@ from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, StatusColumn
 
 ANOMALY_STATES = {
-    "open": ("open", "bad", "alert-triangle"),
-    "expected": ("expected", "good", "circle-check"),
+    "open": (_lazy("open"), "bad", "alert-triangle"),
+    "expected": (_lazy("expected"), "good", "circle-check"),
     "unexpected": (_lazy("not expected"), "warn", "hourglass"),
     "taken back": (_lazy("taken back"), "calm", "archive"),
 }
@@ -122,7 +122,8 @@ class AnomalyPage(DetailPage):
 
     def get_subtitle(self) -> str:
         anomaly = self.object
-        days = f"{'On' if anomaly.days == 1 else 'From'} {days_text(anomaly.day, anomaly.last_day)}"
+        days = days_text(anomaly.day, anomaly.last_day)
+        days = _("On {days}").format(days=days) if anomaly.days == 1 else _("From {days}").format(days=days)
         owner = anomaly.team or _("no team")
         return _("{days}. Effective cost of usage of {owner}. Detected in the night of {found_as_of}.").format(
             days=days, owner=owner, found_as_of=day_text(anomaly.found_as_of)

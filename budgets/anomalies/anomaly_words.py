@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from budgets.models import Anomaly
 from finops_site.lib.money import Money
 from finops_site.lib.periods import day_text
@@ -9,15 +11,15 @@ from finops_site.translation import gettext_lazy as _lazy
 
 # (words, tone, icon) of each pattern and severity.
 PATTERNS = {
-    "jump": ("jump", "bad", "trending-up"),
+    "jump": (_lazy("jump"), "bad", "trending-up"),
     "shift": (_lazy("lasting rise"), "bad", "trending-up"),
     "creep": (_lazy("slow rise"), "warn", "trending-up"),
-    "drop": ("drop", "warn", "trending-down"),
+    "drop": (_lazy("drop"), "warn", "trending-down"),
 }
 SEVERITIES = {
-    "critical": ("critical", "bad", "alert-triangle"),
-    "warning": ("warning", "warn", "alert-triangle"),
-    "information": ("information", "calm", "info-circle"),
+    "critical": (_lazy("critical"), "bad", "alert-triangle"),
+    "warning": (_lazy("warning"), "warn", "alert-triangle"),
+    "information": (_lazy("information"), "calm", "info-circle"),
 }
 ADVICE = {
     "jump": _lazy(
@@ -52,19 +54,27 @@ class AnomalyWords:
 def words_of(anomaly: Anomaly) -> AnomalyWords:
     """For mails and pages: a drop costs less, a slow rise says since when, and each what to do."""
     amount, expected = (str(Money(value, anomaly.currency)) for value in (anomaly.difference, anomaly.expected))
-    month = "" if anomaly.per_month is None else f", {Money(anomaly.per_month, anomaly.currency)} a month at this rate"
+    month = ""
+    if anomaly.per_month is not None:
+        month = _(", {amount} a month at this rate").format(amount=Money(anomaly.per_month, anomaly.currency))
     since, name = day_text(anomaly.day), anomaly.scope_name
     headlines = {
-        "jump": f"{name} cost {amount} more than expected",
-        "shift": f"{name} has cost {amount} more since {since}",
-        "creep": f"{name} rises slowly: {amount} more since {since}",
-        "drop": f"{name} has cost {amount} less since {since}: has something stopped?",
+        "jump": _("{name} cost {amount} more than expected").format(name=name, amount=amount),
+        "shift": _("{name} has cost {amount} more since {since}").format(name=name, amount=amount, since=since),
+        "creep": _("{name} rises slowly: {amount} more since {since}").format(name=name, amount=amount, since=since),
+        "drop": _("{name} has cost {amount} less since {since}: has something stopped?").format(
+            name=name, amount=amount, since=since
+        ),
     }
     sentences = {
-        "jump": f"{amount} more than the {expected} expected",
-        "shift": f"{amount} more so far than the {expected} expected{month}",
-        "creep": f"{amount} more so far than the {expected} that the months before lead one to expect{month}",
-        "drop": f"{amount} less so far than the {expected} expected{month}",
+        "jump": _("{amount} more than the {expected} expected").format(amount=amount, expected=expected),
+        "shift": _("{amount} more so far than the {expected} expected").format(amount=amount, expected=expected)
+        + month,
+        "creep": _("{amount} more so far than the {expected} that the months before lead one to expect").format(
+            amount=amount, expected=expected
+        )
+        + month,
+        "drop": _("{amount} less so far than the {expected} expected").format(amount=amount, expected=expected) + month,
     }
     sign = "-" if anomaly.is_drop else "+"
     pattern = anomaly.pattern

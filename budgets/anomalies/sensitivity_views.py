@@ -24,9 +24,9 @@ from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable, StatusColumn
 
 LEVELS = {
-    "high": ("high", "busy", "trending-up"),
-    "normal": ("normal", "calm", "point"),
-    "low": ("low", "calm", "trending-down"),
+    "high": (_lazy("high"), "busy", "trending-up"),
+    "normal": (_lazy("normal"), "calm", "point"),
+    "low": (_lazy("low"), "calm", "trending-down"),
 }
 
 

@@ -8,13 +8,22 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.periods import Month, Period, months_later
 
 # Months of a period, for the kinds that repeat.
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 WEEKS = ("4-4-5", "4-5-4", "5-4-4")
 NEAREST, LAST = RULES = ("nearest", "last")
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class FiscalCalendar:
                 if self.first_month == 1
                 else _("a year from {month}").format(month=month)
             )
-        weekday = WEEKDAYS[self.first_weekday]
+        weekday = _(WEEKDAYS[self.first_weekday])
         place = (
             _("nearest to 1 {month}").format(month=month)
             if self.rule == NEAREST

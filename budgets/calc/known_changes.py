@@ -127,11 +127,10 @@ def describe_changes(changes: Iterable[KnownChange], currency: str) -> list[str]
         sums[key] = sums.get(key, Decimal(0)) + change.amount
     lines = []
     for (first, description, is_once), amount in sorted(sums.items()):
-        how = (
-            _("once{what}").format(what=", less" if amount < 0 else "")
-            if is_once
-            else _("a day {what}").format(what="more" if amount > 0 else "less")
-        )
+        if is_once:
+            how = _("once") if amount > 0 else _("once, less")
+        else:
+            how = _("a day more") if amount > 0 else _("a day less")
         if amount:
             lines.append(
                 _("{description} on {first}: {amount} {currency} {how}").format(

@@ -66,7 +66,7 @@ def cause_objection(alert: Alert | None, anomaly: Anomaly | None) -> str:
     if alert and alert.state == Alert.State.RESOLVED:
         return _("Its alert is resolved.")
     if anomaly and anomaly.state in (Anomaly.State.TAKEN_BACK, Anomaly.State.EXPECTED):
-        return _("Its anomaly is {get_state_display}.").format(get_state_display=anomaly.get_state_display())
+        return _("Its anomaly is {state}.").format(state=anomaly.get_state_display())
     return ""
 
 
@@ -81,7 +81,7 @@ def withdrawal_reason(row: ControlChangeSet, now: datetime) -> str:
             changed_at=moment_text(control.changed_at)
         )
     if control.budget and control.budget.state != Budget.State.ACTIVE:
-        return _("Its budget is {get_state_display}.").format(get_state_display=control.budget.get_state_display())
+        return _("Its budget is {state}.").format(state=control.budget.get_state_display())
     if row.is_automatic and not (row.alert or row.anomaly):
         return _("What it was proposed for is deleted.")
     if row.is_armed and not control.is_armed(now):

@@ -101,4 +101,5 @@ def saving_text(row: ControlChangeSet) -> str:
     ]
     if not texts:
         return _("not known beforehand")
-    return " and ".join(texts) + (_(", and of {unknown} it is not known").format(unknown=unknown) if unknown else "")
+    text = _(" and ").join(texts)
+    return _("{text}, and of {unknown} it is not known").format(text=text, unknown=unknown) if unknown else text

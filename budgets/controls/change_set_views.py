@@ -74,10 +74,12 @@ class ControlChangePage(FollowedPage):
 
     def get_subtitle(self) -> str:
         row = self.object
-        whom = _("by itself, for") if row.is_automatic else "by"
-        return _("{why}. Proposed {whom} {proposed_by}, {proposed_at}.").format(
-            why=row.why, whom=whom, proposed_by=row.proposed_by, proposed_at=moment_text(row.proposed_at)
+        text = (
+            _("{why}. Proposed by itself, for {person}, {moment}.")
+            if row.is_automatic
+            else _("{why}. Proposed by {person}, {moment}.")
         )
+        return text.format(why=row.why, person=row.proposed_by, moment=moment_text(row.proposed_at))
 
     def progress(self) -> dict[str, Any] | None:
         row = self.object
@@ -92,7 +94,7 @@ class ControlChangePage(FollowedPage):
         return {
             "label": _("It is being undone") if row.is_undoing else _("It is being run"),
             "percent": 100 * len(over) // max(1, len(steps)),
-            "detail": _("{over_count} of {steps_count} steps").format(over_count=len(over), steps_count=len(steps)),
+            "detail": _("{done} of {count} steps").format(done=len(over), count=len(steps)),
             "url": f"{row.get_absolute_url()}?progress=1",
         }
 
@@ -143,7 +145,8 @@ def _pastes(row: ControlChangeSet, user: User) -> list[tuple[str, str]]:
     if not user.has_perm(approvals.MAY_RUN):
         return []
     if row.state == control_rules.RUNNING and not row.by_role:
-        return [("ran", _("What the {what} script printed").format(what="undoing" if row.is_undoing else "running"))]
+        undoing, running = _("What the undoing script printed"), _("What the running script printed")
+        return [("ran", undoing if row.is_undoing else running)]
     pastes = []
     if row.state in (*control_rules.OPEN, control_rules.PARTLY_DONE):
         pastes.append(("checked", _("What the checking script printed")))
@@ -163,7 +166,7 @@ def _stats(row: ControlChangeSet, steps: list[ControlStep]) -> list[dict[str, An
         {
             "label": _("Resources"),
             "value": f"{len(steps):,}",
-            "note": _("{left_out_count} left out").format(left_out_count=number_text(row.left_out_count))
+            "note": _("{count} left out").format(count=number_text(row.left_out_count))
             if row.left_out_count
             else _("none left out"),
             "icon": "server",
@@ -236,7 +239,10 @@ class ControlScript(DetailPage):
         if verb not in VERBS:
             raise Http404
         if verb not in dict(scripts_for(row, self.person)):
-            messages.error(request, f"There is no such script now: the change set is {row.get_state_display()}.")
+            messages.error(
+                request,
+                _("There is no such script now: the change set is {state}.").format(state=row.get_state_display()),
+            )
             return redirect(row)
         if objection := running.script_objection(row, verb, timezone.now()):
             messages.error(request, objection)

@@ -182,7 +182,7 @@ class ArmControl(FormPage):
         except CannotControl as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
-        messages.warning(self.request, f"It is armed until {moment_text(control.armed_until)}.")
+        messages.warning(self.request, _("It is armed until {moment}.").format(moment=moment_text(control.armed_until)))
         return redirect(control)
 
 
@@ -253,7 +253,7 @@ class ControlSwitch(Page, View):
         except CannotControl as problem:
             raise PermissionDenied(str(problem)) from None
         if policy.is_stopped:
-            messages.warning(request, "All controls are stopped and disarmed. What was done can still be undone.")
+            messages.warning(request, _("All controls are stopped and disarmed. What was done can still be undone."))
         else:
             messages.success(request, _("Controls propose again. None of them is armed."))
         return redirect("budgets:control_policy")

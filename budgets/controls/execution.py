@@ -49,9 +49,7 @@ def dry_run(pk: int, *, user: User, now: datetime) -> ControlChangeSet:
         raise CannotControl(objection)
     if row.state not in (*control_rules.OPEN, control_rules.PARTLY_DONE):
         raise CannotControl(
-            _("Nothing is looked at now: the change set is {get_state_display}.").format(
-                get_state_display=row.get_state_display()
-            )
+            _("Nothing is looked at now: the change set is {state}.").format(state=row.get_state_display())
         )
     if objection := role_objection(row):
         raise CannotControl(objection)

@@ -64,8 +64,8 @@ def controls_report(user: Person, month: Month) -> dict[str, Any] | None:
     proved = ", ".join(f"{formatted(amount, code)} {code}" for code, amount in sorted(sums.items()))
     return {
         "text": [
-            _("{counted} of cost controls; {what}.").format(
-                counted=counted(len(listed), _("change set")),
+            _("{change_sets} of cost controls; {what}.").format(
+                change_sets=counted(len(listed), "change set"),
                 what=_("bills prove {proved} saved").format(proved=proved)
                 if proved
                 else _("no bill proves yet what they saved"),

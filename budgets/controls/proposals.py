@@ -40,8 +40,8 @@ def propose_for_alerts(alerts: Sequence[Alert], now: datetime) -> int:
     for control in _with_scope(rows):
         for alert in by_threshold[control.threshold_id or 0]:
             assert control.budget
-            why = _("{budget}: {threshold} is reached, {Money}").format(
-                budget=control.budget, threshold=control.threshold, Money=Money(alert.value, control.budget.currency)
+            why = _("{budget}: {threshold} is reached, {amount}").format(
+                budget=control.budget, threshold=control.threshold, amount=Money(alert.value, control.budget.currency)
             )
             made += _propose_safely(control, now, why, alert=alert)
     return made
@@ -139,9 +139,7 @@ def _propose(
         _note(
             control,
             now,
-            _("Nothing new: {running} is {get_state_display} already.").format(
-                running=running, get_state_display=running.get_state_display()
-            ),
+            _("Nothing new: {running} is {state} already.").format(running=running, state=running.get_state_display()),
         )
         return None
     stopped = control_rules.STOPPED if ControlPolicy.get().is_stopped else ""

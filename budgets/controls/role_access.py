@@ -75,8 +75,8 @@ def access_objection(row: ControlChangeSet, account: str, access: ControlAccess 
             account=account
         )
     if row.control.action not in access.actions:
-        return _("In account {account} no role may {get_action_display}.").format(
-            account=account, get_action_display=row.control.get_action_display()
+        return _("In account {account} no role may {action}.").format(
+            account=account, action=row.control.get_action_display()
         )
     if account not in row.control.accounts:
         return _("Account {account} is not among those that the control may touch.").format(account=account)

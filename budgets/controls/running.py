@@ -20,7 +20,6 @@ from finops_site.lib.words import counted
 from finops_site.models import User
 
 Result = ControlStep.Result
-CHANGED_TEXT = "its state is {}, from which this is not begun"
 # Of a step whose outcome nobody knows: what a person may find out.
 OUTCOMES = {"done": Result.DONE, "not done": Result.FAILED, "undone": Result.UNDONE}
 # Of what could not be put back a person says that it is, or that it stays as somebody changed it.
@@ -32,7 +31,9 @@ def judge(step: ControlStep, state: str, wanted: int) -> None:
     result = judge_state(step.kind, state, wanted)
     step.before = "" if result == "gone" else state
     step.result = Result(result)
-    step.message = CHANGED_TEXT.format(state) if step.result == Result.CHANGED else ""
+    step.message = ""
+    if step.result == Result.CHANGED:
+        step.message = _("its state is {state}, from which this is not begun").format(state=state)
 
 
 def is_checked(row: ControlChangeSet) -> bool:
@@ -55,9 +56,7 @@ def record_check(pk: int, *, pasted: str, user: User, now: datetime) -> ControlC
     _check_may_run(row, user)
     if row.state not in (*control_rules.OPEN, control_rules.PARTLY_DONE):
         raise CannotControl(
-            _("Nothing is looked at now: the change set is {get_state_display}.").format(
-                get_state_display=row.get_state_display()
-            )
+            _("Nothing is looked at now: the change set is {state}.").format(state=row.get_state_display())
         )
     results = _results(row, pasted)
     steps = {step.number: step for step in row.steps.filter(result__in=TO_CHECK)}
@@ -76,7 +75,11 @@ def note_check(row: ControlChangeSet, user: User | None, now: datetime) -> Contr
     steps = list(row.steps.all())
     ready = sum(step.result in TO_RUN for step in steps)
     parts = [_("{ready} to do").format(ready=ready)]
-    for result, words in ((Result.SAME, _("so already")), (Result.GONE, "gone"), (Result.CHANGED, _("changed since"))):
+    for result, words in (
+        (Result.SAME, _("so already")),
+        (Result.GONE, _("gone")),
+        (Result.CHANGED, _("changed since")),
+    ):
         if count := sum(step.result == result for step in steps):
             parts.append(f"{count} {words}")
     if waiting := sum(step.result == Result.WAITING for step in steps):
@@ -161,9 +164,9 @@ def record_run(pk: int, *, pasted: str, user: User, now: datetime) -> ControlCha
     wanted = ("undone", "failed") if row.is_undoing else ("ok", "failed")
     if not any(result.what in wanted for result in results.values()):
         raise CannotControl(
-            _("It holds no outcome: paste what the {what} script printed.").format(
-                what="undoing" if row.is_undoing else "running"
-            )
+            _("It holds no outcome: paste what the undoing script printed.")
+            if row.is_undoing
+            else _("It holds no outcome: paste what the running script printed.")
         )
     for step in steps:
         if step.result not in (TO_UNDO if row.is_undoing else TO_RUN):

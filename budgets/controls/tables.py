@@ -7,6 +7,7 @@ import django_tables2
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from budgets.calc.controls import actions as control_actions
@@ -29,7 +30,7 @@ LOOKS = {
     control_rules.UNDONE: ("calm", "arrow-back-up"),
     control_rules.EXPIRED: ("calm", "clock"),
 }
-CHANGE_STATES = {state: (control_rules.STATES[state].capitalize(), *look) for state, look in LOOKS.items()}
+CHANGE_STATES = {state: (capfirst(_lazy(control_rules.STATES[state])), *look) for state, look in LOOKS.items()}
 Result = ControlStep.Result
 RESULT_LOOKS = {
     Result.WAITING: ("calm", "hourglass"),
@@ -45,7 +46,7 @@ RESULT_LOOKS = {
     Result.UNDONE: ("calm", "arrow-back-up"),
     Result.NOT_UNDONE: ("bad", "alert-triangle"),
 }
-STEP_RESULTS = {str(name): (Result(name).label.capitalize(), *look) for name, look in RESULT_LOOKS.items()}
+STEP_RESULTS = {str(name): (capfirst(Result(name).label), *look) for name, look in RESULT_LOOKS.items()}
 VERBS = {
     "propose": _lazy("Proposed"),
     "armed": _lazy("Armed"),
@@ -210,7 +211,9 @@ class ControlFilter(django_filters.FilterSet):
 
 
 class ChangeSetFilter(django_filters.FilterSet):
-    state = django_filters.MultipleChoiceFilter(label=_lazy("State"), choices=list(control_rules.STATES.items()))
+    state = django_filters.MultipleChoiceFilter(
+        label=_lazy("State"), choices=[(name, _lazy(words)) for name, words in control_rules.STATES.items()]
+    )
     control = django_filters.CharFilter(label=_lazy("Control"), field_name="control__name", lookup_expr="icontains")
     team = django_filters.ModelChoiceFilter(label=_lazy("Team"), queryset=None)
 

@@ -21,6 +21,7 @@ from budgets.models import Anomaly, Control, ControlPolicy, ControlStep
 from costs.models import CostLine, TagSet
 from costs.query.rows import filter_by
 from costs.query.tag_keys import tag_keys_of
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 from finops_site.lib.periods import Period, day_text
 
@@ -36,7 +37,7 @@ MACHINES = (
 GROUPS = Q(resource__icontains="/virtualmachinescalesets/") | Q(resource__contains="/instanceGroupManagers/")
 # FOCUS calls spot prices dynamic; AWS stops no one-time spot instance.
 SPOT, COMMITTED = "dynamic", "committed"
-IN_GROUP = "it belongs to a group, which would start another one: scale the group down"
+IN_GROUP = gettext_noop("it belongs to a group, which would start another one: scale the group down")
 
 
 @dataclass(slots=True)
@@ -168,7 +169,7 @@ def _step(control: Control, target: Target, item: TargetUsage | None) -> Control
     step.name = (
         row["name"]
         if len(step.resources) == 1
-        else _("{target} ({resources_count} machines)").format(target=target.name, resources_count=len(step.resources))
+        else _("{target} ({count} machines)").format(target=target.name, count=len(step.resources))
     )
     step.service, step.currency, step.cost = row["service"], row["currency"], item.cost
     step.saving, step.saving_note = control_rules.saving_a_day(item.parts)
@@ -211,7 +212,7 @@ def _why_left_out(
             if why := exemption_of(control, version, step.name, keys):
                 return why
         if control.action == control_actions.STOP and is_of_group(tag_set.tags):
-            return IN_GROUP
+            return _(IN_GROUP)
     if item.is_spot and target.kind == "ec2":
         return _("it is a spot instance, which cannot be stopped")
     if step.saving is not None and step.saving <= 0:
@@ -238,7 +239,7 @@ def left_alone_by_now(control: Control, step: ControlStep, tags: Mapping[str, st
         # A person named it: it need not say what it is.
         return ""
     if not why and control.action == control_actions.STOP and is_of_group(tags):
-        return IN_GROUP
+        return _(IN_GROUP)
     return why
 
 

@@ -176,7 +176,7 @@ def is_late(forecast: Forecast) -> bool:
 def status_badge_of(spent: Decimal, chance: Decimal, budgeted: Decimal) -> Badge:
     """How figures stand that are known."""
     if spent > budgeted:
-        return ("over", "bad", "alert-circle")
+        return (_("over"), "bad", "alert-circle")
     if chance >= Decimal("0.5"):
         return (_("heading over"), "bad", "trending-up")
     if chance >= Decimal("0.2"):

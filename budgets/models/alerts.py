@@ -15,6 +15,15 @@ from budgets.models.thresholds import Threshold
 from budgets.querysets import AlertDeliveryQuerySet, AlertQuerySet
 from finops_site.translation import gettext_lazy as _lazy
 
+# What each occasion of a message is called.
+OCCASIONS = {
+    "opened": _lazy("opened"),
+    "reopened": _lazy("open again"),
+    "taken back": _lazy("taken back"),
+    "resolved": _lazy("resolved"),
+    "escalated": _lazy("escalated"),
+}
+
 
 class Recipient(models.Model):
     """Whom a budget notifies, where, and at which hours it does not."""
@@ -69,9 +78,7 @@ class Recipient(models.Model):
         }
         name = needed.get(self.kind)
         if name and not getattr(self, name):
-            raise ValidationError(
-                {name: _("{get_kind_display}: choose which.").format(get_kind_display=self.get_kind_display())}
-            )
+            raise ValidationError({name: _("{kind}: choose which.").format(kind=self.get_kind_display())})
         domain = self.address.rpartition("@")[2]
         if self.address and (domain.startswith("[") or "." not in domain):
             raise ValidationError(
@@ -205,4 +212,4 @@ class AlertDelivery(models.Model):
     def occasion_words(self) -> str:
         """The occasion in words, without the number that makes it unique."""
         name = self.occasion.partition(":")[0]
-        return _("open again") if name == "reopened" else name
+        return str(OCCASIONS.get(name, name))

@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dates import MONTHS
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
 from budgets.calc.amounts import BudgetCut
@@ -295,7 +297,7 @@ class Budget(models.Model):
         }
         if those := [words for words, there_are in rows.items() if there_are]:
             text = _("It has {names} in {before}: delete them first, or make a new budget.").format(
-                names=" and ".join(those), before=before[0]
+                names=_(" and ").join(those), before=before[0]
             )
             raise ValidationError({"currency": text})
 
@@ -429,7 +431,7 @@ class CompanyYear(models.Model):
 
     first_month = models.PositiveSmallIntegerField(
         _lazy("the year begins in"),
-        choices=[(number, date(2000, number, 1).strftime("%B")) for number in range(1, 13)],
+        choices=[(number, MONTHS[number]) for number in range(1, 13)],
         default=1,
     )
     weeks = models.CharField(
@@ -437,11 +439,11 @@ class CompanyYear(models.Model):
         max_length=5,
         blank=True,
         default="",
-        choices=[("", _lazy("calendar months")), *((w, f"{w} weeks") for w in WEEKS)],
+        choices=[("", _lazy("calendar months")), *((w, format_lazy(_lazy("{weeks} weeks"), weeks=w)) for w in WEEKS)],
     )
     first_weekday = models.PositiveSmallIntegerField(
         _lazy("weeks begin on"),
-        choices=list(enumerate(WEEKDAYS)),
+        choices=[(number, _lazy(day)) for number, day in enumerate(WEEKDAYS)],
         default=0,
         help_text=_lazy("Only for a year of weeks."),
     )

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
 from budgets.calc.controls import actions as control_actions
@@ -77,7 +78,10 @@ class ControlAccess(models.Model):
     credential = models.ForeignKey("costs.Credential", models.PROTECT, related_name="+")
     endpoint = models.URLField(blank=True, max_length=500, help_text=_lazy("Empty: AWS's own address."))
     actions = models.JSONField(
-        default=list, help_text=f"Which actions it may take: a list of {', '.join(control_actions.ACTIONS)}."
+        default=list,
+        help_text=format_lazy(
+            "{} {}", _lazy("Which actions it may take: a list of"), ", ".join(control_actions.ACTIONS) + "."
+        ),
     )
 
     class Meta:
@@ -332,7 +336,7 @@ class ControlChangeSet(models.Model):
 
     # mypy reads this way of making an enumeration as str(...).
     State = models.TextChoices(  # type: ignore[call-overload]
-        "State", {name.upper().replace(" ", "_"): (name, words) for name, words in control_rules.STATES.items()}
+        "State", {name.upper().replace(" ", "_"): (name, _lazy(words)) for name, words in control_rules.STATES.items()}
     )
 
     control = models.ForeignKey(Control, models.PROTECT, related_name="change_sets")

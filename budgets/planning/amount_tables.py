@@ -14,6 +14,7 @@ from budgets.calc.amounts import AmountChange, parse_amount
 from budgets.models import Budget, BudgetVersion
 from budgets.models.budgets import FIRST_DAY, LAST_DAY
 from budgets.planning.budget_changes import StaleBudget, change_budget
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, BadAmount, decimal_mark_of, exact_sum
 from finops_site.lib.periods import Month, Period, day_text, moment_text
 from finops_site.lib.person import Person
@@ -182,10 +183,16 @@ def stale_rows(rows: Sequence[AmountRow], versions: Mapping[int, int]) -> dict[i
                 budget=budget
             )
             continue
-        texts[pk] = _(
-            "{budget}: {value} changed it{what}, while you had it open. Nothing was written: look at its "
+        text = _(
+            "{budget}: {person} changed it on {when}, while you had it open. Nothing was written: look at its "
             "amounts as they are now, and save again."
-        ).format(budget=budget, value=who or "somebody", what=_(" on {when}").format(when=when) if when else "")
+        )
+        if not when:
+            text = _(
+                "{budget}: {person} changed it, while you had it open. Nothing was written: look at its amounts as "
+                "they are now, and save again."
+            )
+        texts[pk] = text.format(budget=budget, person=who or _("somebody"), when=when)
     return texts
 
 
@@ -202,7 +209,7 @@ def write_amount_table(rows: Sequence[AmountRow], versions: Mapping[int, int], *
         if row.budget is None or not row.changes:
             continue
         new = {period: after for period, (_ignored, after) in row.changes.items()}
-        change_budget(row.budget, new, version=versions[row.budget.pk], by=by, why=why, what="amounts")
+        change_budget(row.budget, new, version=versions[row.budget.pk], by=by, why=why, what=gettext_noop("amounts"))
         count += len(new)
     return count
 
@@ -218,9 +225,9 @@ def _changed_amounts(
         month = Month.parse(head.strip())
         period = budget.cut.named(month) if FIRST_DAY.year <= month.year <= LAST_DAY.year else None
         if period is None:
-            when = _("from {start}").format(start=day_text(budget.start)) + (
-                _(" until {end}").format(end=day_text(budget.end)) if budget.end else " on"
-            )
+            start, end = day_text(budget.start), day_text(budget.end)
+            when = _("from {start} until {end}") if budget.end else _("from {start} on")
+            when = when.format(start=start, end=end)
             raise ValueError(
                 _("{head}: the budget has no such month, it counts {when}.").format(head=head.strip(), when=when)
             )

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from budgets.models import Budget
 from budgets.planning import amount_tables
@@ -74,14 +75,14 @@ class GridPage(YearPage):
             count = amount_tables.write_amount_table(rows, versions, by=self.person, why=post.get("why", "")[:500])
         except StaleBudget as error:
             return self.render_to_response(self.get_context_data(problems=[str(error)]), status=409)
-        messages.success(request, f"{counted(count, 'amount')} changed.")
+        messages.success(request, _("{amounts} changed.").format(amounts=counted(count, "amount")))
         return redirect(f"{reverse('budgets:grid')}?year={self.year}")
 
     def confirm(self, rows: list[AmountRow]) -> HttpResponse:
         """The differences and their sums, before anything is written."""
         changed = [row for row in rows if row.changes]
         if not changed:
-            messages.info(self.request, "Nothing would change: every amount is as it was.")
+            messages.info(self.request, _("Nothing would change: every amount is as it was."))
             return self.render_to_response(self.get_context_data())
         sums = amount_tables.amount_sums(self.budgets, self.months, rows)
         touched = {(one.currency, one.month) for one in sums if one.difference}
@@ -190,7 +191,7 @@ class ImportPage(FormPage):
         except StaleBudget as error:
             form.add_error(None, str(error))
             return self.render_preview(form, text, rows)
-        messages.success(self.request, f"{counted(count, 'amount')} changed.")
+        messages.success(self.request, _("{amounts} changed.").format(amounts=counted(count, "amount")))
         return redirect("budgets:grid")
 
     def render_preview(self, form: ImportForm, text: str, rows: list[AmountRow]) -> HttpResponse:

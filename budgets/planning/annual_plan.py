@@ -436,9 +436,7 @@ def _share(rows: Iterable[tuple[date, Decimal, Decimal]]) -> Decimal | None:
 def _months_text(months: Sequence[Month]) -> str:
     """``Apr 2026``, ``Apr 2026 to Oct 2026`` where they follow one another, else each."""
     if len(months) > 2 and months[-1] == months[0].plus(len(months) - 1):
-        return _("{month_text} to {month_text_2}").format(
-            month_text=month_text(months[0]), month_text_2=month_text(months[-1])
-        )
+        return _("{first} to {last}").format(first=month_text(months[0]), last=month_text(months[-1]))
     return ", ".join(month_text(month) for month in months)
 
 

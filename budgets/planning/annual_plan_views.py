@@ -75,7 +75,7 @@ class AnnualPlanPage(YearPage):
         year = (
             str(self.year)
             if is_calendar_year
-            else _("{start} to {last_day}").format(start=day_text(days.start), last_day=day_text(days.last_day))
+            else _("{first} to {last}").format(first=day_text(days.start), last=day_text(days.last_day))
         )
         return _(
             "{year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."

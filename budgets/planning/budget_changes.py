@@ -13,6 +13,7 @@ from budgets.calc.fiscal_calendar import MONTHS
 from budgets.models import Budget, BudgetPeriod, BudgetVersion, Recipient, Threshold
 from budgets.models.thresholds import DEFAULT_THRESHOLDS
 from budgets.planning.period_changes import Amounts, WrongState, apply_periods, plan_periods
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, exact_text, formatted, rounded
 from finops_site.lib.periods import Period, days_text
 from finops_site.lib.words import counted
@@ -37,7 +38,7 @@ def create_budget(
     )
     Recipient.objects.create(budget=budget, kind=Recipient.Kind.LEADS)
     apply_periods(plan_periods(budget, new), why=why)
-    _add_version(budget, {}, by=by, why=why, what="created")
+    _add_version(budget, {}, by=by, why=why, what=gettext_noop("created"))
     return budget
 
 
@@ -69,24 +70,24 @@ def approve_budget(budget: Budget, *, version: int, by: User, why: str = "") -> 
     """Finance accepts a proposal: it is in force from now on."""
     if budget.state not in (Budget.State.PROPOSED, Budget.State.DRAFT):
         raise WrongState(
-            _("{budget} is {get_state_display}: there is nothing to approve.").format(
-                budget=budget, get_state_display=budget.get_state_display()
+            _("{budget} is {state}: there is nothing to approve.").format(
+                budget=budget, state=budget.get_state_display()
             )
         )
     budget.state, budget.approved_by, budget.approved_at = Budget.State.ACTIVE, by, timezone.now()
-    return change_budget(budget, None, version=version, by=by, why=why, what="approved")
+    return change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("approved"))
 
 
 def send_back_budget(budget: Budget, *, version: int, by: User, why: str = "") -> Budget:
     """Finance returns a proposal as a draft, with the reason."""
     if budget.state != Budget.State.PROPOSED:
         raise WrongState(
-            _("{budget} is {get_state_display}: only a proposal can be sent back.").format(
-                budget=budget, get_state_display=budget.get_state_display()
+            _("{budget} is {state}: only a proposal can be sent back.").format(
+                budget=budget, state=budget.get_state_display()
             )
         )
     budget.state = Budget.State.DRAFT
-    return change_budget(budget, None, version=version, by=by, why=why, what=_("sent back"))
+    return change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("sent back"))
 
 
 @transaction.atomic
@@ -95,7 +96,7 @@ def archive_budget(budget: Budget, *, version: int, by: User, why: str = "") -> 
     if budget.state == Budget.State.ARCHIVED:
         raise WrongState(_("{budget} is archived already.").format(budget=budget))
     budget.state = Budget.State.ARCHIVED
-    archived = change_budget(budget, None, version=version, by=by, why=why, what="archived")
+    archived = change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("archived"))
     cancel_of_archived(archived)
     return archived
 
@@ -107,9 +108,7 @@ def restore_budget(budget: Budget, *, version: int, by: User, why: str = "") -> 
     """
     if budget.state != Budget.State.ARCHIVED:
         raise WrongState(
-            _("{budget} is {get_state_display}: it is not archived.").format(
-                budget=budget, get_state_display=budget.get_state_display()
-            )
+            _("{budget} is {state}: it is not archived.").format(budget=budget, state=budget.get_state_display())
         )
     if Budget.objects.exclude(state=Budget.State.ARCHIVED).filter(name=budget.name).exists():
         raise WrongState(
@@ -120,7 +119,7 @@ def restore_budget(budget: Budget, *, version: int, by: User, why: str = "") -> 
         budget.state = Budget.State.PROPOSED
     else:
         budget.state, budget.approved_by, budget.approved_at = Budget.State.ACTIVE, by, now
-    restored = change_budget(budget, None, version=version, by=by, why=why, what=_("brought back"))
+    restored = change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("brought back"))
     queue_of_restored(restored, now)
     return restored
 
@@ -148,8 +147,8 @@ def copy_to_next_year(budget: Budget, *, percent: Decimal, version: int, by: Use
         period = cut.period(later.start)
         if period is None:
             raise WrongState(
-                _("{budget} ends before {words_of}: change its end first.").format(
-                    budget=budget, words_of=budget.words_of(later)
+                _("{budget} ends before {period}: change its end first.").format(
+                    budget=budget, period=budget.words_of(later)
                 )
             )
         amount = _for_all_days(budget, row)
@@ -197,10 +196,10 @@ def _who_was_first(budget: Budget) -> str:
     if newest is None:
         return _("{budget} is gone: somebody deleted it. Nothing was written.").format(budget=budget)
     return _(
-        "{value} changed this budget at {at} UTC, while you had it open, and none of your changes "
+        "{person} changed this budget at {at} UTC, while you had it open, and none of your changes "
         "were written. Below is the budget as it is now beside what you entered: look, and save "
         "again."
-    ).format(value=newest.by or "somebody", at=f"{newest.at:%H:%M}")
+    ).format(person=newest.by or _("somebody"), at=f"{newest.at:%H:%M}")
 
 
 def _stored_amounts(budget: Budget) -> dict[str, str | None]:

@@ -136,21 +136,21 @@ class ChangeState(Page, View):
 
     permission_required = "budgets.approve_budget"
     words = {
-        "approve": _lazy("is approved and in force from now on"),
-        "send-back": _lazy("is sent back"),
-        "archive": _lazy("is archived"),
-        "restore": _lazy("is brought back"),
+        "approve": _lazy("{budget} is approved and in force from now on."),
+        "send-back": _lazy("{budget} is sent back."),
+        "archive": _lazy("{budget} is archived."),
+        "restore": _lazy("{budget} is brought back."),
     }
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         budget = get_object_or_404(Budget.objects.visible_to(self.person), pk=pk)
         form = ReasonForm(request.POST)
         if verb not in self.words or not form.is_valid():
-            messages.error(request, "Open the budget again and press its button there.")
+            messages.error(request, _("Open the budget again and press its button there."))
             return redirect(budget)
         try:
             budget_changes.DECISIONS[verb](budget, **form.cleaned_data, by=self.person)
-            messages.success(request, f"{budget} {self.words[verb]}.")
+            messages.success(request, self.words[verb].format(budget=budget))
         except (StaleBudget, WrongState) as error:
             messages.error(request, str(error))
         return redirect(budget)

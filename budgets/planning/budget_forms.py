@@ -37,6 +37,7 @@ from costs.calc.filters import (
 from costs.query import filter_choices
 from costs.query.filter_values import FilterValues
 from costs.query.stored_values import stored_values
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import typed_text
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
@@ -429,7 +430,9 @@ class BudgetForm(LongForm):
         if self.teams is not None:
             budget.state = Budget.State.PROPOSED
         version = self.cleaned_data["version"] or 0
-        return budget_changes.change_budget(budget, self.new_amounts, version=version, by=by, why=why, what="edited")
+        return budget_changes.change_budget(
+            budget, self.new_amounts, version=version, by=by, why=why, what=gettext_noop("edited")
+        )
 
     def _cut_of(self, values: dict[str, Any]) -> BudgetCut:
         return BudgetCut(values["kind"], values["start"], values["end"], FiscalCalendar.parse(values["calendar"]))

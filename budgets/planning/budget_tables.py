@@ -21,10 +21,10 @@ from finops_site.ui.figures import percent_text
 from finops_site.ui.tables import BaseTable, MoneyColumn, PercentColumn, StatusColumn, status_html, usage_bar
 
 BUDGET_STATES = {
-    "draft": ("draft", "calm", "pencil"),
-    "proposed": ("proposed", "warn", "hourglass"),
-    "active": ("active", "good", "circle-check"),
-    "archived": ("archived", "calm", "archive"),
+    "draft": (_lazy("draft"), "calm", "pencil"),
+    "proposed": (_lazy("proposed"), "warn", "hourglass"),
+    "active": (_lazy("active"), "good", "circle-check"),
+    "archived": (_lazy("archived"), "calm", "archive"),
 }
 
 
@@ -35,7 +35,11 @@ class ForecastColumn(MoneyColumn):
         if record.now_p10 == record.now_p90:
             return super().render(value, record)
         low, high = whole_units(record.now_p10), whole_units(record.now_p90)
-        return format_html('{}<span class="second-line">{} to {}</span>', super().render(value, record), low, high)
+        return format_html(
+            '{}<span class="second-line">{}</span>',
+            super().render(value, record),
+            _("{low} to {high}").format(low=low, high=high),
+        )
 
 
 class BudgetTable(BaseTable):

@@ -60,9 +60,7 @@ class PeriodPlan:
         """``12 periods removed, 4 new``; empty where no period goes or comes in the place of one that goes."""
         gone, new = self.those_that("goes"), self.those_that("new")
         return (
-            _("{periods} removed, {new_count} new").format(periods=counted(len(gone), "period"), new_count=len(new))
-            if gone
-            else ""
+            _("{periods} removed, {new} new").format(periods=counted(len(gone), "period"), new=len(new)) if gone else ""
         )
 
     @property

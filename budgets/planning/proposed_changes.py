@@ -45,8 +45,8 @@ def propose_change(
     stored = Budget.objects.select_for_update().get(pk=budget.pk)
     if stored.state != Budget.State.ACTIVE:
         raise WrongState(
-            _("{budget} is {get_state_display}: a change is proposed for what is in force.").format(
-                budget=budget, get_state_display=stored.get_state_display()
+            _("{budget} is {state}: a change is proposed for what is in force.").format(
+                budget=budget, state=stored.get_state_display()
             )
         )
     if stored.version != version:
@@ -76,8 +76,8 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
         budget = Budget.objects.select_for_update().get(pk=change.budget_id)
         if budget.state != Budget.State.ACTIVE:
             raise WrongState(
-                _("{budget} is {get_state_display}: bring it back into force first.").format(
-                    budget=budget, get_state_display=budget.get_state_display()
+                _("{budget} is {state}: bring it back into force first.").format(
+                    budget=budget, state=budget.get_state_display()
                 )
             )
         rows = {row.start.isoformat(): row for row in BudgetPeriod.objects.filter(budget=budget)}
@@ -124,7 +124,7 @@ def _decide(change: ProposedChange, state: str, by: User, why: str, now: datetim
     """Writes a decision about what still waits; raises WrongState where it waits no more."""
     row = ProposedChange.objects.select_for_update(of=("self",)).select_related("proposed_by").get(pk=change.pk)
     if row.state != ProposedChange.State.WAITING:
-        raise WrongState(_("It is {get_state_display} already.").format(get_state_display=row.get_state_display()))
+        raise WrongState(_("It is {state} already.").format(state=row.get_state_display()))
     row.state, row.decided_by, row.decided_at, row.decision_why = state, by, now, why
     row.save()
     return row
@@ -141,11 +141,11 @@ def amounts_text(budget: Budget) -> str:
         if len(rows) > 1 and len(amounts) == 1
         else ""
     )
-    return _("{periods} from {start} to {last_day}: {exact_sum} {code} in all{of_one}").format(
+    return _("{periods} from {start} to {last_day}: {sum} {code} in all{of_one}").format(
         periods=counted(len(rows), "period"),
         start=day_text(rows[0].start),
         last_day=day_text(rows[-1].period.last_day),
-        exact_sum=formatted(exact_sum(row.amount for row in rows), code),
+        sum=formatted(exact_sum(row.amount for row in rows), code),
         code=code,
         of_one=of_one,
     )
@@ -157,7 +157,10 @@ def change_text(change: ProposedChange) -> str:
     before, after = (exact_sum(pair[place] for pair in amounts) for place in (0, 1))
     more = EXACT.subtract(after, before)
     days = sorted(date.fromisoformat(day) for day in change.after)
-    gap = f", {formatted(abs(more), code)} {code} {'more' if more > 0 else 'less'}" if more else ""
+    gap = ""
+    if more:
+        gap = _(", {amount} {code} more") if more > 0 else _(", {amount} {code} less")
+        gap = gap.format(amount=formatted(abs(more), code), code=code)
     return _("{periods} from {days}: {after} {code} in all instead of {before} {code}{gap}").format(
         periods=counted(len(days), "period"),
         days=day_text(days[0]),

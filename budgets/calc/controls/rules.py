@@ -13,7 +13,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from finops_site.lib.language import gettext as _
-from finops_site.lib.words import number_text
+from finops_site.lib.language import gettext_noop
+from finops_site.lib.words import counted, number_text
 
 PROPOSED: Final = "proposed"
 APPROVED: Final = "approved"
@@ -24,14 +25,14 @@ PARTLY_DONE: Final = "partly done"
 UNDONE: Final = "undone"
 EXPIRED: Final = "expired"
 STATES: Final = {
-    PROPOSED: "proposed",
-    APPROVED: "approved",
-    REFUSED: "refused",
-    RUNNING: "running",
-    DONE: "done",
-    PARTLY_DONE: "partly done",
-    UNDONE: "undone",
-    EXPIRED: "expired",
+    PROPOSED: gettext_noop("proposed"),
+    APPROVED: gettext_noop("approved"),
+    REFUSED: gettext_noop("refused"),
+    RUNNING: gettext_noop("running"),
+    DONE: gettext_noop("done"),
+    PARTLY_DONE: gettext_noop("partly done"),
+    UNDONE: gettext_noop("undone"),
+    EXPIRED: gettext_noop("expired"),
 }
 # (state, verb) -> state: nothing else can happen to a change set.
 TRANSITIONS: Final = {
@@ -59,8 +60,8 @@ PROPOSAL_LASTS: Final = timedelta(days=3)
 LONGEST_ARMED: Final = timedelta(days=92)
 MOST_BOX_HOURS: Final = 24 * 31
 
-STOPPED: Final = "All controls are stopped by finance."
-DRY_RUN_FIRST: Final = "First the dry run: it looks at what is there now, which the undo restores."
+STOPPED: Final = gettext_noop("All controls are stopped by finance.")
+DRY_RUN_FIRST: Final = gettext_noop("First the dry run: it looks at what is there now, which the undo restores.")
 
 
 class CannotControl(ValueError):
@@ -71,7 +72,7 @@ def next_state(state: str, verb: str) -> str:
     """The state a verb leads to; raises CannotControl where it leads nowhere."""
     following = TRANSITIONS.get((state, verb))
     if following is None:
-        raise CannotControl(_("That cannot be done now: the change set is {states}.").format(states=STATES[state]))
+        raise CannotControl(_("That cannot be done now: the change set is {state}.").format(state=_(STATES[state])))
     return following
 
 
@@ -114,7 +115,7 @@ _HARMLESS: Final = re.compile(
 _PRODUCTION: Final = re.compile(r"prod|prd|live(?![a-z])|(?<![a-z])live")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NO: Final = {"false", "no", "n", "off", "0", "none", "never"}
-NO_ENVIRONMENT: Final = "it has no tag of an environment: unknown is not dev or test"
+NO_ENVIRONMENT: Final = gettext_noop("it has no tag of an environment: unknown is not dev or test")
 
 
 def mentions_production(text: str) -> bool:
@@ -251,7 +252,15 @@ def within_limits(
 
 # For how long.
 
-WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS: Final = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 
 
 def box_end(start: datetime, hours: int | None, weekday: int | None, at: time | None, zone: str) -> datetime:
@@ -270,10 +279,10 @@ def box_end(start: datetime, hours: int | None, weekday: int | None, at: time | 
 def box_words(hours: int | None, weekday: int | None, at: time | None, zone: str) -> str:
     """``48 hours``, ``until Monday 07:00, Europe/Oslo``."""
     if hours:
-        return _("{hours} hours").format(hours=hours) if hours != 1 else "1 hour"
+        return counted(hours, "hour")
     assert weekday is not None
     assert at is not None
-    return _("until {weekdays} {at}, {zone}").format(weekdays=WEEKDAYS[weekday], at=f"{at:%H:%M}", zone=zone)
+    return _("until {weekday} {at}, {zone}").format(weekday=_(WEEKDAYS[weekday]), at=f"{at:%H:%M}", zone=zone)
 
 
 # Whether it may run by itself.
