@@ -31,14 +31,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
     language = models.CharField(
-        max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Empty: as the browser says."
+        max_length=10, blank=True, choices=settings.LANGUAGES, help_text=_lazy("Empty: as the browser says.")
     )
     time_zone = models.CharField(
-        max_length=64, blank=True, help_text="Like Europe/Berlin, for times of day. Empty: the company's."
+        max_length=64, blank=True, help_text=_lazy("Like Europe/Berlin, for times of day. Empty: the company's.")
     )
-    is_active = models.BooleanField("active", default=True, help_text="Who leaves is switched off, not deleted.")
+    is_active = models.BooleanField("active", default=True, help_text=_lazy("Who leaves is switched off, not deleted."))
     date_joined = models.DateTimeField(default=timezone.now)
-    hides_setup = models.BooleanField(default=False, editable=False, help_text="Home does not show her the checklist.")
+    hides_setup = models.BooleanField(
+        default=False, editable=False, help_text=_lazy("Home does not show her the checklist.")
+    )
 
     objects = UserManager()
 
@@ -49,7 +51,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ["email"]
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
-        permissions = [("open_admin", "May open the admin")]
+        permissions = [("open_admin", _lazy("May open the admin"))]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -88,7 +90,7 @@ class Team(models.Model):
     name = models.CharField(max_length=100, unique=True)
     cost_center = models.CharField(max_length=50, blank=True)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
-    email = models.EmailField(blank=True, help_text="Where mail for the whole team goes.")
+    email = models.EmailField(blank=True, help_text=_lazy("Where mail for the whole team goes."))
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
 
     objects = TeamQuerySet.as_manager()
@@ -102,7 +104,13 @@ class Team(models.Model):
 
     def clean(self) -> None:
         if self.pk and self.parent_id and Team.objects.below(self).filter(pk=self.parent_id).exists():
-            raise ValidationError({"parent": f"{self.parent} stands below {self}: a team cannot be above itself."})
+            raise ValidationError(
+                {
+                    "parent": _("{parent} stands below {team}: a team cannot be above itself.").format(
+                        parent=self.parent, team=self
+                    )
+                }
+            )
 
 
 class Membership(models.Model):
@@ -121,7 +129,7 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "team"], name="one_membership_per_team")]
 
     def __str__(self) -> str:
-        return f"{self.user}, {self.role} of {self.team}"
+        return _("{user}, {role} of {team}").format(user=self.user, role=self.role, team=self.team)
 
 
 class OutgoingEmail(models.Model):
@@ -143,21 +151,23 @@ class OutgoingEmail(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="who had this address when it was written: asked again before it is sent",
+        help_text=_lazy("who had this address when it was written: asked again before it is sent"),
     )
-    kind = models.CharField(max_length=50, blank=True, help_text="the reader may have switched mail of it off")
+    kind = models.CharField(max_length=50, blank=True, help_text=_lazy("the reader may have switched mail of it off"))
     subject = models.TextField(blank=True)
-    content = models.BinaryField(help_text="the whole message as it goes over the line")
+    content = models.BinaryField(help_text=_lazy("the whole message as it goes over the line"))
     message_id = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
-    send_after = models.DateTimeField(default=timezone.now, help_text="quiet hours and failures move it")
+    send_after = models.DateTimeField(default=timezone.now, help_text=_lazy("quiet hours and failures move it"))
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
     attempts = models.PositiveIntegerField(default=0)
-    claimed_until = models.DateTimeField(null=True, blank=True, help_text="who sends it holds it until then")
-    handed_over_at = models.DateTimeField(null=True, blank=True, help_text="from then on the server may have it")
-    may_be_duplicate = models.BooleanField(default=False, help_text="it may have arrived twice, under one Message-ID")
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text=_lazy("who sends it holds it until then"))
+    handed_over_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("from then on the server may have it"))
+    may_be_duplicate = models.BooleanField(
+        default=False, help_text=_lazy("it may have arrived twice, under one Message-ID")
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
-    server_reply = models.TextField(blank=True, help_text="what the server answered, or why it was not sent")
+    server_reply = models.TextField(blank=True, help_text=_lazy("what the server answered, or why it was not sent"))
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -168,7 +178,7 @@ class OutgoingEmail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject} to {self.to}"
+        return _("{subject} to {to}").format(subject=self.subject, to=self.to)
 
 
 class Notification(models.Model):
@@ -177,11 +187,13 @@ class Notification(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="notifications")
     kind = models.CharField(max_length=50)
     text = models.TextField()
-    url = models.CharField(max_length=1000, help_text="the page it leads to, in this site")
+    url = models.CharField(max_length=1000, help_text=_lazy("the page it leads to, in this site"))
     about = models.CharField(
-        max_length=1000, help_text="the page of what the text names: who may not open it sees none"
+        max_length=1000, help_text=_lazy("the page of what the text names: who may not open it sees none")
     )
-    occasion = models.CharField(max_length=300, help_text="one notification, however often its mail is written anew")
+    occasion = models.CharField(
+        max_length=300, help_text=_lazy("one notification, however often its mail is written anew")
+    )
     email = models.ForeignKey(OutgoingEmail, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)
@@ -217,7 +229,7 @@ class NotificationPreference(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "kind"], name="one_preference_per_kind")]
 
     def __str__(self) -> str:
-        return f"{self.kind} for {self.user}"
+        return _("{kind} for {user}").format(kind=self.kind, user=self.user)
 
 
 class NightlyRun(models.Model):
@@ -233,14 +245,14 @@ class NightlyRun(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
-    summary = models.TextField(blank=True, help_text="what was done, or why it was not")
+    summary = models.TextField(blank=True, help_text=_lazy("what was done, or why it was not"))
 
     class Meta:
         ordering = ["-as_of", "check_name"]
         constraints = [models.UniqueConstraint(fields=["as_of", "check_name"], name="one_run_per_check_and_day")]
 
     def __str__(self) -> str:
-        return f"{self.check_name} on {day_text(self.as_of)}"
+        return _("{check_name} on {as_of}").format(check_name=self.check_name, as_of=day_text(self.as_of))
 
 
 class Backup(models.Model):
@@ -260,33 +272,37 @@ class Backup(models.Model):
 class Company(models.Model):
     """Whose site this is: one row. What the environment names stands before it (people/company.py)."""
 
-    name = models.CharField(max_length=100, blank=True, help_text="At the head of reports and statements.")
+    name = models.CharField(max_length=100, blank=True, help_text=_lazy("At the head of reports and statements."))
     currency = models.CharField(
         max_length=3,
         blank=True,
-        help_text="Home and teams show costs in it, and the explorer offers it first: a code like EUR.",
+        help_text=_lazy("Home and teams show costs in it, and the explorer offers it first: a code like EUR."),
     )
     language = models.CharField(
         max_length=10,
         blank=True,
         choices=settings.LANGUAGES,
-        help_text="Of statements, of the work of the night, and of mail to somebody who chose none. Empty: English.",
+        help_text=_lazy(
+            "Of statements, of the work of the night, and of mail to somebody who chose none. Empty: English."
+        ),
     )
     time_zone = models.CharField(
-        max_length=64, blank=True, help_text="Of people who chose none, for times of day. Empty: UTC."
+        max_length=64, blank=True, help_text=_lazy("Of people who chose none, for times of day. Empty: UTC.")
     )
 
     class Meta:
         verbose_name_plural = "company"
-        permissions = [("follow_setup", "May follow the checklist of the first day")]
+        permissions = [("follow_setup", _lazy("May follow the checklist of the first day"))]
 
     def __str__(self) -> str:
-        return self.name or "the company"
+        return self.name or _("the company")
 
     def clean(self) -> None:
         self.currency = self.currency.upper()
         if self.currency and self.currency not in ISO_4217:
-            raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like EUR."})
+            raise ValidationError(
+                {"currency": _("{currency!r} is no currency: write its code, like EUR.").format(currency=self.currency)}
+            )
         check_time_zone(self.time_zone)
 
 
@@ -300,16 +316,18 @@ class DemoCompany(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     rows = models.JSONField(default=dict)
     ids_before = models.JSONField(default=dict)
-    making_step = models.CharField(max_length=200, blank=True, help_text="what was made last, while it is being made")
+    making_step = models.CharField(
+        max_length=200, blank=True, help_text=_lazy("what was made last, while it is being made")
+    )
     removal_asked_at = models.DateTimeField(null=True, blank=True)
     removal_asked_by = models.CharField(max_length=254, blank=True)
-    removal_step = models.CharField(max_length=200, blank=True, help_text="what is being removed")
+    removal_step = models.CharField(max_length=200, blank=True, help_text=_lazy("what is being removed"))
     removal_percent = models.PositiveSmallIntegerField(default=0)
-    problem = models.TextField(blank=True, help_text="why its removal stopped")
+    problem = models.TextField(blank=True, help_text=_lazy("why its removal stopped"))
     removed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return "the demo company"
+        return _("the demo company")
 
     @property
     def is_being_made(self) -> bool:
@@ -328,13 +346,13 @@ class Shareable(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name="Share with the team",
-        help_text="Its people and those of the teams below it find it; each sees her own rows in it.",
+        verbose_name=_lazy("Share with the team"),
+        help_text=_lazy("Its people and those of the teams below it find it; each sees her own rows in it."),
     )
     with_company = models.BooleanField(
-        "Share with the whole company",
+        _lazy("Share with the whole company"),
         default=False,
-        help_text="Everybody finds it; each sees her own rows in it.",
+        help_text=_lazy("Everybody finds it; each sees her own rows in it."),
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -360,17 +378,19 @@ class Shareable(models.Model):
     @property
     def shared_text(self) -> str:
         """With whom it is shared, in words."""
-        return "the whole company" if self.with_company else str(self.team or "nobody")
+        return _("the whole company") if self.with_company else str(self.team or _("nobody"))
 
 
 class SavedView(Shareable):
     """A page of ours with its filters, order and grouping, as its address has them (saved_views/)."""
 
-    path = models.CharField(max_length=300, help_text="the page, like /costs/")
-    query = models.TextField(blank=True, help_text="what stands behind the question mark, periods as they are named")
+    path = models.CharField(max_length=300, help_text=_lazy("the page, like /costs/"))
+    query = models.TextField(
+        blank=True, help_text=_lazy("what stands behind the question mark, periods as they are named")
+    )
 
     class Meta(Shareable.Meta):
-        permissions = [("share_savedview", "May share views and dashboards with the whole company")]
+        permissions = [("share_savedview", _lazy("May share views and dashboards with the whole company"))]
         indexes = [models.Index(fields=["path"], name="saved_view_of_page")]
 
     def get_absolute_url(self) -> str:
@@ -398,7 +418,7 @@ class ViewPin(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "view"], name="one_pin_per_view")]
 
     def __str__(self) -> str:
-        return f"{self.view}, pinned by {self.user}"
+        return _("{view}, pinned by {user}").format(view=self.view, user=self.user)
 
 
 class ViewMail(models.Model):
@@ -411,17 +431,17 @@ class ViewMail(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="view_mails")
     view = models.ForeignKey(SavedView, models.CASCADE, related_name="mails")
     every = models.CharField(max_length=5, choices=Every)
-    weekday = models.PositiveSmallIntegerField(default=0, help_text="of a week: 0 is Monday")
-    day = models.PositiveSmallIntegerField(default=1, help_text="of a month: 1 to 28")
-    since = models.DateField(help_text="nothing is sent for days before it")
-    queued_for = models.DateField(null=True, blank=True, help_text="the day that it was queued for last")
+    weekday = models.PositiveSmallIntegerField(default=0, help_text=_lazy("of a week: 0 is Monday"))
+    day = models.PositiveSmallIntegerField(default=1, help_text=_lazy("of a month: 1 to 28"))
+    since = models.DateField(help_text=_lazy("nothing is sent for days before it"))
+    queued_for = models.DateField(null=True, blank=True, help_text=_lazy("the day that it was queued for last"))
 
     class Meta:
         ordering = ["user", "view"]
         constraints = [models.UniqueConstraint(fields=["user", "view"], name="one_mail_per_view")]
 
     def __str__(self) -> str:
-        return f"{self.view} to {self.user}, {self.get_every_display()}"
+        return _("{view} to {user}, {every}").format(view=self.view, user=self.user, every=self.get_every_display())
 
 
 class Dashboard(Shareable):

@@ -12,11 +12,10 @@ from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.models import OutgoingEmail
 from finops_site.registry import QueueState, UnsentMessage
-from finops_site.translation import gettext_lazy as _lazy
 
 WEEK = timedelta(days=7)
 MOST = 1000
-WORDS = {"failed": _lazy("failed"), "unknown": _lazy("sent, or not"), "": _lazy("waits for another try")}
+WORDS = {"failed": "failed", "unknown": "sent, or not", "": "waits for another try"}
 # Not due before quiet hours or a digest let it; what failed has been due since it was queued.
 DUE_SINCE = Case(When(attempts=0, then=Coalesce("not_before", "queued_at")), default=F("queued_at"))
 

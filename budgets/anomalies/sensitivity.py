@@ -30,7 +30,7 @@ def sensitivities_of(scopes: Sequence[Scope]) -> list[str]:
 
 
 def _level(levels: Mapping[tuple[int | None, str, str], str], parents: Mapping[int, int | None], scope: Scope) -> str:
-    _ignored, team, service, account, _ignored = scope
+    _kind, team, service, account, _currency = scope
     teams = [team, *all_above(team, parents), None] if team else [None]
     named = [(service, account), (service, ""), ("", account), ("", "")]
     return next(

@@ -413,11 +413,11 @@ def variance_figures(lines: Sequence[PlanLine]) -> VarianceFigures:
         return figures
     figures.currency = reporting_currency() or max(sorted(judged), key=lambda code: len(judged[code]))
     figures.by_currency = {code: _share(rows) for code, rows in sorted(judged.items())}
-    days = [day for rows in judged.values() for day, _ignored, _ignored in rows]
+    days = [day for rows in judged.values() for day, _amount, _missed in rows]
     exchange = Exchange(figures.currency, "month", Period(min(days), day_after(max(days))), set(judged))
     converted: list[tuple[date, Decimal, Decimal]] = []
     for code, rows in judged.items():
-        if not exchange.knows(code, [day for day, _ignored, _ignored in rows]):
+        if not exchange.knows(code, [day for day, _amount, _missed in rows]):
             figures.without_rate.append(code)
             continue
         for day, amount, missed in rows:
@@ -429,8 +429,8 @@ def variance_figures(lines: Sequence[PlanLine]) -> VarianceFigures:
 
 def _share(rows: Iterable[tuple[date, Decimal, Decimal]]) -> Decimal | None:
     rows = list(rows)
-    missed = sum((missed for _ignored, _ignored, missed in rows), ZERO)
-    return percent(ratio(missed, sum((amount for _ignored, amount, _ignored in rows), ZERO)))
+    missed = sum((row[2] for row in rows), ZERO)
+    return percent(ratio(missed, sum((row[1] for row in rows), ZERO)))
 
 
 def _months_text(months: Sequence[Month]) -> str:
