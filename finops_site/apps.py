@@ -3,13 +3,17 @@
 from celery.schedules import crontab
 from django.apps import apps
 from django.conf import settings
-from django.db.models.signals import post_migrate
+from django.db.models.signals import class_prepared, post_migrate
 from django.utils import translation
 
+from finops_site.field_names import translate_names
 from finops_site.lib import language
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig, beat_schedule, enum_names
 from finops_site.translation import gettext_lazy as _lazy
+
+# Before any model is read: each has its names from the beginning.
+class_prepared.connect(translate_names, dispatch_uid="finops_site.field_names")
 
 
 class FinopsSiteConfig(PillarConfig):
