@@ -162,6 +162,23 @@ NAMES = frozenset(
     )
 )
 
+# The same of the fields of forms without a model; templates/forms/field.html translates them.
+FORM_NAMES = (
+    gettext_noop("Amount"),
+    gettext_noop("E-mail"),
+    gettext_noop("File"),
+    gettext_noop("Items"),
+    gettext_noop("Name"),
+    gettext_noop("Period"),
+    gettext_noop("Role"),
+    gettext_noop("Subject"),
+    gettext_noop("Team"),
+    gettext_noop("Time zone"),
+    gettext_noop("To"),
+    gettext_noop("Value"),
+    gettext_noop("Why"),
+)
+
 
 def translate_names(sender: type[Any], **_signal: Any) -> None:
     """Gives the fields of a model that was just read names in the language of the reader; migrations see none of it."""

@@ -36,7 +36,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(
         max_length=64, blank=True, help_text=_lazy("Like Europe/Berlin, for times of day. Empty: the company's.")
     )
-    is_active = models.BooleanField("active", default=True, help_text=_lazy("Who leaves is switched off, not deleted."))
+    is_active = models.BooleanField(
+        _lazy("active"), default=True, help_text=_lazy("Who leaves is switched off, not deleted.")
+    )
     date_joined = models.DateTimeField(default=timezone.now)
     hides_setup = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Home does not show her the checklist.")
@@ -241,7 +243,7 @@ class NightlyRun(models.Model):
         FAILED = "failed", _lazy("failed")
 
     as_of = models.DateField()
-    check_name = models.CharField("check", max_length=100)
+    check_name = models.CharField(_lazy("check"), max_length=100)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -291,7 +293,7 @@ class Company(models.Model):
     )
 
     class Meta:
-        verbose_name_plural = "company"
+        verbose_name_plural = _lazy("company")
         permissions = [("follow_setup", _lazy("May follow the checklist of the first day"))]
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ class AlertTable(BaseTable):
     period = django_tables2.Column(_lazy("Period"), accessor="period__words", orderable=False)
     value = MoneyColumn(_lazy("Reached"), currency="budget__currency")
     limit = MoneyColumn(_lazy("Threshold's amount"), currency="budget__currency")
-    state = StatusColumn(states=ALERT_STATES)
+    state = StatusColumn(_lazy("State"), states=ALERT_STATES)
     acknowledged_by = django_tables2.Column(_lazy("Acknowledged by"), orderable=False)
 
     class Meta(BaseTable.Meta):

@@ -96,7 +96,7 @@ class RecipientForm(forms.ModelForm):
             "address": _lazy("E-mail address"),
             "secret": _lazy("Signed with"),
             "quiet_from": _lazy("Quiet from"),
-            "quiet_until": "until",
+            "quiet_until": _lazy("until"),
         }
         widgets = {name: forms.TimeInput(attrs={"type": "time"}) for name in ("quiet_from", "quiet_until")}
 

@@ -51,16 +51,16 @@ LEARNT_DAYS = 180
 
 class AnomalyTable(BaseTable):
     day = DayColumn(_lazy("From"))
-    last_day = DayColumn("To")
+    last_day = DayColumn(_lazy("To"))
     scope = django_tables2.Column(_lazy("What"), accessor="scope_name", orderable=False)
     team = django_tables2.Column(_lazy("Team"), default=_lazy("Unowned"))
     pattern = StatusColumn(verbose_name=_lazy("Kind"), states=PATTERNS)
-    severity = StatusColumn(states=SEVERITIES)
+    severity = StatusColumn(_lazy("Severity"), states=SEVERITIES)
     excess = MoneyColumn(_lazy("More or less than expected"), accessor="more")
     a_month = MoneyColumn(_lazy("A month at this rate"), default="—")
     actual = MoneyColumn(_lazy("Actual"))
     expected = MoneyColumn(_lazy("Expected"))
-    state = StatusColumn(states=ANOMALY_STATES)
+    state = StatusColumn(_lazy("State"), states=ANOMALY_STATES)
 
     class Meta(BaseTable.Meta):
         model = Anomaly

@@ -32,7 +32,7 @@ LEVELS = {
 
 class SensitivityTable(BaseTable):
     scope = django_tables2.Column(_lazy("Of what"), accessor="scope_name", orderable=False)
-    level = StatusColumn(states=LEVELS)
+    level = StatusColumn(_lazy("Level"), states=LEVELS)
     why = django_tables2.Column(_lazy("Why"))
 
     class Meta(BaseTable.Meta):

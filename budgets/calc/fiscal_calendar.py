@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.language import gettext_noop
-from finops_site.lib.periods import Month, Period, months_later
+from finops_site.lib.periods import Month, Period, month_text, months_later
 
 # Months of a period, for the kinds that repeat.
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -72,7 +72,7 @@ class FiscalCalendar:
         return "" if self.first_month == 1 else f"{self.first_month:02}"
 
     def __str__(self) -> str:
-        month = date(2000, self.first_month, 1).strftime("%B")
+        month = month_text(Month(2000, self.first_month), "long name")
         if not self.weeks:
             return (
                 _("calendar months, a year from January")

@@ -89,7 +89,7 @@ class ControlForm(forms.ModelForm):
             "most_resources": _lazy("At most so many resources at once"),
             "box_hours": _lazy("Undone after hours"),
             "quiet_from": _lazy("Runs not by itself from"),
-            "quiet_until": "until",
+            "quiet_until": _lazy("until"),
         }
         help_texts = {
             "threshold": _lazy("Once in a period, as its alert."),

@@ -116,7 +116,7 @@ class ChangeSetTable(BaseTable):
     proposed_at = MomentColumn(verbose_name=_lazy("Proposed"))
     control = django_tables2.Column(_lazy("Control"), accessor="control__name", orderable=False)
     why = django_tables2.Column(_lazy("Why"), orderable=False)
-    state = StatusColumn(states=CHANGE_STATES, orderable=False)
+    state = StatusColumn(_lazy("State"), states=CHANGE_STATES, orderable=False)
     ends_at = MomentColumn(verbose_name=_lazy("Until"), orderable=False)
     saved = MoneyColumn(_lazy("Saved"), currency="saved_currency", default=_lazy("not known yet"), orderable=False)
     approved_by = django_tables2.Column(_lazy("Approved by"), orderable=False)
@@ -139,7 +139,7 @@ class StepTable(BaseTable):
     before = django_tables2.Column(_lazy("State before"))
     cost = MoneyColumn(_lazy("Cost a day"), default=_lazy("not known"))
     saving = MoneyColumn(_lazy("Saves a day"), default=_lazy("not known"))
-    result = StatusColumn(states=STEP_RESULTS)
+    result = StatusColumn(_lazy("Result"), states=STEP_RESULTS)
 
     class Meta(BaseTable.Meta):
         model = ControlStep

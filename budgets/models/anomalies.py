@@ -47,7 +47,7 @@ class Anomaly(models.Model):
         UNEXPECTED = "unexpected", _lazy("not expected")
         TAKEN_BACK = "taken back", _lazy("taken back by a newer bill")
 
-    kind = models.CharField("scope", max_length=10, choices=Kind)
+    kind = models.CharField(_lazy("scope"), max_length=10, choices=Kind)
     pattern = models.CharField(max_length=10, choices=Pattern, default=Pattern.JUMP)
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, blank=True, related_name="+")
     service = models.CharField(max_length=300, blank=True)
@@ -75,7 +75,7 @@ class Anomaly(models.Model):
     objects = AnomalyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "anomalies"
+        verbose_name_plural = _lazy("anomalies")
         ordering = ["-day", "-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -158,8 +158,8 @@ class AnomalySensitivity(models.Model):
     objects = BudgetRelatedQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "sensitivity"
-        verbose_name_plural = "sensitivities"
+        verbose_name = _lazy("sensitivity")
+        verbose_name_plural = _lazy("sensitivities")
         ordering = ["team__name", "service", "account"]
         constraints = [
             models.UniqueConstraint(

@@ -83,20 +83,20 @@ class Budget(models.Model):
     )
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="budgets")
     basis = models.CharField(max_length=20, choices=Basis, default=Basis.BILLED)
-    with_credits = models.BooleanField("credits", default=True, help_text=_lazy("charge category Credit"))
+    with_credits = models.BooleanField(_lazy("credits"), default=True, help_text=_lazy("charge category Credit"))
     with_refunds = models.BooleanField(
         _lazy("refunds and adjustments"),
         default=True,
         help_text=_lazy("charge category Adjustment, discounts of a contract and corrections of earlier invoices too"),
     )
-    with_tax = models.BooleanField("tax", default=True, help_text=_lazy("charge category Tax"))
+    with_tax = models.BooleanField(_lazy("tax"), default=True, help_text=_lazy("charge category Tax"))
     with_purchases = models.BooleanField(
         _lazy("commitment purchases"),
         default=True,
         help_text=_lazy("purchases with a commitment id: fees of reservations and plans"),
     )
     with_support = models.BooleanField(
-        "support", default=True, help_text=_lazy("what the bill's service names as support")
+        _lazy("support"), default=True, help_text=_lazy("what the bill's service names as support")
     )
     with_marketplace = models.BooleanField(
         _lazy("Marketplace"),
@@ -104,7 +104,7 @@ class Budget(models.Model):
         help_text=_lazy("what the bill's service, or service category, names as the Marketplace"),
     )
     currency = models.CharField(max_length=10, default="USD")
-    kind = models.CharField("period", max_length=10, choices=Kind, default=Kind.MONTH)
+    kind = models.CharField(_lazy("period"), max_length=10, choices=Kind, default=Kind.MONTH)
     calendar = models.CharField(
         _lazy("cut by"),
         max_length=30,

@@ -35,7 +35,7 @@ class KnownCharge(models.Model):
     day = models.DateField(help_text=_lazy("The charge day on the bill; of one that comes again, the first."))
     amount = amount_field(_lazy("In the budget's currency; below zero for a credit."))
     description = models.CharField(max_length=200, help_text=_lazy("Such as the supplier and what it is for."))
-    repeats = models.CharField("comes", max_length=10, choices=Repeats, blank=True, default=Repeats.ONCE)
+    repeats = models.CharField(_lazy("comes"), max_length=10, choices=Repeats, blank=True, default=Repeats.ONCE)
     until = models.DateField(_lazy("last on"), null=True, blank=True, help_text=_lazy("Empty where it goes on."))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False

@@ -50,7 +50,7 @@ class BudgetTable(BaseTable):
     used = django_tables2.Column(_lazy("Used"), accessor="now_spent", orderable=False, empty_values=())
     now_p50 = ForecastColumn(_lazy("Forecast"))
     chance = PercentColumn(_lazy("Chance of overrun"), accessor="now_chance_of_overrun", places=0)
-    state = StatusColumn(states=BUDGET_STATES)
+    state = StatusColumn(_lazy("State"), states=BUDGET_STATES)
 
     class Meta(BaseTable.Meta):
         phone_amount = "now_spent"

@@ -33,11 +33,11 @@ ROLE_CHOICES = [("", _lazy("no role yet")), *((role, role) for role in ROLES)]
 
 class PeopleTable(BaseTable):
     name = django_tables2.Column(_lazy("Person"), empty_values=())
-    email = django_tables2.Column("E-mail")
+    email = django_tables2.Column(_lazy("E-mail"))
     role = django_tables2.Column(_lazy("Role"), empty_values=(), orderable=False)
     teams = django_tables2.Column(_lazy("Teams"), empty_values=(), orderable=False)
     last_login = DayColumn(_lazy("Last here"))
-    state = StatusColumn(states=STATES)
+    state = StatusColumn(_lazy("State"), states=STATES)
 
     class Meta(BaseTable.Meta):
         fields = ()

@@ -41,7 +41,7 @@ class UnsentTable(BaseTable):
     at = MomentColumn(_lazy("Written"))
     to = django_tables2.Column(_lazy("To"))
     subject = django_tables2.Column(_lazy("About"))
-    state = StatusColumn(states=STATES)
+    state = StatusColumn(_lazy("State"), states=STATES)
     attempts = django_tables2.Column(_lazy("Tries"))
     reason = django_tables2.Column(_lazy("Why"), orderable=False, attrs={"td": {"class": "breakable"}})
 

@@ -16,7 +16,7 @@ class SavedViewTable(BaseTable):
     name = django_tables2.Column(_lazy("View"))
     path = django_tables2.Column(_lazy("Page"))
     shared = django_tables2.Column(_lazy("Shared with"), accessor="shared_text", orderable=False)
-    owner = django_tables2.Column("By")
+    owner = django_tables2.Column(_lazy("By"))
     for_me = django_tables2.Column(_lazy("For me"), empty_values=(), orderable=False)
     actions = django_tables2.TemplateColumn(
         template_name="saved_views/row_actions.html", verbose_name="", orderable=False, exclude_from_export=True
@@ -43,7 +43,7 @@ class SavedViewTable(BaseTable):
 class DashboardTable(BaseTable):
     name = django_tables2.Column(_lazy("Dashboard"))
     shared = django_tables2.Column(_lazy("Shared with"), accessor="shared_text", orderable=False)
-    owner = django_tables2.Column("By")
+    owner = django_tables2.Column(_lazy("By"))
     item_count = django_tables2.Column(_lazy("Views and panels"))
 
     class Meta(BaseTable.Meta):
