@@ -107,7 +107,7 @@ class UserAdmin(ModelAdmin):
     @admin.display(description="role")
     def role(self, user: User) -> str:
         held = {group.name for group in user.groups.all()}
-        return ", ".join(role for role in ROLES if role in held)
+        return ", ".join(_(role) for role in ROLES if role in held)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""

@@ -131,7 +131,7 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "team"], name="one_membership_per_team")]
 
     def __str__(self) -> str:
-        return _("{user}, {role} of {team}").format(user=self.user, role=self.role, team=self.team)
+        return _("{user}, {role} of {team}").format(user=self.user, role=self.get_role_display(), team=self.team)
 
 
 class OutgoingEmail(models.Model):

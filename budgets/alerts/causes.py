@@ -88,7 +88,7 @@ def alert_culprits(alert: Alert, drivers: Sequence[Cause], as_of: date | None = 
         Cause(
             name or resource,
             services.get(service, service),
-            "new" if not before else "grew",
+            _("new") if not before else _("grew"),
             more,
             code,
             _lines_url(comparison, filters, service, resource),

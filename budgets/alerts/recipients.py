@@ -189,7 +189,7 @@ class AddressBook:
 
 def _why_nobody(rule: Recipient) -> str:
     if rule.kind == Recipient.Kind.ROLE:
-        return _("Nobody has the role {role}").format(role=rule.role)
+        return _("Nobody has the role {role}").format(role=_(rule.role))
     if rule.kind in Recipient.CHANNELS:
         return _("The {rule} has no address").format(rule=rule)
     if rule.kind == Recipient.Kind.LEADS:

@@ -60,7 +60,7 @@ class ThresholdForm(forms.ModelForm):
 class RecipientForm(forms.ModelForm):
     """Who is notified. The address of a channel is as secret as a key: it is entered and never shown again."""
 
-    role = forms.ChoiceField(required=False, choices=[("", "—"), *((name, name) for name in ROLES)])
+    role = forms.ChoiceField(required=False, choices=[("", "—"), *((name, _lazy(name)) for name in ROLES)])
     url = forms.URLField(
         label=_lazy("Address of the channel"),
         required=False,

@@ -66,7 +66,7 @@ class Recipient(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        targets = {"user": self.user, "role": self.role, "address": self.address}
+        targets = {"user": self.user, "role": _(self.role), "address": self.address}
         return str(targets.get(self.kind) or self.get_kind_display())
 
     def clean(self) -> None:

@@ -268,7 +268,7 @@ class BudgetForm(LongForm):
             if self["auto_months"].value()
             else self._shown("way").partition(";")[0],
             BASIS: self._shown("basis"),
-            LEFT_OUT: ", ".join(left) or "nothing",
+            LEFT_OUT: ", ".join(left) or _("nothing"),
         }
 
     def _shown(self, name: str) -> str:

@@ -14,6 +14,7 @@ from budgets.calc.amounts import MOST_PERIODS, AmountChange
 from budgets.calc.fiscal_calendar import MONTHS
 from budgets.models import Alert, Budget, BudgetPeriod
 from budgets.planning.carry_over import carry_over_again
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, rounded
 from finops_site.lib.periods import Period, day_text, days_text
 from finops_site.lib.words import counted
@@ -39,8 +40,10 @@ class PeriodChange:
     @property
     def verb(self) -> str:
         if self.amount.after is None:
-            return "goes"
-        return "new" if self.row is None else "stays" if self.amount.before == self.amount.after else "changes"
+            return gettext_noop("goes")
+        if self.row is None:
+            return gettext_noop("new")
+        return gettext_noop("stays") if self.amount.before == self.amount.after else gettext_noop("changes")
 
 
 @dataclass(slots=True)

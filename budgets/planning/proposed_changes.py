@@ -93,7 +93,7 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
                     ).format(budget=budget, fromisoformat=day_text(date.fromisoformat(day)))
                 )
             new[period] = Decimal(text)
-        what = _("change proposed by {value} approved").format(value=change.proposed_by or "somebody")
+        what = _("change proposed by {person} approved").format(person=change.proposed_by or _("somebody"))
         change_budget(budget, new, version=budget.version, by=by, why=why or change.why, what=what)
     return change
 

@@ -61,7 +61,7 @@ def send_invitation(person: User, now: datetime) -> None:
     url = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace("UID-KEY", key)
     where = ", ".join(str(membership.team) for membership in person.memberships.select_related("team"))
     context = {"person": person, "company": company_name(), "url": absolute_url(url), "where": where}
-    message = make_message("invitation", person.email, {**context, "role": role_of(person)})
+    message = make_message("invitation", person.email, {**context, "role": _(role_of(person))})
     queue_email(f"invitation at {now:%Y-%m-%d %H:%M:%S.%f} to {person.email}", message, now=now)
 
 

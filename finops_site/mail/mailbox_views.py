@@ -29,8 +29,8 @@ AS_IN_A_MAILBOX = {
 
 
 class MailTable(BaseTable):
-    subject = django_tables2.Column(linkify=("dev_mail_message", {"name": A("name")}))
-    to = django_tables2.Column()
+    subject = django_tables2.Column(_lazy("Subject"), linkify=("dev_mail_message", {"name": A("name")}))
+    to = django_tables2.Column(_lazy("To"))
     at = MomentColumn(_lazy("Sent"))
 
     class Meta(BaseTable.Meta):

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from finops_site.lib.words import number_text
 from finops_site.mail import invitations
@@ -28,7 +28,7 @@ from finops_site.ui.tables import BaseTable, DayColumn, StatusColumn
 
 PEOPLE = ((_lazy("People"), "people"),)
 STATES = {"active": (_lazy("Active"), "good", "circle-check"), "off": (_lazy("Switched off"), "calm", "ban")}
-ROLE_CHOICES = [("", _lazy("no role yet")), *((role, role) for role in ROLES)]
+ROLE_CHOICES = [("", _lazy("no role yet")), *((role, _lazy(role)) for role in ROLES)]
 
 
 class PeopleTable(BaseTable):
@@ -50,13 +50,14 @@ class PeopleTable(BaseTable):
         return str(record)
 
     def render_role(self, record: User) -> str:
-        return weightiest(group.name for group in record.groups.all()) or "none"
+        return _(weightiest(group.name for group in record.groups.all()) or gettext_noop("none"))
 
     def render_teams(self, record: User) -> str:
         parts = [
-            f"{one.team}{' (lead)' if one.role == Membership.Role.LEAD else ''}" for one in record.memberships.all()
+            _("{team} (lead)").format(team=one.team) if one.role == Membership.Role.LEAD else str(one.team)
+            for one in record.memberships.all()
         ]
-        return ", ".join(parts) or "none"
+        return ", ".join(parts) or _("none")
 
 
 class PeoplePage(ListPage):
@@ -231,7 +232,7 @@ class TeamsTable(BaseTable):
         return record.name
 
     def render_members(self, record: Team) -> str:
-        return ", ".join(str(one.user) for one in record.memberships.all()) or "nobody"
+        return ", ".join(str(one.user) for one in record.memberships.all()) or _("nobody")
 
 
 class TeamsPage(ListPage):
