@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budgets.calc.controls.targets import Target
+from finops_site.lib.language import gettext as _
 
 STOP, SCALE, DENY, KEY, QUOTA = "stop", "scale", "deny", "key", "quota"
 ACTIONS: Final = {
@@ -119,7 +120,7 @@ def _sizes(state: str) -> tuple[int, int, int]:
 
 def _smaller(target: Target, before: str, wanted: int) -> tuple[str, ...]:
     """What scaling leaves of lowest, highest and present size: the highest stays."""
-    lowest, highest, _ = _sizes(before)
+    lowest, highest, _ignored = _sizes(before)
     return (f"{min(lowest, wanted)} {highest} {wanted}",)
 
 
@@ -156,7 +157,7 @@ def _rds(what: str, rows: str, name: str, status: str) -> TargetKind:
         lambda state, before: state in ("available", "starting"),
         leaves=_states("stopped", "stopping"),
         back=("available", "starting"),
-        note="AWS starts it again by itself after seven days.",
+        note=_("AWS starts it again by itself after seven days."),
     )
 
 
