@@ -3,9 +3,11 @@
 from typing import Any, cast
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from costs.models import Pool
 from finops_site.models import Team, User
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.models import BILLED_CONDITIONS, CONDITIONS, OwnershipRule
 
 
@@ -26,8 +28,8 @@ class RuleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         team, pool = (cast(forms.ModelChoiceField, self.fields[name]) for name in ("team", "pool"))
         team.queryset = Team.objects.order_by("name")
-        team.empty_label, pool.empty_label = "no team", "no pool"
-        pool.help_text = "For what several teams share. Name a team or a pool."
+        team.empty_label, pool.empty_label = _("no team"), _("no pool")
+        pool.help_text = _("For what several teams share. Name a team or a pool.")
         for name in (*BILLED_CONDITIONS, "tag_key"):
             self.fields[name].widget.attrs["list"] = f"known-{name}"
         if self.instance.pk:
@@ -42,7 +44,9 @@ class RuleForm(forms.ModelForm):
 
 
 class RulesFileForm(forms.Form):
-    file = forms.FileField(help_text="CSV as it is exported here: name, team or pool, order, from, until, conditions.")
+    file = forms.FileField(
+        help_text=_lazy("CSV as it is exported here: name, team or pool, order, from, until, conditions.")
+    )
 
 
 class PoolForm(forms.ModelForm):
@@ -55,5 +59,8 @@ class FixerForm(forms.Form):
     """Who finds an owner for the unowned cost of an account; empty: the person it is by default."""
 
     user = forms.ModelChoiceField(
-        User.objects.filter(is_active=True), label="Who will fix it", required=False, empty_label="as by default"
+        User.objects.filter(is_active=True),
+        label=_lazy("Who will fix it"),
+        required=False,
+        empty_label=_lazy("as by default"),
     )
