@@ -312,7 +312,7 @@ def rds_product(system: str) -> str:
     for engine, product in RDS_ENGINES.items():
         if all(word in lower for word in engine.split()):
             return product
-    raise ByHand(_("RDS has no reservation whose engine we know as {value}.").format(value=system or "nothing"))
+    raise ByHand(_("RDS has no reservation whose engine we know as {value}.").format(value=system or _("nothing")))
 
 
 def _licence(lower: str) -> str:

@@ -51,7 +51,7 @@ def azure_reservation(order: Order) -> list[str]:
     if resource is None:
         raise ByHand(
             _("Which reservation Azure sells for {value} is chosen in its portal.").format(
-                value=order.service or "this"
+                value=order.service or _("this")
             )
         )
     if resource == "VirtualMachines" and not order.instance_type.startswith("Standard_"):

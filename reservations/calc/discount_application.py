@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from finops_site.lib.language import gettext as _
 from finops_site.lib.money import ratio
 from reservations.calc.terms import RESERVED, SP_EC2, MachinePool, is_size_flexible, reservation_reach, size_of
 
@@ -52,9 +51,9 @@ def apply_to_hour(usage: Sequence[Usage], owned: Sequence[OwnedCommitment], *, i
     Raises ValueError for two commitments of one name or an amount below zero.
     """
     if len({commitment.name for commitment in owned}) < len(owned):
-        raise ValueError(_("two commitments have the same id"))
+        raise ValueError("two commitments have the same id")
     if any(commitment.amount < 0 for commitment in owned) or any(use.machines < 0 for use in usage):
-        raise ValueError(_("hours must not be negative"))
+        raise ValueError("hours must not be negative")
     left = [use.machines for use in usage]
     used = {commitment.name: Decimal(0) for commitment in owned}
     for commitment in sorted(owned, key=_turn):
@@ -108,7 +107,7 @@ def _apply_plan(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decim
         if listed in owned.rates:
             rate, on_demand = owned.rates[listed]
             priced.append((use.pool.account != owned.pool.account, rate / on_demand, index, rate))
-    for _ignored, _ignored, index, rate in sorted(priced):
+    for _, _, index, rate in sorted(priced):
         taken = min(left[index], room / rate) if rate else left[index]
         left[index] -= taken
         room -= taken * rate

@@ -218,7 +218,7 @@ class StandingOrderForm(forms.ModelForm):
     class Meta:
         model = StandingOrder
         fields = ["name", "team", "is_active"]
-        labels = {"is_active": _lazy("Active: unticked, it is paused"), "team": _lazy("For")}
+        labels = {"name": _lazy("Name"), "is_active": _lazy("Active: unticked, it is paused"), "team": _lazy("For")}
         help_texts = {"team": _lazy("Whose recommendations it follows.")}
 
     def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:

@@ -67,7 +67,7 @@ def requester_name(row: PurchaseRequest) -> str:
 
 
 class PurchaseTable(PurchaseTermsTable):
-    state = StatusColumn(states=PURCHASE_STATES, orderable=False)
+    state = StatusColumn(_lazy("State"), states=PURCHASE_STATES, orderable=False)
     value = MoneyColumn(_lazy("Over its term"))
     saving = MoneyColumn(_lazy("Saving, a year"), orderable=False)
     requested = django_tables2.Column(_lazy("Requested by"), accessor="requested_at", orderable=False)
@@ -144,7 +144,7 @@ class LimitTable(BaseTable):
 class StandingOrderTable(BaseTable):
     name = django_tables2.Column(_lazy("Order"))
     team = django_tables2.Column(_lazy("For"), empty_values=())
-    state = StatusColumn(states=ORDER_STATES, accessor="is_active")
+    state = StatusColumn(_lazy("State"), states=ORDER_STATES, accessor="is_active")
     minimum_utilisation = PercentColumn(_lazy("While used at least"), places=0)
     last_request_month = DayColumn(_lazy("Last request"))
     last_result = django_tables2.Column(_lazy("What it did last"))

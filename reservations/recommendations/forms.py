@@ -45,7 +45,7 @@ class PlanForm(forms.Form):
     )
     terms = forms.TypedMultipleChoiceField(
         label=_lazy("Terms"),
-        choices=[(12, "1 year"), (36, "3 years")],
+        choices=[(12, _lazy("1 year")), (36, _lazy("3 years"))],
         coerce=int,
         widget=forms.CheckboxSelectMultiple,
     )

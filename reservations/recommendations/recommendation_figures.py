@@ -173,14 +173,14 @@ def explain_best_kind(rows: list[dict[str, Any]], currency: str) -> str:
         return _("Nothing is worth committing to at these prices and limits.")
     first = alone[0]
     if len(alone) == 1:
-        return _("{name} is the only kind that was allowed.").format(name=first["name"])
+        return _("{name} is the only kind that was allowed.").format(name=_(first["name"]))
     second = alone[1]
     gap = first["saving"] - second["saving"]
     if gap <= first["saving"] / 1000:
         return _(
             "{name} and {other} save the same to a thousandth: take the one that is easier to change, "
             "for a plan follows machines of other sizes and systems."
-        ).format(name=first["name"], other=second["name"])
+        ).format(name=_(first["name"]), other=_(second["name"]))
     texts = {
         "discount": _("its discount is {share} against {other}"),
         "coverage": _("it covers {share} against {other}"),
@@ -193,7 +193,7 @@ def explain_best_kind(rows: list[dict[str, Any]], currency: str) -> str:
     ]
     because = _(", and ").join(reasons) or _("it fits this demand better")
     return _("{name} alone saves {amount} {currency} a year more than {other}: {reasons}.").format(
-        name=first["name"], amount=number_text(gap), currency=currency, other=second["name"], reasons=because
+        name=_(first["name"]), amount=number_text(gap), currency=currency, other=_(second["name"]), reasons=because
     )
 
 

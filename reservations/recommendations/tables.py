@@ -43,7 +43,7 @@ CONFIDENCES: dict[str, tuple[str, str, str]] = {
 
 class PlanTable(BaseTable):
     plan = django_tables2.Column(_lazy("Recommendation"), accessor="pk", orderable=False)
-    state = StatusColumn(states=PLAN_STATES, orderable=False)
+    state = StatusColumn(_lazy("State"), states=PLAN_STATES, orderable=False)
     confidence = StatusColumn(_lazy("Stands on"), states=CONFIDENCES, orderable=False)
     cost_before = MoneyColumn(_lazy("A year on demand"), orderable=False)
     cost_after = MoneyColumn(_lazy("With the plan"), orderable=False)

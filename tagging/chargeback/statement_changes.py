@@ -134,7 +134,7 @@ def months_beside(
         before = {key: row.document_total for key, row in charged.items()}
     had, has = _resources(costs_before), _resources(costs_now)
     # Whose they were matters of what is new, and whose they are of what is gone.
-    new, gone = {name for _ignored, name, _ignored in has - had}, {name for _ignored, name, _ignored in had - has}
+    new, gone = {name for _owner, name, _currency in has - had}, {name for _owner, name, _currency in had - has}
     owners = (_owners_of(new, month), _owners_of(gone, period.month))
     against = against_of(last, comparison, is_cut=now is not None)
     return MonthsBeside(

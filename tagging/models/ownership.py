@@ -1,7 +1,6 @@
 """Ownership rules, which allocate cost to teams and pools, and their application to the open months."""
 
 from collections.abc import Iterable
-from typing import cast
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -21,6 +20,18 @@ from tagging.models.policy import TagRequirement
 
 CONDITIONS = (*RULE_COLUMNS, "resource_pattern", "tag_key", "tag_value")
 # Conditions on what bills carry: a value that no bill has is probably misspelt.
+CONDITION_LABELS = {
+    "provider": _lazy("provider"),
+    "billing_account": _lazy("billing account"),
+    "sub_account": _lazy("account"),
+    "service": _lazy("service"),
+    "region": _lazy("region"),
+    "charge_category": _lazy("charge category"),
+    "commitment_status": _lazy("commitment status"),
+    "resource_pattern": _lazy("resource pattern"),
+    "tag_key": _lazy("tag key"),
+    "tag_value": _lazy("tag value"),
+}
 BILLED_CONDITIONS = tuple(name for name in RULE_COLUMNS if name in CATALOGUED)
 
 
@@ -152,7 +163,7 @@ class OwnershipRule(models.Model):
         )
 
     def _label(self, name: str) -> str:
-        return str(cast(models.Field, self._meta.get_field(name)).verbose_name)
+        return str(CONDITION_LABELS[name])
 
     def warnings(self) -> list[str]:
         """Conditions on something that no bill has: not an error, for it may come, but probably misspelt."""

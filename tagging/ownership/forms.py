@@ -3,12 +3,13 @@
 from typing import Any, cast
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from costs.models import Pool
 from finops_site.models import Team, User
 from finops_site.translation import gettext_lazy as _lazy
-from tagging.models import BILLED_CONDITIONS, CONDITIONS, OwnershipRule
+from tagging.models import BILLED_CONDITIONS, CONDITION_LABELS, CONDITIONS, OwnershipRule
 
 
 class RuleForm(forms.ModelForm):
@@ -19,6 +20,10 @@ class RuleForm(forms.ModelForm):
     class Meta:
         model = OwnershipRule
         fields = ["name", "team", "pool", "order", "start", "end", "is_active", *CONDITIONS]
+        labels = {
+            **{"name": _lazy("Name"), "team": _lazy("Team"), "pool": _lazy("Pool"), "order": _lazy("Order")},
+            **{name: capfirst(label) for name, label in CONDITION_LABELS.items()},
+        }
         widgets = {
             "start": forms.DateInput(attrs={"type": "date"}),
             "end": forms.DateInput(attrs={"type": "date"}),
@@ -45,7 +50,8 @@ class RuleForm(forms.ModelForm):
 
 class RulesFileForm(forms.Form):
     file = forms.FileField(
-        help_text=_lazy("CSV as it is exported here: name, team or pool, order, from, until, conditions.")
+        label=_lazy("File"),
+        help_text=_lazy("CSV as it is exported here: name, team or pool, order, from, until, conditions."),
     )
 
 
@@ -53,6 +59,8 @@ class PoolForm(forms.ModelForm):
     class Meta:
         model = Pool
         fields = ["name", "description"]
+        labels = {"name": _lazy("Name"), "description": _lazy("Description")}
+        help_texts = {"description": _lazy("What is in it, and why nobody owns it alone.")}
 
 
 class FixerForm(forms.Form):

@@ -20,8 +20,8 @@ from tagging.policy import compliance_figures
 
 WORKLIST_STATES = [
     ("wrong", _lazy("to fix")),
-    ("compliant", "complies"),
-    ("excepted", "excepted"),
+    ("compliant", _lazy("complies")),
+    ("excepted", _lazy("excepted")),
     ("all", _lazy("everything that can carry tags")),
     ("untaggable", _lazy("cannot carry tags")),
 ]

@@ -62,14 +62,25 @@ class RequirementForm(forms.ModelForm):
         ("change", _lazy("Change them too: figures that people have seen will change")),
     ]
 
-    allowed_values = ListField(help_text=_lazy("One a line. Any value will do where none is given."))
-    value_aliases = AliasesField(help_text=_lazy("What people write and what it means, one a line: prod = Production"))
+    allowed_values = ListField(
+        label=_lazy("Allowed values"), help_text=_lazy("One a line. Any value will do where none is given.")
+    )
+    value_aliases = AliasesField(
+        label=_lazy("Value aliases"),
+        help_text=_lazy("What people write and what it means, one a line: prod = Production"),
+    )
     key_aliases = ListField(
         label=_lazy("Also known as"), help_text=_lazy("Other keys that mean this tag, one a line: env")
     )
-    services = ListField(help_text=_lazy("Only these services, as the bill names them; empty: all."))
-    resource_types = ListField(help_text=_lazy("Only these types, as the bill names them; empty: all."))
-    providers = forms.MultipleChoiceField(required=False, help_text=_lazy("Only these providers; none: all."))
+    services = ListField(
+        label=_lazy("Services"), help_text=_lazy("Only these services, as the bill names them; empty: all.")
+    )
+    resource_types = ListField(
+        label=_lazy("Resource types"), help_text=_lazy("Only these types, as the bill names them; empty: all.")
+    )
+    providers = forms.MultipleChoiceField(
+        label=_lazy("Providers"), required=False, help_text=_lazy("Only these providers; none: all.")
+    )
     past = forms.ChoiceField(
         label=_lazy("Months that have ended"), choices=PAST, widget=forms.RadioSelect, initial="keep"
     )
@@ -80,6 +91,12 @@ class RequirementForm(forms.ModelForm):
             *("key", "is_required", "description", "allowed_values", "value_aliases", "pattern", "case_rule"),
             *("key_aliases", "providers", "services", "resource_types", "starts_on", "ends_on", "order"),
         ]
+        labels = {
+            "key": _lazy("Key"),
+            "description": _lazy("Description"),
+            "pattern": _lazy("Pattern"),
+            "order": _lazy("Order"),
+        }
         widgets = {
             "starts_on": forms.DateInput(attrs={"type": "date"}),
             "ends_on": forms.DateInput(attrs={"type": "date"}),
@@ -115,12 +132,12 @@ class RequirementForm(forms.ModelForm):
 class ExceptionForm(forms.ModelForm):
     """A request: which tag of the resource, who answers for it, why, and until when."""
 
-    tag = forms.ChoiceField(required=False)
+    tag = forms.ChoiceField(label=_lazy("Tag"), required=False)
 
     class Meta:
         model = TagException
         fields = ["tag", "owner", "reason", "expires_on"]
-        labels = {"owner": _lazy("Answers for it")}
+        labels = {"owner": _lazy("Answers for it"), "reason": _lazy("Reason")}
         widgets = {
             "reason": forms.Textarea(attrs={"rows": 3}),
             "expires_on": forms.DateInput(attrs={"type": "date"}),
@@ -154,4 +171,6 @@ class ExceptionForm(forms.ModelForm):
 class DecisionForm(forms.Form):
     """Finance's answer."""
 
-    answer = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+    answer = forms.CharField(
+        label=_lazy("Answer"), required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )

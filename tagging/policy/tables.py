@@ -34,7 +34,7 @@ class ResourceTable(BaseTable):
     """Resources with what is wrong with each of their tags."""
 
     pick = PickColumn()
-    resource = django_tables2.Column(empty_values=(None,))
+    resource = django_tables2.Column(_lazy("Resource"), empty_values=(None,))
     charge_month = MonthColumn(_lazy("Month"), visible=False)
     owner = OwnerColumn(_lazy("Team"), pool="pool")
     sub_account = django_tables2.Column(_lazy("Account and region"))
@@ -126,13 +126,13 @@ def _badges(statuses: Sequence[TagStatus]) -> Iterator[tuple[SafeString]]:
 class ExceptionTable(BaseTable):
     """Exceptions from the policy."""
 
-    resource = django_tables2.Column()
-    tag = django_tables2.Column(empty_values=(None,))
-    team = django_tables2.Column(default=UNOWNED)
+    resource = django_tables2.Column(_lazy("Resource"))
+    tag = django_tables2.Column(_lazy("Tag"), empty_values=(None,))
+    team = django_tables2.Column(_lazy("Team"), default=UNOWNED)
     owner = django_tables2.Column(_lazy("Answers for it"))
-    reason = django_tables2.Column()
+    reason = django_tables2.Column(_lazy("Reason"))
     expires_on = DayColumn(_lazy("Until"))
-    state = django_tables2.Column()
+    state = django_tables2.Column(_lazy("State"))
 
     class Meta(BaseTable.Meta):
         orderable = False

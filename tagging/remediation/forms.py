@@ -12,8 +12,10 @@ from tagging.calc.policy_problems import tag_problem
 
 
 class TagForm(forms.Form):
-    key = forms.CharField(max_length=1000, widget=forms.TextInput({"list": "tag-keys", "autocomplete": "off"}))
-    value = forms.CharField(max_length=2000)
+    key = forms.CharField(
+        label=_lazy("Key"), max_length=1000, widget=forms.TextInput({"list": "tag-keys", "autocomplete": "off"})
+    )
+    value = forms.CharField(label=_lazy("Value"), max_length=2000)
     start = forms.DateField(
         label=_lazy("From"), widget=forms.DateInput({"type": "date"}), help_text=_lazy("The first charge day.")
     )
@@ -34,8 +36,10 @@ class TagForm(forms.Form):
 
 
 class ClaimForm(forms.Form):
-    resource = forms.CharField(max_length=2000, help_text=_lazy("Its id or its name, exactly as the bill has it."))
-    team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
+    resource = forms.CharField(
+        label=_lazy("Resource"), max_length=2000, help_text=_lazy("Its id or its name, exactly as the bill has it.")
+    )
+    team = forms.ModelChoiceField(Team.objects.none(), label=_lazy("Team"), empty_label=None)
 
     def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -66,9 +66,9 @@ def _resource_cell(record: VirtualTag | TagChange) -> SafeString:
 class SuggestionTable(BaseTable):
     """One suggestion a row, as files have them; the page shows them by resource."""
 
-    resource = django_tables2.Column()
+    resource = django_tables2.Column(_lazy("Resource"))
     proposal = django_tables2.Column(_lazy("Suggestion"), accessor="tag")
-    value = django_tables2.Column()
+    value = django_tables2.Column(_lazy("Value"))
     evidence = django_tables2.Column(_lazy("Why"))
     confidence = PercentColumn(_lazy("Confidence"))
     team = django_tables2.Column(_lazy("Team"), default=UNOWNED)
@@ -90,7 +90,7 @@ class SuggestedResourceTable(BaseTable):
     """A resource with all that is suggested for it: rows of suggestions.by_resource, and `suggestions` by its key."""
 
     pick = PickColumn("resource_key")
-    resource = django_tables2.Column(orderable=False)
+    resource = django_tables2.Column(_lazy("Resource"), orderable=False)
     tags = django_tables2.Column(
         _lazy("Suggestions"), accessor="resource_key", orderable=False, attrs={"td": {"class": "all-suggested"}}
     )
@@ -197,7 +197,7 @@ def _percent(evidence: dict[str, Any]) -> str:
 
 class VirtualTagTable(BaseTable):
     pick = PickColumn()
-    resource = django_tables2.Column(orderable=False)
+    resource = django_tables2.Column(_lazy("Resource"), orderable=False)
     tag = django_tables2.Column(_lazy("Virtual tag"), accessor="key", orderable=False)
     value = django_tables2.Column(visible=False)
     team = django_tables2.Column(_lazy("Team"), default=UNOWNED, orderable=False)
@@ -205,7 +205,7 @@ class VirtualTagTable(BaseTable):
     end = DayColumn(_lazy("Until"), orderable=False, visible=False)
     evidence = django_tables2.Column(_lazy("Why"), orderable=False)
     made_by = django_tables2.Column(_lazy("Set by"), orderable=False)
-    state = django_tables2.Column(orderable=False)
+    state = django_tables2.Column(_lazy("State"), orderable=False)
     answer = django_tables2.Column("", accessor="pk", orderable=False, exclude_from_export=True)
 
     class Meta(BaseTable.Meta):
@@ -269,7 +269,7 @@ class ChangeSetTable(BaseTable):
     made_by = django_tables2.Column(_lazy("Made by"))
     made_at = DayColumn(_lazy("Made"))
     reviewed_by = django_tables2.Column(_lazy("Reviewed by"), default="—")
-    state = django_tables2.Column()
+    state = django_tables2.Column(_lazy("State"))
     message = django_tables2.Column(_lazy("Outcome"), default="—")
 
     class Meta(BaseTable.Meta):
@@ -286,13 +286,13 @@ class ChangeSetTable(BaseTable):
 
 
 class TagChangeTable(BaseTable):
-    resource = django_tables2.Column()
+    resource = django_tables2.Column(_lazy("Resource"))
     place = django_tables2.Column(_lazy("Account and region"), accessor="sub_account")
     key = django_tables2.Column(_lazy("Tag"))
     before = django_tables2.Column(_lazy("In the bill"), default="—")
     provider_value = django_tables2.Column(_lazy("At the provider"), default="—")
     after = django_tables2.Column(_lazy("New value"))
-    result = django_tables2.Column()
+    result = django_tables2.Column(_lazy("Result"))
     message = django_tables2.Column(visible=False)
     arn = django_tables2.Column(_lazy("ARN"), visible=False)
 

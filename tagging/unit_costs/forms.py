@@ -22,12 +22,14 @@ class MetricUploadForm(forms.Form):
     )
     grain = forms.ChoiceField(label=_lazy("Counted"), choices=Metric.Grain.choices, initial=Metric.Grain.DAY)
     counted_for = forms.CharField(
+        label=_lazy("Counted for"),
         initial=unit_costs.TEAM,
         required=False,
         widget=forms.TextInput({"list": "counted-for", "autocomplete": "off"}),
         help_text=_lazy("team, company, or a dimension of cost: tag:Product, tag:Environment, account."),
     )
     file = forms.FileField(
+        label=_lazy("File"),
         required=False,
         allow_empty_file=True,
         help_text=_lazy(
@@ -89,6 +91,7 @@ class MetricForm(forms.ModelForm):
     class Meta:
         model = Metric
         fields = ["description", "target", "target_currency", "revenue_currency"]
+        labels = {"description": _lazy("Description"), "revenue_currency": _lazy("Revenue currency")}
 
     def clean_target_currency(self) -> str:
         return _currency(self.cleaned_data["target_currency"])

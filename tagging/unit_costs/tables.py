@@ -31,14 +31,14 @@ def price_text(amount: Decimal | None, currency: str) -> str:
 
 def units_text(value: Decimal) -> str:
     """``1,234.5``: all its digits, the thousands separated."""
-    digits, _ignored, fraction = f"{value:,f}".partition(".")
+    digits, _, fraction = f"{value:,f}".partition(".")
     fraction = fraction.rstrip("0")
     return f"{digits}.{fraction}" if fraction else digits
 
 
 class UnitCostTable(BaseTable):
     day = django_tables2.Column(_lazy("When"))
-    team = django_tables2.Column()
+    team = django_tables2.Column(_lazy("Team"))
     cost = MoneyColumn(_lazy("Cost"))
     units = NumberColumn(_lazy("Units"), default=_lazy("missing"))
     per_unit = NumberColumn(_lazy("Cost per unit"), default="—")

@@ -51,6 +51,7 @@ class SplitForm(forms.ModelForm):
     class Meta:
         model = Split
         fields = ["pool", "method", "metric"]
+        labels = {"pool": _lazy("Pool"), "method": _lazy("Method"), "metric": _lazy("Metric")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -147,6 +148,7 @@ class PeriodForm(forms.ModelForm):
     class Meta:
         model = ChargebackPeriod
         fields = ["basis", "discounts"]
+        labels = {"basis": _lazy("Basis")}
         widgets = dict.fromkeys(fields, forms.Select(attrs={"class": "form-select"}))
 
 

@@ -42,7 +42,7 @@ class MonthTable(BaseTable):
     """Months of the whole company."""
 
     billing_month = MonthColumn(_lazy("Billing month"))
-    state = StatusColumn(states=PERIOD_STATES)
+    state = StatusColumn(_lazy("State"), states=PERIOD_STATES)
     bill: MoneyColumn | None = MoneyColumn(_lazy("Bill"))
     direct = MoneyColumn(_lazy("Direct"))
     shared = MoneyColumn(_lazy("Shared"))
@@ -78,7 +78,7 @@ class TeamMonthTable(MonthTable):
 
 
 class TeamsOfMonthTable(BaseTable):
-    team = django_tables2.Column()
+    team = django_tables2.Column(_lazy("Team"))
     direct = MoneyColumn(_lazy("Direct"))
     shared = MoneyColumn(_lazy("Shared"))
     spread = MoneyColumn(_lazy("Spread discounts"))
@@ -134,7 +134,7 @@ class TeamsOfMonthTable(BaseTable):
 
 
 class SplitTable(BaseTable):
-    pool = django_tables2.Column()
+    pool = django_tables2.Column(_lazy("Pool"))
     method = django_tables2.Column(_lazy("Split"))
     parts = django_tables2.Column(_lazy("Among"), accessor="pk")
     dates = django_tables2.Column(_lazy("Billing months"), accessor="pk")
@@ -165,7 +165,7 @@ class SplitTable(BaseTable):
 
 
 class SharedCostChangeTable(BaseTable):
-    team = django_tables2.Column()
+    team = django_tables2.Column(_lazy("Team"))
     before = MoneyColumn(_lazy("Shared cost now"))
     after = MoneyColumn(_lazy("After"))
     difference = ChangeColumn(_lazy("Moves"), before="before")
@@ -180,9 +180,9 @@ class DisputeTable(BaseTable):
     team = django_tables2.Column(_lazy("Team"), accessor="line.statement.team_name")
     month = MonthColumn(_lazy("Billing month"), accessor="line.statement.period.month")
     amount = MoneyColumn(_lazy("Amount"), accessor="line.document_amount", currency="line.statement.currency")
-    state = StatusColumn(states=DISPUTE_STATES)
+    state = StatusColumn(_lazy("State"), states=DISPUTE_STATES)
     raised_by = django_tables2.Column(_lazy("Raised by"))
-    raised_at = DayColumn()
+    raised_at = DayColumn(_lazy("Raised at"))
 
     class Meta(BaseTable.Meta):
         orderable = False
