@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from finops_site.lib.periods import day_text
+from finops_site.lib.periods import day_text, month_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import (
     BaseTable,
@@ -171,4 +171,4 @@ class StandingOrderTable(BaseTable):
         return str(record.team or _("the whole company"))
 
     def render_last_request_month(self, value: date) -> str:
-        return f"{value:%b %Y}"
+        return month_text(value)

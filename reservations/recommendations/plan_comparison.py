@@ -22,7 +22,7 @@ def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
     Plans of databases, SageMaker, Azure and Google Cloud stand there where a price list has them.
     """
     scope = solved.scope()
-    offered = {kind for _ignored, kind, _ignored, _ignored in solved.prices}
+    offered = {key[1] for key in solved.prices}
     plans = [kind for kind in PLANS if kind in offered and kind not in (SP_COMPUTE, SP_EC2)]
     kinds = {
         KINDS[SP_COMPUTE]: (SP_COMPUTE,),
@@ -75,9 +75,7 @@ def only_reserved_text(solved: SolvedPlan) -> str:
     """The share of the cost that plans cannot cover at all: there only reservations compare."""
     problem = solved.market.problem
     costs = (problem.on_demand[:, None] * problem.demand).sum(axis=1)
-    planned = {
-        pool for pool, kind, _ignored, _ignored in solved.prices if kind in PLANS and is_plan_eligible(pool, kind)
-    }
+    planned = {pool for pool, kind, *_terms in solved.prices if kind in PLANS and is_plan_eligible(pool, kind)}
     reserved = sum(
         float(cost)
         for pool, cost in zip(solved.market.pools, costs, strict=True)

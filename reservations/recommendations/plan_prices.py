@@ -32,10 +32,7 @@ def price_notes(prices: Prices, unpriced: list[MachinePool], currency: str) -> I
                 "is bought is charged at the rate of its day; a list in {currency} says it exactly."
             ).format(currency=currency, names="; ".join(converted))
         )
-    if any(
-        kind == ON_DEMAND and "as the bill charges" in price.source
-        for (_ignored, kind, _ignored, _ignored), price in prices.items()
-    ):
+    if any(key[1] == ON_DEMAND and "as the bill charges" in price.source for key, price in prices.items()):
         yield (
             _(
                 "On demand the bill charges less than its list prices: savings are what commitments take off "

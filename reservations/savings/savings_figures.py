@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, formatted, ratio
-from finops_site.lib.periods import Month, last_months
+from finops_site.lib.periods import Month, last_months, month_text
 from finops_site.ui.figures import percent_text
 from reservations.calc import realised_savings
 from reservations.models import PurchaseRequest
@@ -62,7 +62,7 @@ def month_chart(rows: LedgerQuerySet, code: str, months: list[Month]) -> dict[st
         "kind": "bar",
         "title": _("Promised and realised by month, {code}").format(code=code),
         "currency": code,
-        "categories": [f"{month.start:%b %Y}" for month in months],
+        "categories": [month_text(month) for month in months],
         "series": [
             charts.series(label, [known[month][name] if month in known else None for month in months])
             for name, label in (("promised", _("Promised")), ("realised", _("Realised")))

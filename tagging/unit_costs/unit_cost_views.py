@@ -367,9 +367,10 @@ def _against_target(costs: UnitCosts, target: Decimal, own: Decimal | None) -> s
         lack = _first_lack(costs)
         return _("target {target}: not judged, {reason}").format(target=wanted, reason=lack) if lack else ""
     verdict = _("target {target}: met exactly")
-    if share := ratio(per_unit - target, target):
+    share = ratio(per_unit - target, target) or Decimal(0)
+    if share:
         verdict = _("target {target}: {share} above") if share > 0 else _("target {target}: {share} below")
-    words = verdict.format(target=wanted, share=percent_text(abs(share or 0)))
+    words = verdict.format(target=wanted, share=percent_text(abs(share)))
     if per_unit == own:
         return words
     return _("{verdict} with all currencies, {price}").format(verdict=words, price=price_text(per_unit, costs.currency))
