@@ -12,7 +12,7 @@ from tagging.models.chargeback import (
     StatementLine,
 )
 from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule
+from tagging.models.ownership import BILLED_CONDITIONS, CONDITION_LABELS, CONDITIONS, Application, Fixer, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
     ComplianceRollup,
@@ -35,6 +35,7 @@ from tagging.models.reminders import TagDigest, TagException, TagIssue, TagRemin
 __all__ = [
     "BILLED_CONDITIONS",
     "CONDITIONS",
+    "CONDITION_LABELS",
     "Adjustment",
     "Allocation",
     "Application",
