@@ -33,9 +33,7 @@ class ProgrammeConfig(PillarConfig):
         from programme.kpis import nights, targets
 
         registry.add(
-            NavItem(
-                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="o"
-            ),
+            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),

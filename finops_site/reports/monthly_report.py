@@ -25,7 +25,7 @@ from typing import Any
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
-from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
+from finops_site.registry import Better, Kpi, Measure, ReportSection, registry
 from finops_site.ui.figures import measure_text, month_text
 
 CONTRACT = ("text", "stats", "charts", "tables", "links", "brief")

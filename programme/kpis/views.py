@@ -160,7 +160,11 @@ class KpiPage(_OfKpi, TemplateView):
 
     def get_actions(self) -> list[Action]:
         edit = Action(
-            _("Edit target and owner"), "programme:kpi_edit", "pencil", "programme.change_kpi", args=(self.kwargs["name"],)
+            _("Edit target and owner"),
+            "programme:kpi_edit",
+            "pencil",
+            "programme.change_kpi",
+            args=(self.kwargs["name"],),
         )
         return [edit] if self.person.has_perm(edit.permission) and self.person.sees_whole_company else []
 

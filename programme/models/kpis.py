@@ -160,4 +160,3 @@ class KpiComment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author_name} on {self.name}"
-
