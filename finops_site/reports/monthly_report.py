@@ -114,12 +114,16 @@ def make_gates(user: Person, as_of: date) -> list[Gate]:
 
 
 def make_home_gates(user: Person, as_of: date) -> tuple[list[Gate], date | None]:
-    """The same for home, as the last night stored them, and the day of that night; None where they are measured now."""
+    """The same for home, as the last night stored them, and the day of that night; None where they are measured now.
+
+    What has neither a value nor a target is left to the list of KPIs.
+    """
     stored = registry.stored_measures(user, as_of)
     if stored is None:
         return make_gates(user, as_of), None
     day, measures = stored
-    return [make_gate(kpi, measure) for kpi, measure in measures], day
+    shown = [pair for pair in measures if pair[1].value is not None or pair[1].target is not None]
+    return [make_gate(kpi, measure) for kpi, measure in shown], day
 
 
 def make_gate(kpi: Kpi, measure: Measure) -> Gate:
