@@ -1,9 +1,9 @@
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _lazy
 
 from finops_site.people.roles import EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import KpiArchive, NavItem, NightlyCheck, registry
+from finops_site.translation import gettext_lazy as _lazy
 
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
 DECIDES = {"programme.change_kpi"}

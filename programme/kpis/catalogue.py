@@ -3,10 +3,9 @@
 from datetime import date
 from decimal import Decimal
 
-from django.utils.translation import gettext_lazy as _lazy
-
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Kpi, Unit, registry
+from finops_site.translation import gettext_lazy as _lazy
 
 COMMITMENTS, BUDGETS = _lazy("Commitments"), _lazy("Budgets and forecast")
 OWNERSHIP, VALUE = _lazy("Tags and ownership"), _lazy("Value of the programme")

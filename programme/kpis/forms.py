@@ -1,11 +1,11 @@
 """The form in which finance says what a KPI should reach, by when, and who answers for it."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
-from django.utils.translation import gettext_lazy as _lazy
 
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 from programme.models import Kpi, KpiComment
 
 
@@ -20,7 +20,8 @@ class KpiForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("email")
+        owner = cast(forms.ModelChoiceField, self.fields["owner"])
+        owner.queryset = User.objects.filter(is_active=True).order_by("email")
 
 
 class CommentForm(forms.ModelForm):

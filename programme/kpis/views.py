@@ -13,7 +13,6 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 from django.views.generic import TemplateView
 
 from finops_site.lib import charts
@@ -21,6 +20,7 @@ from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, day_text
 from finops_site.registry import Better, Measure, Unit
 from finops_site.reports.monthly_report import shown_value
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import measure_text, month_text
 from finops_site.ui.pages import Action, FormPage, Page
@@ -133,6 +133,7 @@ def list_rows(figures: list[KpiFigure]) -> Iterator[list[Any]]:
 class _OfKpi(Page):
     """A page about the KPI in its address, as far as the person may see it."""
 
+    kwargs: dict[str, Any]
     breadcrumbs = ((_lazy("KPIs"), "programme:kpis"),)
 
     @cached_property

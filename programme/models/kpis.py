@@ -6,16 +6,16 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _lazy
 
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Measure, Unit
+from finops_site.translation import gettext_lazy as _lazy
 
 
-def value_field(*args: Any, **kwargs: Any) -> models.DecimalField:
+def value_field(label: str | None = None, **kwargs: Any) -> models.DecimalField:
     """A value of a KPI: 70 for 70 %, money in the currency that stands beside it; null is not known, never zero."""
-    return models.DecimalField(*args, max_digits=38, decimal_places=18, null=True, blank=True, **kwargs)
+    return models.DecimalField(label, max_digits=38, decimal_places=18, null=True, blank=True, **kwargs)
 
 
 class OfCompanyQuerySet(models.QuerySet):
