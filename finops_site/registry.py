@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -150,6 +151,16 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
+class KpiArea(StrEnum):
+    """The headings that KPIs stand under, in their order; translated where they are shown."""
+
+    COMMITMENTS = gettext_noop("Commitments")
+    BUDGETS = gettext_noop("Budgets and forecast")
+    OWNERSHIP = gettext_noop("Tags and ownership")
+    VALUE = gettext_noop("Value of the programme")
+    OTHER = gettext_noop("Others")
+
+
 @dataclass(frozen=True, slots=True)
 class MeasureInput:
     """A figure that a measure was made of, and the list that it counts; None where it is not known."""
@@ -199,7 +210,7 @@ class Kpi:
     measure: Callable[[Person, date], Measure | None]
     permission: str = ""
     order: int = 100
-    area: str = ""
+    area: KpiArea = KpiArea.OTHER
     definition: str = ""
     formula: str = ""
     foundation_name: str = ""

@@ -4,11 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from finops_site.lib.person import Person
-from finops_site.registry import Better, Kpi, Unit, registry
+from finops_site.registry import Better, Kpi, KpiArea, Unit, registry
 from finops_site.translation import gettext_lazy as _lazy
-
-COMMITMENTS, BUDGETS = _lazy("Commitments"), _lazy("Budgets and forecast")
-OWNERSHIP, VALUE = _lazy("Tags and ownership"), _lazy("Value of the programme")
 
 
 def nothing_to_measure(user: Person, as_of: date) -> None:
@@ -23,7 +20,7 @@ PLANNED = (
         _lazy("Return on investment"),
         nothing_to_measure,
         order=90,
-        area=VALUE,
+        area=KpiArea.VALUE,
         definition=_lazy("What the programme saved in twelve months, less what it cost, as a share of what it cost."),
         formula=_lazy("(savings realised - investment) / investment"),
         better=Better.HIGHER,
@@ -35,7 +32,7 @@ PLANNED = (
         _lazy("Payback time"),
         nothing_to_measure,
         order=91,
-        area=VALUE,
+        area=KpiArea.VALUE,
         definition=_lazy("After how many months the savings have paid back what the programme cost."),
         formula=_lazy("investment / savings realised in a month"),
         unit=Unit.MONTHS,
@@ -48,7 +45,7 @@ PLANNED = (
         _lazy("Waste found"),
         nothing_to_measure,
         order=92,
-        area=VALUE,
+        area=KpiArea.VALUE,
         definition=_lazy("What a month costs of resources that do no work."),
         formula=_lazy("sum of the monthly cost of open findings"),
         foundation_name=_lazy("Workload optimization: waste"),
@@ -61,7 +58,7 @@ PLANNED = (
         _lazy("Waste removed"),
         nothing_to_measure,
         order=93,
-        area=VALUE,
+        area=KpiArea.VALUE,
         definition=_lazy("What resources without work cost in a month before they were removed, proved by bills."),
         formula=_lazy("sum of the monthly cost of findings that bills show gone, in twelve months"),
         unit=Unit.MONEY,

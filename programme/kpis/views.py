@@ -18,7 +18,7 @@ from django.views.generic import TemplateView
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, day_text
-from finops_site.registry import Better, Measure, Unit
+from finops_site.registry import Better, KpiArea, Measure, Unit
 from finops_site.reports.monthly_report import shown_value
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
@@ -65,9 +65,8 @@ class KpiList(Page, TemplateView):
         return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        areas: dict[str, list[dict[str, Any]]] = {}
-        for figure in self.figures:
-            areas.setdefault(str(figure.kpi.area or _("Others")), []).append(list_row(figure))
+        rows = {area: [list_row(one) for one in self.figures if one.kpi.area == area] for area in KpiArea}
+        areas = {_(area.value): of_area for area, of_area in rows.items() if of_area}
         with_target = [one for one in self.figures if one.progress not in (Progress.UNKNOWN, Progress.NO_TARGET)]
         counts = {
             "met": sum(one.progress == Progress.MET for one in with_target),
