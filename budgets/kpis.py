@@ -44,7 +44,7 @@ def forecast_accuracy(user: Person, as_of: date) -> Measure | None:
     rows = Forecast.objects.visible_to(user).filter(as_of__lte=as_of, period__removed_at=None)
     newest = rows.filter(period__start__lte=as_of, period__end__gt=as_of, period__budget__state="active")
     by_currency: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
-    of_each = newest.order_by("period__budget", "-as_of", "-pk").distinct("period__budget")
+    of_each = newest.order_by("period__budget_id", "-as_of", "-pk").distinct("period__budget_id")
     for p50, backtest, currency in of_each.values_list("p50", "backtest", "period__budget__currency"):
         missed = backtest.get("wape", {}).get(OURS, {}).get(IN_THE_MIDDLE)
         if missed is not None and p50 > 0:

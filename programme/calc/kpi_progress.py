@@ -35,12 +35,12 @@ class Goal:
         """What a straight line from baseline to target is on a day; the target after its day, None without a line."""
         if self.target is None or self.target_day is None or self.baseline is None or self.baseline_day is None:
             return None
-        whole = (self.target_day - self.baseline_day).days
+        span = (self.target_day - self.baseline_day).days
         gone = max((day - self.baseline_day).days, 0)
-        if gone >= whole:
+        if gone >= span:
             return self.target
         way = EXACT.multiply(EXACT.subtract(self.target, self.baseline), Decimal(gone))
-        return EXACT.add(self.baseline, EXACT.divide(way, Decimal(whole)))
+        return EXACT.add(self.baseline, EXACT.divide(way, Decimal(span)))
 
 
 def progress(value: Decimal | None, goal: Goal, better: Better, day: date) -> Progress:
@@ -57,8 +57,8 @@ def progress(value: Decimal | None, goal: Goal, better: Better, day: date) -> Pr
     return Progress.ON_TRACK if _reaches(value, due, better) else Progress.BEHIND
 
 
-def _reaches(value: Decimal, asked: Decimal, better: Better) -> bool:
-    return value <= asked if better == Better.LOWER else value >= asked
+def _reaches(value: Decimal, wanted: Decimal, better: Better) -> bool:
+    return value <= wanted if better == Better.LOWER else value >= wanted
 
 
 def last_of_months(days: Iterable[date]) -> dict[Month, date | None]:
