@@ -124,7 +124,7 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
                 "label": f"{month.year} so far",
                 "amount": year.get(code),
                 "currency": code,
-                "note": f"January to {month.start:%B}",
+                "note": _("January to {month}").format(month=month_text(month, "long name")),
                 "icon": "calendar-stats",
             },
         ]

@@ -1,14 +1,15 @@
 """How figures read on pages: rounded text for the eye, the exact digits in the title, never colour alone."""
 
-from datetime import date
 from decimal import Context, Decimal
 
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import EXACT, compact, exact_text, formatted, ratio
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import month_text as month_text
 from finops_site.registry import Unit
 from finops_site.ui.icons import known_icons
 
@@ -90,16 +91,16 @@ def percent_text(share: Amount, places: int = 1) -> str | None:
     if share is None:
         return None
     if as_decimal(share) >= MOST_AS_PERCENT:
-        return f"{as_decimal(share):,.0f}x"
+        return in_marks(f"{as_decimal(share):,.0f}") + "x"
     value = EXACT.multiply(as_decimal(share), Decimal(100)).quantize(Decimal(1).scaleb(-places))
-    return f"{value if value else abs(value):,f}%"
+    return percent_figure(f"{value if value else abs(value):,f}")
 
 
 def figure_text(value: Decimal) -> str:
     """``1,234.5``, ``0.0416``: a quantity or the price of a unit, to six digits at most and whole above them."""
     shown = Context(prec=6).plus(value) if abs(value) < SIX_DIGITS else value.quantize(Decimal(1), context=EXACT)
     text = f"{shown:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return in_marks(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def figure_html(amount: Amount, currency: str | None, unit: str = "") -> SafeString:
@@ -158,16 +159,6 @@ def measure_text(value: Decimal, unit: Unit, currency: str = "", *, places: int 
         return f"{formatted(value, currency)} {currency}" if currency else formatted(value, currency)
     text = f"{value.quantize(Decimal(1).scaleb(-places), context=EXACT):,f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    if unit == Unit.COUNT:
-        return text
-    return f"{text}%" if unit == Unit.PERCENT else f"{text} {unit}"
-
-
-def month_text(value: Month | date | str | None, style: str = "") -> str:
-    """``Nov 2025`` (``November 2025`` with style "long") for a Month, a date or the text ``2025-11``."""
-    if value is None or value == "":
-        return "—"
-    if isinstance(value, str):
-        value = Month.parse(value[:7])
-    day = value.start if isinstance(value, Month) else value
-    return day.strftime("%B %Y" if style == "long" else "%b %Y")
+    if unit == Unit.PERCENT:
+        return percent_figure(text)
+    return in_marks(text) if unit == Unit.COUNT else f"{in_marks(text)} {_(unit.value)}"
