@@ -20,12 +20,14 @@ from finops_site.registry import (
     OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
+    ProgressCount,
     ReportSection,
     SearchSource,
     SetupStep,
     ToDoSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 CHANGE_BUDGETS = {
     "budgets.add_budget",
@@ -173,6 +175,7 @@ class BudgetsConfig(PillarConfig):
                 (ENGINEERING,),
                 "budgets:budgets",
             ),
+            ProgressCount("budgets-in-force", _lazy("Budgets in force"), panels.count_budgets_in_force, 20),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),

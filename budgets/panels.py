@@ -172,6 +172,11 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
     return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, reverse("budgets:alerts"))
 
 
+def count_budgets_in_force(since: date, as_of: date) -> int:
+    """Active budgets with an amount for the day `as_of`."""
+    return BudgetPeriod.objects.of_active().holding(as_of).values("budget").distinct().count()
+
+
 def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
     """The month's budgets against what was spent, for the monthly report."""
     in_month = BudgetPeriod.objects.visible_to(user).of_active().filter(start__lt=month.next.start, end__gt=month.start)

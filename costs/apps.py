@@ -14,12 +14,14 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    ProgressCount,
     ReportMonthSource,
     ReportSection,
     SearchSource,
     SetupStep,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 # Why it changed stands above the months for who acts on it, and an administrator has the health of the system.
 CHANGES = {ENGINEERING: 27, ADMINISTRATOR: None}
@@ -150,6 +152,7 @@ class CostsConfig(PillarConfig):
                 50,
                 {ADMINISTRATOR: 7, EXECUTIVE: None},
             ),
+            ProgressCount("bill-months", _lazy("Months of bills"), report_section.count_bill_months, 10),
             Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
             ReportMonthSource(
                 "costs", report_section.report_months, may_see, newest=report_section.newest_report_month

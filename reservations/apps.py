@@ -18,11 +18,13 @@ from finops_site.registry import (
     NightlyCheck,
     NotificationKind,
     PendingDecisionSource,
+    ProgressCount,
     ReportSection,
     SearchSource,
     ToDoSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 # Requested by one, approved by another, and bought by finance alone.
 BUY = {
@@ -114,6 +116,7 @@ class ReservationsConfig(PillarConfig):
             NavTab("Prices", "reservations:prices", nav, "reservations.view_rate", 50),
             NavTab("Savings ledger", "reservations:savings", nav, saved, 60),
             SearchSource("commitments", "Commitments", "certificate", search.find_commitments, see, 75),
+            ProgressCount("commitments-bought", _lazy("Reservations bought"), kpis.count_bought, 60),
             Kpi("savings-realised", "Savings realised", kpis.savings_kpi, saved, 59),
             Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),
             Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),

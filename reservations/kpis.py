@@ -4,6 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Sum, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from finops_site.lib.money import formatted, percent
@@ -11,6 +13,7 @@ from finops_site.lib.person import Person
 from finops_site.registry import Better, Measure, Unit
 from finops_site.ui.request_memo import request_memo
 from reservations.inventory import metrics
+from reservations.models import Commitment
 from reservations.savings import ledger
 
 HUNDRED = Decimal(100)
@@ -89,6 +92,12 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
     return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, reverse("reservations:savings"), code)
+
+
+def count_bought(since: date, as_of: date) -> int:
+    """Machines that commitments which began from `since` to `as_of` are for; a plan, and what names none, is one."""
+    rows = Commitment.objects.filter(start__gte=since, start__lte=as_of).exclude(unit__icontains="unit")
+    return int(rows.aggregate(machines=Sum(Coalesce("count", Value(Decimal(1)))))["machines"] or 0)
 
 
 def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:

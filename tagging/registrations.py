@@ -18,6 +18,7 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    ProgressCount,
     ReportSection,
     SearchSource,
     SetupStep,
@@ -25,6 +26,7 @@ from finops_site.registry import (
     ToDoSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 from tagging import demo_removal, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
@@ -174,6 +176,7 @@ CHARGEBACK = (
     ReportSection(
         "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
     ),
+    ProgressCount("closed-months", _lazy("Months charged to teams"), chargeback_panels.count_closed_months, 40),
     # After the bills, the splits and the metrics.
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
 )
@@ -205,6 +208,7 @@ POLICY = (
         (ENGINEERING,),
         "tagging:resources",
     ),
+    ProgressCount("required-tags", _lazy("Required tags"), policy_panels.count_required_tags, 30),
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from costs.calc.dimensions import named
+from costs.models import DeliveryMonth
 from costs.query import latest_month, trends
 from costs.query.group_labels import group_labels
 from costs.query.known_until import known_in
@@ -72,6 +73,12 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
     owned = add(row.amount for row in by_owner if row.currency == code and row.group[0] != NOBODY)
     share = ratio(owned or Decimal(0), total)
     return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
+
+
+def count_bill_months(since: date, as_of: date) -> int:
+    """Months of cost that bills in force hold, up to the month of `as_of`."""
+    listed = DeliveryMonth.objects.current().values_list("charge_months", flat=True)
+    return len({text[:7] for months in listed for text in months if date.fromisoformat(text) <= as_of})
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:

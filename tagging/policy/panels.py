@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -76,6 +77,12 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
         text,
         f"{reverse('tagging:overview')}?month={month}",
     )
+
+
+def count_required_tags(since: date, as_of: date) -> int:
+    """Tags that the policy requires on the day `as_of`."""
+    has_begun, goes_on = Q(starts_on=None) | Q(starts_on__lte=as_of), Q(ends_on=None) | Q(ends_on__gt=as_of)
+    return TagRequirement.objects.filter(has_begun, goes_on, is_required=True).count()
 
 
 def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
