@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from finops_site.lib.language import get_language
+
 
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 row``, ``1,204 rows``; `many` where the plural is not `one` with an s: ``2 rows have``, ``2 deliveries``."""
@@ -27,3 +29,8 @@ def some_of(names: Sequence[str], most: int = 5, *, between: str = ", ", last: s
     """``a, b and 3 more``: the first `most` names, and how many there are beside them."""
     more = len(names) - most
     return between.join(names[:most]) + (f"{last}{more} more" if more > 0 else "")
+
+
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: ``draft`` of ``Draft``. In German it stays: its nouns keep their capital."""
+    return str(label) if get_language().startswith("de") else str(label).lower()
