@@ -54,10 +54,10 @@ def gather_evidence(decision: DecisionPoint, as_of: date) -> Evidence:
 
 def figures_of(as_of: date) -> list[FigureEvidence]:
     """Every KPI of the whole company as of a day; one that fails has no value, and the log says why."""
-    rows = []
+    rows, company = [], WholeCompany()
     for kpi in registry.of(Kpi):
         try:
-            measure = kpi.measure(WholeCompany(), as_of)
+            measure = kpi.measure(company, as_of)
         except Exception:
             logger.exception("%s as of %s", kpi.name, as_of)
             measure = None

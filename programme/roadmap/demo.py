@@ -16,8 +16,8 @@ from programme.roadmap.nightly import check_night
 from programme.roadmap.seed_plan import ninety_days
 
 DAY = 60
-# The nights that are played, by the day of the programme: one before each decision, and a few between.
-NIGHTS = (7, 21, 35, 45, 52, DAY)
+# The nights that are played, by the day of the programme: those of the decisions, one between, and the last.
+NIGHTS = (7, 35, 45, DAY)
 # {day of a milestone that people tick: (who, on which day, with what words)}; who owns the others is below.
 TICKS = {
     6: ("max", 6, "Sponsor: Max. Tags and teams: Lea and Ola. Budgets: Fay."),

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from finops_site.lib.person import WholeCompany
+from finops_site.lib.person import Person, WholeCompany
 from finops_site.registry import Better, Kpi, Measure, ProgressCount, Unit, registry
 from finops_site.reports import monthly_report
 
@@ -44,25 +44,27 @@ def label_of(figure: str) -> str:
 
 def read_figures(figures: Collection[str], since: date, as_of: date) -> dict[str, Figure]:
     """Each figure as of a day, counts since `since`; one that fails is unknown and in the log, and stops no other."""
-    return {figure: _read(figure, since, as_of) for figure in sorted(set(figures))}
+    # The same person for all of them: what several figures stand on is worked out once.
+    company = WholeCompany()
+    return {figure: _read(company, figure, since, as_of) for figure in sorted(set(figures))}
 
 
-def _read(figure: str, since: date, as_of: date) -> Figure:
+def _read(company: Person, figure: str, since: date, as_of: date) -> Figure:
     kind, _colon, name = figure.partition(":")
     try:
         if kind == COUNT:
             return _read_count(name, since, as_of)
-        return _read_kpi(name, as_of)
+        return _read_kpi(company, name, as_of)
     except Exception:
         logger.exception("figure %s as of %s", figure, as_of)
         return Figure(None, reason=_("It could not be worked out; the log says why."))
 
 
-def _read_kpi(name: str, as_of: date) -> Figure:
+def _read_kpi(company: Person, name: str, as_of: date) -> Figure:
     kpi = next((kpi for kpi in registry.of(Kpi) if kpi.name == name), None)
     if kpi is None:
         return Figure(None, reason=_("Nobody works out this figure any more."))
-    measure = kpi.measure(WholeCompany(), as_of)
+    measure = kpi.measure(company, as_of)
     if measure is None:
         return Figure(None, reason=_("There is nothing to measure yet."))
     reason = "" if measure.value is not None else str(measure.description)
