@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from programme.kpis import views as kpis
 from programme.roadmap import decision_views, item_views, programme_views
 
 app_name = "programme"
@@ -26,4 +27,9 @@ ROADMAP = [
     path("programme/decisions/<int:pk>/", decision_views.DecisionPage.as_view(), name="decision"),
     path("programme/decisions/<int:pk>/<slug:verb>/", decision_views.ActOnDecision.as_view(), name="decision_act"),
 ]
-urlpatterns: list = [*ROADMAP]
+KPIS = [
+    path("programme/kpis/", kpis.KpiList.as_view(), name="kpis"),
+    path("programme/kpis/<slug:name>/", kpis.KpiPage.as_view(), name="kpi"),
+    path("programme/kpis/<slug:name>/edit/", kpis.EditKpi.as_view(), name="kpi_edit"),
+]
+urlpatterns = [*KPIS, *ROADMAP]

@@ -56,7 +56,7 @@ CAPABILITIES = (
     Capability(
         _noop("Budgeting"),
         QUANTIFY,
-        [_rule("count:budgets-in-force", 2, 5), _rule("kpi:budget-variance", 15, 5, Comparison.AT_MOST)],
+        [_rule("kpi:active-budgets", 2, 5), _rule("kpi:budget-variance", 15, 5, Comparison.AT_MOST)],
     ),
     Capability(_noop("Forecasting"), QUANTIFY, [_rule("kpi:forecast-accuracy", 80, 95)]),
     Capability(

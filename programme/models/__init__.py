@@ -1,3 +1,4 @@
+from programme.models.kpis import Kpi, KpiComment, KpiDay, KpiRecount
 from programme.models.roadmap import (
     Communication,
     DecisionIsRecorded,
@@ -15,6 +16,10 @@ __all__ = [
     "Communication",
     "DecisionIsRecorded",
     "DecisionPoint",
+    "Kpi",
+    "KpiComment",
+    "KpiDay",
+    "KpiRecount",
     "Milestone",
     "Phase",
     "Programme",

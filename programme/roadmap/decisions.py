@@ -11,7 +11,7 @@ from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.models import User
 from finops_site.people.roles import ENGINEERING, EXECUTIVE, FINANCE, names_of_groups
-from finops_site.registry import Kpi, Unit, registry
+from finops_site.registry import Kpi, Measure, Unit, against, registry
 from programme.calc.decision_rule import (
     Evidence,
     FigureEvidence,
@@ -54,13 +54,18 @@ def gather_evidence(decision: DecisionPoint, as_of: date) -> Evidence:
 
 def figures_of(as_of: date) -> list[FigureEvidence]:
     """Every KPI of the whole company as of a day; one that fails has no value, and the log says why."""
-    rows, company = [], WholeCompany()
+    rows, company, targets = [], WholeCompany(), registry.kpi_targets()
     for kpi in registry.of(Kpi):
         try:
             measure = kpi.measure(company, as_of)
+            measure = measure and against(measure, targets.get(kpi.name))
         except Exception:
             logger.exception("%s as of %s", kpi.name, as_of)
             measure = None
+        if measure is None and kpi.target is not None:
+            # One that nobody can measure is no target that was reached.
+            text = str(kpi.why_unknown)
+            measure = against(Measure(None, kpi.unit, kpi.target, kpi.better, text), targets.get(kpi.name))
         if measure is not None:
             rows.append(
                 FigureEvidence(

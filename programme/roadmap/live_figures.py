@@ -12,8 +12,8 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person, WholeCompany
-from finops_site.registry import Better, Kpi, Measure, ProgressCount, Unit, registry
-from finops_site.reports import monthly_report
+from finops_site.registry import Kpi, ProgressCount, Unit, registry
+from finops_site.ui.figures import measure_text
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def _read_kpi(company: Person, name: str, as_of: date) -> Figure:
         return Figure(None, reason=_("Nobody works out this figure any more."))
     measure = kpi.measure(company, as_of)
     if measure is None:
-        return Figure(None, reason=_("There is nothing to measure yet."))
+        return Figure(None, str(kpi.unit), reason=str(kpi.why_unknown or _("There is nothing to measure yet."))[:300])
     reason = "" if measure.value is not None else str(measure.description)
     return Figure(measure.value, str(measure.unit), measure.currency, reason[:300], measure.url)
 
@@ -81,9 +81,9 @@ def _read_count(name: str, since: date, as_of: date) -> Figure:
     return Figure(Decimal(count), COUNT)
 
 
-def value_text(value: Decimal | None, unit: str, currency: str = "") -> str:
-    """``41.2%``, ``3`` or ``1,200.00 USD``; a dash where it is not known."""
-    if value is None or unit in ("", COUNT) or unit not in set(Unit):
-        return "—" if value is None else f"{value:,.6f}".rstrip("0").rstrip(".")
-    measure = Measure(value, Unit(unit), None, Better.HIGHER, "", currency=currency)
-    return monthly_report.make_gate(Kpi("", "", lambda user, as_of: measure), measure).value
+def value_text(value: Decimal | None, unit: str, currency: str = "", *, places: int = 1) -> str:
+    """``41.2%``, ``3`` or ``1,200.00 USD``, in the reader's language; a dash where it is not known."""
+    if value is None:
+        return "—"
+    known = Unit(unit) if unit in set(Unit) else Unit.COUNT
+    return measure_text(value, known, currency, places=places)

@@ -4,7 +4,6 @@ from finops_site.people.roles import ADMINISTRATOR, ENGINEERING
 from finops_site.registry import (
     DemoPart,
     DemoStep,
-    NavItem,
     NavTab,
     NightlyCheck,
     NotificationKind,
@@ -17,9 +16,9 @@ from programme.roadmap import demo, nightly, panels
 from programme.roadmap.decisions import MAY_DECIDE
 from programme.roadmap.programmes import MAY_SEE
 
-PARENT = "programme:roadmap"
+PARENT = "programme:kpis"
 ROADMAP = (
-    NavItem(_lazy("Programme"), PARENT, "flag", MAY_SEE, 8, "", tab=_lazy("Ninety days")),
+    NavTab(_lazy("Ninety days"), "programme:roadmap", PARENT, MAY_SEE, 10),
     NavTab(_lazy("Maturity"), "programme:maturity", PARENT, "costs.view_company", 40),
     Panel(
         "programme",
@@ -43,7 +42,7 @@ ROADMAP = (
     NotificationKind("milestone-due", _lazy("Milestones that are due"), MAY_SEE, 50),
     NotificationKind("decision-due", _lazy("Decisions of the programme"), MAY_DECIDE, 51),
     # After the pillars: it reads their figures of the same night.
-    NightlyCheck("programme", nightly.check_roadmap, 90),
+    NightlyCheck("programme", nightly.check_roadmap, 96),
     DemoStep("programme", demo.make_programme, 95),
     DemoPart("programme", _lazy("The programme"), demo.counts, demo.remove_programmes, 5),
 )

@@ -55,9 +55,7 @@ def ninety_days() -> dict[str, Any]:
             _milestone(
                 _("A tag policy is in force"), 12, finance, _("At least three required tags"), "count:required-tags", 3
             ),
-            _milestone(
-                _("2 budgets active"), 21, finance, _("The company's and one team's"), "count:budgets-in-force", 2
-            ),
+            _milestone(_("2 budgets active"), 21, finance, _("The company's and one team's"), "kpi:active-budgets", 2),
             _milestone(_("Every lead has seen her team's cost"), 25, lead, _("A meeting of half an hour with each")),
             _milestone(_("80% of cost has an owner"), 30, lead, _("Rules of ownership"), "kpi:owned-cost", 80),
             _milestone(_("Alerts are answered within a day"), 35, lead, "", "kpi:alert-response", 24, AT_MOST),
@@ -74,7 +72,7 @@ def ninety_days() -> dict[str, Any]:
             _milestone(
                 _("First month charged to teams"), 52, finance, _("Closed statements"), "count:closed-months", 1
             ),
-            _milestone(_("5 budgets active"), 60, finance, _("One for each team"), "count:budgets-in-force", 5),
+            _milestone(_("5 budgets active"), 60, finance, _("One for each team"), "kpi:active-budgets", 5),
             _milestone(_("Owners correct their own tags"), 65, lead, _("A list for each team, every week")),
             _milestone(_("Budgets are met within 5%"), 75, finance, "", "kpi:budget-variance", 5, AT_MOST),
             _milestone(_("95% of resources tagged"), 85, platform, "", "kpi:tag-compliance", 95),

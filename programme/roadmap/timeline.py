@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from programme.calc.criteria import Comparison
+from programme.calc.criteria import Comparison, is_reached
 from programme.calc.programme_dates import week_of
 from programme.models import DecisionPoint, Milestone, Phase, Programme, ProgrammeWeek, Risk
 from programme.roadmap.live_figures import figure_labels, value_text
@@ -162,7 +162,13 @@ def now_text(row: Milestone | Risk) -> str:
     """What the last night read; a dash where the figure is not known, empty where there is none."""
     if not row.figure:
         return ""
-    return value_text(row.last_value, row.last_unit, row.last_currency)
+    unit, currency = row.last_unit, row.last_currency
+    text = value_text(row.last_value, unit, currency)
+    looks_reached = text == value_text(row.limit, unit, currency)
+    if looks_reached and not is_reached(row.last_value, row.comparison, row.limit):
+        # Nothing that only rounds to its limit looks as if it had reached it.
+        return value_text(row.last_value, unit, currency, places=4)
+    return text
 
 
 def programme_stats(timeline: Timeline, today: date) -> list[dict[str, Any]]:

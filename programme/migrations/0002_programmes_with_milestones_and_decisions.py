@@ -8,10 +8,9 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    initial = True
-
     dependencies = [
         ("finops_site", "0011_language_and_time_zone"),
+        ("programme", "0001_kpis"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
