@@ -191,4 +191,4 @@ def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup], is_cut: 
         return []
     listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
     rest = [minus(total, part) for total, part in zip(sums, listed, strict=True)]
-    return [PivotGroup((), OTHER, rest, add(rest))] if is_cut or any(rest) else []
+    return [PivotGroup((), str(OTHER), rest, add(rest))] if is_cut or any(rest) else []
