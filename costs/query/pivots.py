@@ -79,7 +79,7 @@ def skip_largest(pivot: Pivot, count: int) -> Pivot:
     if not larger or not larger[-1].keys:
         return pivot
     amounts = [add(column) for column in zip(*(group.amounts for group in larger), strict=True)]
-    together = PivotGroup((), _("The {larger_count} largest").format(larger_count=len(larger)), amounts, add(amounts))
+    together = PivotGroup((), _("The {count} largest").format(count=len(larger)), amounts, add(amounts))
     return replace(pivot, groups=[together, *others])
 
 

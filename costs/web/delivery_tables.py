@@ -172,7 +172,7 @@ class RejectTable(BaseTable):
         fields = ["where", "file", "line", "column", "value", "reason"]
 
     def render_where(self, value: int | None, record: Reject) -> SafeString:
-        place = _("a line we cannot number") if value is None else _("line {value}").format(value=number_text(value))
+        place = _("a line we cannot number") if value is None else _("line {line}").format(line=number_text(value))
         return format_html('{}<div class="small text-secondary fw-normal text-break">{}</div>', place, record.file)
 
     def render_value(self, value: str) -> SafeString:
