@@ -8,6 +8,7 @@ from typing import Any
 
 import typst
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 
 from finops_site.lib.language import get_language
@@ -31,7 +32,8 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
     company = {} if "company" in data else {"company": company_name()}
-    content = json.dumps({**company, **_words(), **data})
+    # Titles may be lazy: they are in the language of the document only now.
+    content = json.dumps({**company, **_words(), **data}, cls=DjangoJSONEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()
