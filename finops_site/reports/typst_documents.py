@@ -8,6 +8,7 @@ from typing import Any
 
 import typst
 from django.conf import settings
+from django.utils.functional import Promise
 
 from finops_site.people.company import company_name
 
@@ -20,6 +21,13 @@ PICTURE = b"""
 """
 
 
+class TextEncoder(json.JSONEncoder):
+    """Writes a text that is translated when it is read; everything else has to be JSON already."""
+
+    def default(self, value: Any) -> Any:
+        return str(value) if isinstance(value, Promise) else super().default(value)
+
+
 def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str | bytes] | None = None) -> bytes:
     """The PDF of ``templates/pdf/<template>.typ`` filled with `data`; raises typst.TypstError where it cannot be made.
 
@@ -28,7 +36,7 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    content = json.dumps(data if "company" in data else {"company": company_name(), **data})
+    content = json.dumps(data if "company" in data else {"company": company_name(), **data}, cls=TextEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()
