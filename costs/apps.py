@@ -16,6 +16,7 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    ProgressCount,
     ReportMonthSource,
     ReportSection,
     SearchSource,
@@ -153,6 +154,7 @@ class CostsConfig(PillarConfig):
                 50,
                 {ADMINISTRATOR: 7, EXECUTIVE: None},
             ),
+            ProgressCount("bill-months", _lazy("Months of bills"), report_section.count_bill_months, 10),
             Kpi(
                 "owned-cost",
                 _lazy("Cost with an owner"),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import named
+from costs.models import DeliveryMonth
 from costs.query import latest_month, trends
 from costs.query.group_labels import group_labels
 from costs.query.known_until import known_in
@@ -96,6 +97,12 @@ def _measure_owned(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Of it without one"), EXACT.subtract(total, owned or Decimal(0)), nobody, Unit.MONEY, code),
     )
     return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url, "", inputs)
+
+
+def count_bill_months(since: date, as_of: date) -> int:
+    """Months of cost that bills in force hold, up to the month of `as_of`."""
+    listed = DeliveryMonth.objects.current().values_list("charge_months", flat=True)
+    return len({text[:7] for months in listed for text in months if date.fromisoformat(text) <= as_of})
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:

@@ -8,7 +8,7 @@ from typing import Any
 
 import typst
 from django.conf import settings
-from django.utils.functional import Promise
+from django.core.serializers.json import DjangoJSONEncoder
 
 from finops_site.people.company import company_name
 
@@ -21,13 +21,6 @@ PICTURE = b"""
 """
 
 
-class TextEncoder(json.JSONEncoder):
-    """Writes a text that is translated when it is read; everything else has to be JSON already."""
-
-    def default(self, value: Any) -> Any:
-        return str(value) if isinstance(value, Promise) else super().default(value)
-
-
 def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str | bytes] | None = None) -> bytes:
     """The PDF of ``templates/pdf/<template>.typ`` filled with `data`; raises typst.TypstError where it cannot be made.
 
@@ -36,7 +29,9 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    content = json.dumps(data if "company" in data else {"company": company_name(), **data}, cls=TextEncoder)
+    named = data if "company" in data else {"company": company_name(), **data}
+    # Titles may be lazy: they are in the language of the document only now.
+    content = json.dumps(named, cls=DjangoJSONEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()
