@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
 from finops_site.lib import charts
@@ -187,6 +188,6 @@ def rate(value: Decimal) -> str:
 def tag_chips(tag_set: Any) -> SafeString:
     """The tags of a costs.models.TagSet that count, those that we set ourselves marked; `no tags` without any."""
     if not tag_set or not tag_set.tags:
-        return format_html("no tags")
+        return format_html("{}", _("no tags"))
     chips = ((drawn_tag_chip(key, value, key in tag_set.virtual),) for key, value in sorted(tag_set.tags.items()))
     return format_html_join(" ", "{}", chips)
