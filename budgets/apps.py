@@ -11,7 +11,6 @@ from finops_site.registry import (
     DemoPart,
     DemoStep,
     HealthCheck,
-    Kpi,
     MessageQueue,
     NavItem,
     NavTab,
@@ -98,7 +97,7 @@ class BudgetsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import demo_removal, nightly_checks, panels, receivers, search, to_do  # noqa: F401
+        from budgets import demo_removal, kpis, nightly_checks, panels, receivers, search, to_do  # noqa: F401
         from budgets.alerts import notifications, unsent
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
@@ -174,8 +173,7 @@ class BudgetsConfig(PillarConfig):
                 (ENGINEERING,),
                 "budgets:budgets",
             ),
-            Kpi("budget-variance", _lazy("Budget variance"), panels.variance_measure, may_see, 21),
-            Kpi("alert-response", _lazy("Alert response time"), panels.response_measure, "budgets.view_alert", 22),
+            *kpis.KPIS,
             ReportSection("budgets", _lazy("Budgets"), table, panels.budgets_report, may_see, 20),
             SearchSource("budgets", _lazy("Budgets"), "target", search.find_budgets, may_see, 30),
             BudgetSource("budgets", panels.team_budgets, may_see),
@@ -193,7 +191,6 @@ class BudgetsConfig(PillarConfig):
                 "budgets.approve_controlchangeset",
                 31,
             ),
-            Kpi("controls-saved", _lazy("Saved by controls"), control_panels.saved_measure, "budgets.view_control", 23),
             ReportSection(
                 "controls", _lazy("Cost controls"), "", control_panels.controls_report, "budgets.view_control", 21
             ),

@@ -104,8 +104,8 @@ def reconcile_nightly(as_of: date) -> str:
     broken = [f"{check.invariant} ({check.about})" for check in checks if not check.holds]
     if broken:
         raise RuntimeError(
-            _("{broken_count} of {checks_count} checks of the books do not hold: {names}").format(
-                broken_count=len(broken), checks_count=len(checks), names="; ".join(broken[:5])
+            _("{broken} of {checks} checks of the books do not hold: {names}").format(
+                broken=len(broken), checks=len(checks), names="; ".join(broken[:5])
             )
         )
-    return _("All {checks_count} checks of the books hold.").format(checks_count=len(checks))
+    return _("All {checks} checks of the books hold.").format(checks=len(checks))

@@ -1,5 +1,17 @@
-from finops_site.people.roles import EVERYBODY
+from django.urls import reverse
+
+from finops_site.people.roles import ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
+from finops_site.registry import KpiArchive, NavItem, NightlyCheck, registry
+from finops_site.translation import gettext_lazy as _lazy
+
+# Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
+DECIDES = {"programme.change_kpi"}
+COMMENTS = {"programme.add_kpicomment"}
+# The plan is finance's; who owns a milestone ticks it.
+PLAN = {"programme.add_programme", "programme.change_programme"}
+DECIDE, SIGN = "programme.decide_decisionpoint", "programme.sign_decisionpoint"
+TICK = "programme.tick_milestone"
 
 
 class ProgrammeConfig(PillarConfig):
@@ -8,7 +20,41 @@ class ProgrammeConfig(PillarConfig):
     name = "programme"
     urls = "programme.urls"
     api_urls = "programme.api.urls"
-    permissions = {EVERYBODY: {"programme.view_kpi"}}
+    permissions = {
+        EVERYBODY: {"programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"},
+        FINANCE: DECIDES | COMMENTS | PLAN | {DECIDE, SIGN, TICK},
+        EXECUTIVE: COMMENTS | {DECIDE, SIGN, TICK},
+        ENGINEERING: {SIGN, TICK},
+    }
+    never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK}
 
     def ready(self) -> None:
-        pass
+        from auditlog.registry import auditlog
+
+        auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
+        self.register_kpis()
+        self.register_roadmap()
+
+    def register_kpis(self) -> None:
+        from programme.kpis import nights, targets
+
+        registry.add(
+            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
+            KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
+            # After all pillars have done their nights.
+            NightlyCheck("kpis", nights.run_night, 95),
+        )
+
+    def register_roadmap(self) -> None:
+        from auditlog.registry import auditlog
+
+        from programme.roadmap.registrations import AUDITED, NIGHTLY_FIELDS, ROADMAP
+
+        for name in AUDITED:
+            auditlog.register(self.get_model(name), exclude_fields=NIGHTLY_FIELDS.get(name, []))
+        registry.add(*ROADMAP)
+
+
+def kpi_url(name: str) -> str:
+    """The page of a KPI."""
+    return reverse("programme:kpi", args=[name])

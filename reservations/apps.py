@@ -12,12 +12,12 @@ from finops_site.registry import (
     DemoStep,
     HomeFigure,
     KnownChangeSource,
-    Kpi,
     NavItem,
     NavTab,
     NightlyCheck,
     NotificationKind,
     PendingDecisionSource,
+    ProgressCount,
     ReportSection,
     SearchSource,
     ToDoSource,
@@ -96,7 +96,7 @@ class ReservationsConfig(PillarConfig):
 
     def register_panels(self) -> None:
         """What commitments add to the pages, the nights and the reports of the site."""
-        from reservations import demo_removal, kpis, nightly, panels, reports, search, to_do
+        from reservations import demo_removal, kpi_registrations, kpis, nightly, panels, reports, search, to_do
         from reservations.inventory import known_changes
 
         nav, saved, purchases = (
@@ -117,10 +117,8 @@ class ReservationsConfig(PillarConfig):
             NavTab(_lazy("Prices"), "reservations:prices", nav, "reservations.view_rate", 50),
             NavTab(_lazy("Savings ledger"), "reservations:savings", nav, saved, 60),
             SearchSource("commitments", _lazy("Commitments"), "certificate", search.find_commitments, see, 75),
-            Kpi("savings-realised", _lazy("Savings realised"), kpis.savings_kpi, saved, 59),
-            Kpi("commitment-coverage", _lazy("Commitment coverage"), kpis.coverage_kpi, see, 60),
-            Kpi("commitment-utilisation", _lazy("Commitment utilisation"), kpis.utilisation_kpi, see, 61),
-            Kpi("effective-savings-rate", _lazy("Effective savings rate"), kpis.savings_rate_kpi, see, 62),
+            ProgressCount("commitments-bought", _lazy("Reservations bought"), kpis.count_bought, 60),
+            *kpi_registrations.kpis(see, saved),
             AdviceSource("commitments", panels.commitment_advice, plans, 61),
             NotificationKind("purchase-asked", _lazy("Purchases to approve"), decides, 40),
             NotificationKind("purchase-decided", _lazy("Purchases that were decided"), purchases, 41),

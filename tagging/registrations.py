@@ -10,7 +10,6 @@ from finops_site.registry import (
     AdviceSource,
     DemoPart,
     DemoStep,
-    Kpi,
     LineFactSource,
     NavItem,
     NavTab,
@@ -18,6 +17,7 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    ProgressCount,
     ReportSection,
     SearchSource,
     SetupStep,
@@ -26,7 +26,7 @@ from finops_site.registry import (
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
-from tagging import demo_removal, pending_decisions, search, to_do
+from tagging import demo_removal, kpis, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
@@ -191,6 +191,7 @@ CHARGEBACK = (
         SEE_STATEMENTS,
         60,
     ),
+    ProgressCount("closed-months", _lazy("Months charged to teams"), chargeback_panels.count_closed_months, 40),
     # After the bills, the splits and the metrics.
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
 )
@@ -222,7 +223,8 @@ POLICY = (
         (ENGINEERING,),
         "tagging:resources",
     ),
-    Kpi("tag-compliance", _lazy("Tag compliance"), policy_panels.compliance_kpi, SEE_COSTS, 20),
+    ProgressCount("required-tags", _lazy("Required tags"), policy_panels.count_required_tags, 30),
+    *kpis.KPIS,
     ReportSection(
         "tags", _lazy("Tag compliance"), "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40
     ),

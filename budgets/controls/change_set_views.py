@@ -118,7 +118,7 @@ class ControlChangePage(FollowedPage):
             else [],
             "scripts": scripts_for(row, user),
             "pastes": _pastes(row, user),
-            "notes": sorted({f"{step.label}: {step.rules.note}" for step in steps if step.rules.note}),
+            "notes": sorted({f"{step.label}: {_(step.rules.note)}" for step in steps if step.rules.note}),
             "policy": ControlPolicy.get(),
             "box": row.control.box_words,
         }

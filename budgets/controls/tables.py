@@ -202,7 +202,9 @@ class ControlEventTable(BaseTable):
 
 
 class ControlFilter(django_filters.FilterSet):
-    action = django_filters.MultipleChoiceFilter(label=_lazy("Action"), choices=list(control_actions.ACTIONS.items()))
+    action = django_filters.MultipleChoiceFilter(
+        label=_lazy("Action"), choices=[(name, _lazy(words)) for name, words in control_actions.ACTIONS.items()]
+    )
     name = django_filters.CharFilter(label=_lazy("Name"), lookup_expr="icontains")
 
     class Meta:

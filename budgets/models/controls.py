@@ -131,7 +131,9 @@ class Control(models.Model):
     least_excess = amount_field(
         _lazy("that an anomaly costs more than expected, in its currency"), default=0, validators=[MinValueValidator(0)]
     )
-    action = models.CharField(max_length=10, choices=list(control_actions.ACTIONS.items()))
+    action = models.CharField(
+        max_length=10, choices=[(name, _lazy(words)) for name, words in control_actions.ACTIONS.items()]
+    )
     targets = models.TextField(
         blank=True,
         max_length=10_000,
@@ -169,7 +171,10 @@ class Control(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(control_rules.MOST_BOX_HOURS)],
     )
     box_weekday = models.PositiveSmallIntegerField(
-        _lazy("or until"), null=True, blank=True, choices=list(enumerate(control_rules.WEEKDAYS))
+        _lazy("or until"),
+        null=True,
+        blank=True,
+        choices=[(number, _lazy(day)) for number, day in enumerate(control_rules.WEEKDAYS)],
     )
     box_time = models.TimeField(_lazy("at"), null=True, blank=True)
     time_zone = models.CharField(max_length=50, default="UTC")
@@ -291,7 +296,7 @@ class Control(models.Model):
             return
         strange = [target.kind for target in targets if control_actions.KINDS[target.kind].action != self.action]
         if strange:
-            words = control_actions.ACTIONS[self.action]
+            words = _(control_actions.ACTIONS[self.action])
             raise ValidationError(
                 {
                     "targets": _("{strange} is nothing to {words}: name others, or choose its action.").format(

@@ -104,7 +104,9 @@ class BudgetFilter(django_filters.FilterSet):
     state = django_filters.MultipleChoiceFilter(label=_lazy("State"), choices=Budget.State.choices)
     kind = django_filters.ChoiceFilter(label=_lazy("Period"), choices=Budget.Kind.choices)
     risk = django_filters.ChoiceFilter(
-        label=_lazy("Status"), choices=[("over", "over"), ("heading", _lazy("heading over"))], method="filter_by_risk"
+        label=_lazy("Status"),
+        choices=[("over", _lazy("over")), ("heading", _lazy("heading over"))],
+        method="filter_by_risk",
     )
 
     change = django_filters.ChoiceFilter(

@@ -188,8 +188,8 @@ def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: boo
 def resource_pattern_problem(pattern: str) -> str:
     """Why a resource pattern cannot be used; empty when it can."""
     if len(pattern) > LONGEST_PATTERN:
-        return _("The pattern has {pattern_count} characters; {longest_pattern} are the most.").format(
-            pattern_count=len(pattern), longest_pattern=LONGEST_PATTERN
+        return _("The pattern has {count} characters; {most} are the most.").format(
+            count=len(pattern), most=LONGEST_PATTERN
         )
     if problem := _compile_problem(pattern):
         return _("Not a regular expression: {problem}").format(problem=problem)

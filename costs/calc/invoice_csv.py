@@ -98,8 +98,8 @@ def decode_csv(content: bytes) -> str:
     """The file's text; raises ValueError with the reason where it is none."""
     if len(content) > MOST_BYTES:
         raise ValueError(
-            _("The file has {content_count} bytes: {most_bytes} at most.").format(
-                content_count=number_text(len(content)), most_bytes=number_text(MOST_BYTES)
+            _("The file has {bytes} bytes: {most} at most.").format(
+                bytes=number_text(len(content)), most=number_text(MOST_BYTES)
             )
         )
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -246,9 +246,7 @@ def _read_cell(name: str, text: str, mark: str) -> object:
     if name in ("billing_account", "invoice_id") and ROUNDED.match(text):
         raise _BadCell(_("A spreadsheet has rounded this number to {text}: keep the column as text.").format(text=text))
     if len(text) > WIDTHS[name]:
-        raise _BadCell(
-            _("This has {text_count} characters: {widths} at most.").format(text_count=len(text), widths=WIDTHS[name])
-        )
+        raise _BadCell(_("This has {count} characters: {most} at most.").format(count=len(text), most=WIDTHS[name]))
     return text
 
 

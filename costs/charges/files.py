@@ -184,8 +184,8 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         )
     if len(columns) > MAX_COLUMNS:
         raise BadBill(
-            _("{name}: {columns_count} columns are more than the {max_columns} that are read.").format(
-                name=name, columns_count=len(columns), max_columns=MAX_COLUMNS
+            _("{name}: {columns} columns are more than the {most} that are read.").format(
+                name=name, columns=len(columns), most=MAX_COLUMNS
             )
         )
     unique = tuple(_unique(" ".join(filter(None, map(str.strip, column.splitlines()))) for column in columns))

@@ -60,8 +60,8 @@ def bills_of(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
     present = [info for info in infos if info.file_size and not info.is_dir() and not _is_of_the_system(info.filename)]
     if len(present) > MAX_MEMBERS:
         raise BadBill(
-            _("{name}: {present_count} files in one ZIP are more than the {max_members} that are read.").format(
-                name=name, present_count=number_text(len(present)), max_members=number_text(MAX_MEMBERS)
+            _("{name}: {files} files in one ZIP are more than the {most} that are read.").format(
+                name=name, files=number_text(len(present)), most=number_text(MAX_MEMBERS)
             )
         )
     if any(info.flag_bits & 1 for info in present):

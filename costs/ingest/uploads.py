@@ -50,9 +50,9 @@ def deliver(
         bundles, _ignored = find_bundles(paths)
         if one and len(bundles) > 1:
             raise BadBill(
-                _(
-                    "These files are {bundles_count} bills: send each by itself, a manifest together with its files."
-                ).format(bundles_count=len(bundles))
+                _("These files are {count} bills: send each by itself, a manifest together with its files.").format(
+                    count=len(bundles)
+                )
             )
         for path in (path for bundle in bundles for path in bundle.files):
             if path not in paths:

@@ -38,10 +38,10 @@ class Source(models.Model):
         COMMA = "comma", _lazy("a comma (1.234,50)")
 
     class Sync(models.TextChoices):
-        NEVER = "", "never"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
+        NEVER = "", _lazy("never")
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
 
     name = models.CharField(max_length=100, unique=True)
     delivery_mode = models.CharField(max_length=10, choices=Mode, default=Mode.REPLACE)
@@ -125,14 +125,14 @@ class Delivery(models.Model):
     """One received version of one or more of a source's billing months."""
 
     class Status(models.TextChoices):
-        RECEIVED = "received", "waiting"
-        LOADING = "loading", "loading"
-        CURRENT = "current", "current"
-        SUPERSEDED = "superseded", "superseded"
-        WITHDRAWN = "withdrawn", "withdrawn"
-        FAILED = "failed", "failed"
-        HELD = "held", "held"
-        REJECTED = "rejected", "rejected"
+        RECEIVED = "received", _lazy("waiting")
+        LOADING = "loading", _lazy("loading")
+        CURRENT = "current", _lazy("current")
+        SUPERSEDED = "superseded", _lazy("superseded")
+        WITHDRAWN = "withdrawn", _lazy("withdrawn")
+        FAILED = "failed", _lazy("failed")
+        HELD = "held", _lazy("held")
+        REJECTED = "rejected", _lazy("rejected")
         EMPTY = "empty", _lazy("without rows")
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="deliveries")

@@ -27,10 +27,10 @@ class FocusExport(models.Model):
     """A billing month as a FOCUS file, made in the background and kept for a week."""
 
     class Status(models.TextChoices):
-        WAITING = "waiting", "waiting"
+        WAITING = "waiting", _lazy("waiting")
         WRITING = "writing", _lazy("being written")
-        READY = "ready", "ready"
-        FAILED = "failed", "failed"
+        READY = "ready", _lazy("ready")
+        FAILED = "failed", _lazy("failed")
 
     class Kind(models.TextChoices):
         CSV = "csv.gz", _lazy("CSV, gzipped")

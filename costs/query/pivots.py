@@ -79,7 +79,7 @@ def skip_largest(pivot: Pivot, count: int) -> Pivot:
     if not larger or not larger[-1].keys:
         return pivot
     amounts = [add(column) for column in zip(*(group.amounts for group in larger), strict=True)]
-    together = PivotGroup((), _("The {larger_count} largest").format(larger_count=len(larger)), amounts, add(amounts))
+    together = PivotGroup((), _("The {count} largest").format(count=len(larger)), amounts, add(amounts))
     return replace(pivot, groups=[together, *others])
 
 
@@ -191,4 +191,4 @@ def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup], is_cut: 
         return []
     listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
     rest = [minus(total, part) for total, part in zip(sums, listed, strict=True)]
-    return [PivotGroup((), OTHER, rest, add(rest))] if is_cut or any(rest) else []
+    return [PivotGroup((), str(OTHER), rest, add(rest))] if is_cut or any(rest) else []

@@ -122,7 +122,7 @@ def _pivot(currency: str, rows: Sequence[UsageRow], labels: dict[tuple[str, ...]
     ranked = sorted(by_group.items(), key=lambda item: (-abs(_size(item[1], currency)), item[0]))
     groups = [_group(keys, labels[keys], of_group, buckets, currency) for keys, of_group in ranked[:top]]
     if rest := [row for _ignored, of_group in ranked[top:] for row in of_group]:
-        groups.append(_group((), OTHER, rest, buckets, currency))
+        groups.append(_group((), str(OTHER), rest, buckets, currency))
     total = _group((), _("Total"), rows, buckets, currency)
     return Pivot(currency, buckets, groups, total.amounts, total.total)
 

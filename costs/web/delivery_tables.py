@@ -53,8 +53,8 @@ class DeliveryTable(BaseTable):
     source = django_tables2.Column(_lazy("Delivery"), accessor="source__name")
     number = django_tables2.Column(_lazy("Number"), accessor="pk", visible=False)
     months = django_tables2.Column(_lazy("Billing months"), accessor="billing_months", orderable=False)
-    format = django_tables2.Column(empty_values=())
-    status = django_tables2.Column()
+    format = django_tables2.Column(_lazy("Format"), empty_values=())
+    status = django_tables2.Column(_lazy("Status"))
     rows_read = NumberColumn(_lazy("Rows"))
     rows_rejected = NumberColumn(_lazy("Rows not read"), visible=False)
     conformance = NumberColumn(_lazy("Keeps FOCUS"), orderable=False, empty_values=())
@@ -156,11 +156,13 @@ def rows_text(delivery: Delivery) -> str:
 
 
 class RejectTable(BaseTable):
-    where = django_tables2.Column(accessor="line", orderable=False, exclude_from_export=True, empty_values=())
+    where = django_tables2.Column(
+        _lazy("Where"), accessor="line", orderable=False, exclude_from_export=True, empty_values=()
+    )
     file = django_tables2.Column(visible=False)
     line = NumberColumn(visible=False)
-    column = django_tables2.Column(orderable=False)
-    value = django_tables2.Column(orderable=False)
+    column = django_tables2.Column(_lazy("Column"), orderable=False)
+    value = django_tables2.Column(_lazy("Value"), orderable=False)
     reason = django_tables2.Column(_lazy("Why"), orderable=False)
 
     caption = _lazy("Rows that were not read")
@@ -170,7 +172,7 @@ class RejectTable(BaseTable):
         fields = ["where", "file", "line", "column", "value", "reason"]
 
     def render_where(self, value: int | None, record: Reject) -> SafeString:
-        place = _("a line we cannot number") if value is None else _("line {value}").format(value=number_text(value))
+        place = _("a line we cannot number") if value is None else _("line {line}").format(line=number_text(value))
         return format_html('{}<div class="small text-secondary fw-normal text-break">{}</div>', place, record.file)
 
     def render_value(self, value: str) -> SafeString:
@@ -185,7 +187,7 @@ class ChangeTable(BaseTable):
     """What a bill changed in one it replaced; the CSV has every digit and effective cost too."""
 
     month = MonthColumn(_lazy("Billing month"), accessor="restatement__billing_month", orderable=False)
-    service = django_tables2.Column(orderable=False, attrs=WHOLE_WORDS)
+    service = django_tables2.Column(_lazy("Service"), orderable=False, attrs=WHOLE_WORDS)
     sub_account = django_tables2.Column(_lazy("Account"), orderable=False, attrs=WHOLE_WORDS)
     owner = OwnerColumn(_lazy("Team"), accessor="owner__name", pool="pool.name", orderable=False, attrs=WHOLE_WORDS)
     billed_before = MoneyColumn(_lazy("Before"), orderable=False)
@@ -209,7 +211,7 @@ class CorrectionTable(BaseTable):
 
     billing_month = MonthColumn(_lazy("Invoiced in"), orderable=False)
     used = django_tables2.Column(_lazy("Belongs to"), empty_values=(), orderable=False)
-    service = django_tables2.Column(orderable=False)
+    service = django_tables2.Column(_lazy("Service"), orderable=False)
     sub_account = django_tables2.Column(_lazy("Account"), orderable=False)
     team = OwnerColumn(pool="pool_name", orderable=False)
     billed = MoneyColumn(_lazy("Billed cost"), orderable=False)

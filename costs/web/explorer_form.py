@@ -70,7 +70,7 @@ class ExplorerForm(forms.Form):
     )
     show_in = forms.ChoiceField(label=_lazy("Show in"), required=False)
     period = forms.ChoiceField(label=_lazy("Period"), choices=list(PERIODS.items()), required=False)
-    to = forms.CharField(label="To", required=False, widget=DayInput(is_last=True))
+    to = forms.CharField(label=_lazy("To"), required=False, widget=DayInput(is_last=True))
     top = forms.TypedChoiceField(
         label=_lazy("Rows"),
         choices=[
@@ -121,7 +121,7 @@ class ExplorerForm(forms.Form):
             if is_tag(name) and name not in dict(self.groupings)
         ]
         choices = {
-            "group_by": [("", "nothing"), *self.groupings],
+            "group_by": [("", _("nothing")), *self.groupings],
             "and_by": [("", "—"), *self.groupings],
             "show_in": [("", _("as billed")), *((code, code) for code in currencies)],
         }

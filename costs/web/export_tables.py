@@ -27,7 +27,7 @@ class ExportTable(BaseTable):
     billing_month = MonthColumn(_lazy("Billing month"))
     kind = django_tables2.Column(_lazy("File"), orderable=False)
     status = StatusColumn(states=EXPORT_STATES, orderable=False)
-    rows = NumberColumn(orderable=False)
+    rows = NumberColumn(_lazy("Rows"), orderable=False)
     totals = BilledTotalsColumn(_lazy("Billed cost"), orderable=False)
     filled = django_tables2.Column(_lazy("Filled"), orderable=False, empty_values=(None, []))
     notes = django_tables2.Column(_lazy("Lacks"), orderable=False, empty_values=(None, []))

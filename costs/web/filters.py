@@ -101,7 +101,7 @@ def further_choices(user: Person) -> tuple[list[tuple[str, str]], list[tuple[str
     names = list(filter_choices.offered(user, FILTERABLE))
     names += [f"{TAG}{key}" for key in filter_choices.tag_keys(user)]
     dimensions = [(name, filter_label(name, Operator.IS)) for name in names]
-    return dimensions, [(str(operator), words) for operator, words in OPERATOR_WORDS.items()]
+    return dimensions, [(str(operator), _(words)) for operator, words in OPERATOR_WORDS.items()]
 
 
 def name_in_words(name: str) -> str:
@@ -116,7 +116,7 @@ def named_values(user: Person, name: str, values: Iterable[str]) -> list[tuple[s
     """The values of a filter that only the address has, with what people call them; of a tag, all that she sees."""
     dimension = name.rpartition(SEPARATOR)[0] or name
     labels = dict(_asked_by(user, dimension)) if dimension in FILTERABLE else {}
-    given = [(value, labels.get(value, value or "nothing")) for value in dict.fromkeys(values)]
+    given = [(value, labels.get(value, value or _("nothing"))) for value in dict.fromkeys(values)]
     if not is_chosen_tag(name):
         return given
     others = [(value, value) for value in filter_choices.tag_values(user, name.removeprefix(TAG))]
@@ -155,7 +155,7 @@ class LineFilter(django_filters.FilterSet):
 
     OFFERED = (*FILTER_BAR, "currency")
 
-    to = django_filters.CharFilter(label="To", method="answered_by_question", widget=forms.DateInput())
+    to = django_filters.CharFilter(label=_lazy("To"), method="answered_by_question", widget=forms.DateInput())
     resource = django_filters.CharFilter(label=_lazy("Resource"), method="filter_resource")
     tag = django_filters.CharFilter(label=_lazy("Tag (Key or Key=value)"), method="filter_tag")
     min = AmountFilter(label=_lazy("At least (billed)"), field_name="billed_cost", lookup_expr="gte")

@@ -63,6 +63,7 @@ class BillUploadForm(forms.Form):
         label=_lazy("Bill"), allow_empty_file=True, error_messages={"required": _lazy("Choose the bill's files.")}
     )  # type: ignore[assignment]
     source = forms.CharField(
+        label=_lazy("Source"),
         max_length=100,
         help_text=_lazy("Where the bill comes from: one export of one provider. A new name makes a new source."),
         widget=forms.TextInput({"list": "sources", "autocomplete": "off", "placeholder": _lazy("AWS payer account")}),
@@ -73,11 +74,12 @@ class BillUploadForm(forms.Form):
         required=False,
         help_text=_lazy("A new source replaces: the corrected bill counts, not the one before. A bill in parts adds."),
     )
-    format = forms.ChoiceField(choices=FORMAT_CHOICES, initial="auto", required=False)
+    format = forms.ChoiceField(label=_lazy("Format"), choices=FORMAT_CHOICES, initial="auto", required=False)
     month = MonthField(
         label=_lazy("Billing month"), required=False, help_text=_lazy("For bills without dates, like an inventory.")
     )
     currency = forms.CharField(
+        label=_lazy("Currency"),
         required=False,
         validators=[currency_code],
         help_text=_lazy("For bills that name none."),
@@ -147,6 +149,7 @@ class GroupedAccountsForm(forms.ModelForm):
     """A group and its accounts."""
 
     accounts = forms.CharField(
+        label=_lazy("Accounts"),
         widget=forms.Textarea(attrs={"rows": 8}),
         help_text=_lazy("One a line, by the id or the name that bills have. An account is in one group."),
     )
@@ -154,6 +157,7 @@ class GroupedAccountsForm(forms.ModelForm):
     class Meta:
         model = AccountGroup
         fields = ["name", "description"]
+        labels = {"name": _lazy("Name"), "description": _lazy("Description")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -185,9 +189,11 @@ class AccountGroupForm(GroupedAccountsForm):
 class ClusterQuestionForm(forms.Form):
     """Which shares of clusters to show; `question` is what was asked, or what is shown where nothing was."""
 
-    month = MonthField(required=False)
-    cluster = forms.ChoiceField(required=False)
-    by = forms.CharField(required=False, widget=SuggestingInput({"list": "splits", "placeholder": "label:app"}))
+    month = MonthField(label=_lazy("Month"), required=False)
+    cluster = forms.ChoiceField(label=_lazy("Cluster"), required=False)
+    by = forms.CharField(
+        label=_lazy("By"), required=False, widget=SuggestingInput({"list": "splits", "placeholder": "label:app"})
+    )
     metric = forms.ChoiceField(
         label=_lazy("Cost"),
         required=False,
@@ -233,7 +239,10 @@ class ClusterFileForm(forms.Form):
         ),
     )
     cluster = forms.CharField(
-        required=False, max_length=200, help_text=_lazy("If the file does not name it: as your bill's tags do.")
+        label=_lazy("Cluster"),
+        required=False,
+        max_length=200,
+        help_text=_lazy("If the file does not name it: as your bill's tags do."),
     )
 
 
@@ -243,10 +252,14 @@ class RatesForm(forms.Form):
     MOST_BYTES = 20 << 20
 
     file = forms.FileField(
-        help_text=_lazy("CSV: date (or month), base, quote, rate; or the ECB's history or portal export.")
+        label=_lazy("File"),
+        help_text=_lazy("CSV: date (or month), base, quote, rate; or the ECB's history or portal export."),
     )
     source = forms.CharField(
-        required=False, max_length=100, help_text=_lazy("Where they come from, if the file does not name it.")
+        label=_lazy("Source"),
+        required=False,
+        max_length=100,
+        help_text=_lazy("Where they come from, if the file does not name it."),
     )
 
     def clean_file(self) -> list[exchange_rates.CurrencyRate]:

@@ -50,9 +50,11 @@ class InvoiceForm(forms.ModelForm):
     """An invoice that somebody writes down."""
 
     billing_month = MonthField(label=_lazy("Billing month"))
-    total = AmountField(help_text=_lazy("What is to be paid, tax included."))
+    total = AmountField(label=_lazy("Total"), help_text=_lazy("What is to be paid, tax included."))
     tax = AmountField(
-        required=False, help_text=_lazy("The part that is tax: it is left out where the bill has no tax.")
+        label=_lazy("Tax"),
+        required=False,
+        help_text=_lazy("The part that is tax: it is left out where the bill has no tax."),
     )
     tolerance_amount = AmountField(
         required=False,
@@ -78,6 +80,14 @@ class InvoiceForm(forms.ModelForm):
             *("issuer", "billing_account", "billing_month", "currency", "invoice_id", "total", "tax", "issued_on"),
             *("source", "tolerance_amount", "tolerance_percent", "explanation"),
         ]
+        labels = {
+            "issuer": _lazy("Issuer"),
+            "billing_account": _lazy("Billing account"),
+            "currency": _lazy("Currency"),
+            "issued_on": _lazy("Issued on"),
+            "source": _lazy("Source"),
+            "explanation": _lazy("Explanation"),
+        }
         widgets = {
             "issued_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
             "billing_account": forms.TextInput({"list": "billing-accounts", "autocomplete": "off"}),
@@ -157,7 +167,9 @@ class InvoiceUploadForm(forms.Form):
 class ExplanationForm(forms.Form):
     """Why an invoice differs."""
 
-    explanation = forms.CharField(required=False, max_length=2000, widget=forms.Textarea({"rows": 3}))
+    explanation = forms.CharField(
+        label=_lazy("Explanation"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
+    )
 
 
 def account_choices() -> list[tuple[str, str]]:

@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import named
+from costs.models import DeliveryMonth
 from costs.query import latest_month, trends
 from costs.query.group_labels import group_labels
 from costs.query.known_until import known_in
 from costs.query.pivots import Pivot, build_pivots
-from costs.query.question import Question, company_metric
+from costs.query.question import METRIC_LABELS, Question, company_metric
 from costs.query.scope import NOBODY, filters_of
 from costs.query.spend import add, find_spend, minus, sums_by_currency
 from costs.web.links import group_filters, lines_url
@@ -25,8 +26,9 @@ from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.lib.words import in_sentence
-from finops_site.registry import Better, Measure, ReportMonth, Unit
+from finops_site.registry import Better, Measure, MeasureInput, ReportMonth, Unit
 from finops_site.ui.figures import month_text, percent_text, signed_text
+from finops_site.ui.request_memo import request_memo
 
 FIRST_DAY = date(2000, 1, 1)
 SHOWN = 10
@@ -34,6 +36,7 @@ SHOWN = 10
 BRIEF_ROWS, BRIEF_TEAMS, MOST_SENTENCES = 6, 7, 2
 # The share of cost that a mature practice can name an owner of: the FinOps Foundation's "run" of cost allocation.
 OWNED_TARGET = Decimal(90)
+HUNDRED = Decimal(100)
 
 
 def report_months(user: Person, today: date) -> list[ReportMonth]:
@@ -54,14 +57,40 @@ def newest_report_month(user: Person, today: date) -> Month | None:
 
 def owned_share(user: Person, as_of: date) -> Measure | None:
     """How much of the month's cost has an owner, in percent, in the currency of most cost."""
+    return request_memo(user, ("owned share", as_of), lambda: _measure_owned(user, as_of))
+
+
+def unallocated_share(user: Person, as_of: date) -> Measure | None:
+    """How much of the month's cost has no owner: what `owned_share` leaves of 100 %."""
+    owned = owned_share(user, as_of)
+    if owned is None:
+        return None
+    value = None if owned.value is None else EXACT.subtract(HUNDRED, owned.value)
+    with_team, without = (_share_text(words, Month.of(as_of)) for words in (_of_cost_with_team(), _of_cost_without()))
+    text = owned.description.replace(with_team, without, 1)
+    target = EXACT.subtract(HUNDRED, OWNED_TARGET)
+    return replace(owned, value=value, target=target, better=Better.LOWER, description=text)
+
+
+def _of_cost_with_team() -> str:
+    return _("of {month}'s {metric} has a team")
+
+
+def _of_cost_without() -> str:
+    return _("of {month}'s {metric} has no team")
+
+
+def _share_text(words: str, month: Month) -> str:
+    return words.format(month=month_text(month, "long"), metric=in_sentence(METRIC_LABELS[company_metric()]))
+
+
+def _measure_owned(user: Person, as_of: date) -> Measure | None:
     month = Month.of(as_of)
     # The days billed so far and not the month: the page has asked that already. Of a bill that is late nobody knows the
     # owner: the days that all bills have say it.
     comparison = trends.compare(user, month, as_of)
     days, known = comparison.now, known_in(user, month.period, as_of, metric=comparison.metric)
-    text = _("of {month}'s {metric} has a team").format(
-        month=month_text(month, "long"), metric=in_sentence(comparison.metric_label)
-    )
+    text = _share_text(_of_cost_with_team(), month)
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     if known.missing:
         text = f"{text}: {known.notes[0]}"
@@ -76,7 +105,19 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
         return None
     owned = add(row.amount for row in by_owner if row.currency == code and row.group[0] != NOBODY)
     share = ratio(owned or Decimal(0), total)
-    return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
+    nobody = f"{reverse('costs:lines')}?{urlencode({'from': month, 'to': month, 'team': 'none'})}"
+    inputs = (
+        MeasureInput(_("Cost of the month"), total, url, Unit.MONEY, code),
+        MeasureInput(_("Of it with a team"), owned or Decimal(0), url, Unit.MONEY, code),
+        MeasureInput(_("Of it without one"), EXACT.subtract(total, owned or Decimal(0)), nobody, Unit.MONEY, code),
+    )
+    return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url, "", inputs)
+
+
+def count_bill_months(since: date, as_of: date) -> int:
+    """Months of cost that bills in force hold, up to the month of `as_of`."""
+    listed = DeliveryMonth.objects.current().values_list("charge_months", flat=True)
+    return len({text[:7] for months in listed for text in months if date.fromisoformat(text) <= as_of})
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:

@@ -31,8 +31,8 @@ LABELS_BY_KIND = {
 class SourceForm(forms.ModelForm):
     """Where bills come from. An address other than the provider's own can only be chosen among those allowed."""
 
-    endpoint = forms.ChoiceField(required=False)
-    format = forms.ChoiceField(required=False)
+    endpoint = forms.ChoiceField(label=_lazy("Endpoint"), required=False)
+    format = forms.ChoiceField(label=_lazy("Format"), required=False)
 
     class Meta:
         model = Source
@@ -41,6 +41,15 @@ class SourceForm(forms.ModelForm):
             *("date_order", "decimal_mark"),
             *("delivery_mode", "is_enabled", "expected_every_hours"),
         ]
+        labels = {
+            "name": _lazy("Name"),
+            "kind": _lazy("Kind"),
+            "prefix": _lazy("Prefix"),
+            "credential": _lazy("Credential"),
+            "currency": _lazy("Currency"),
+            "decimal_mark": _lazy("Decimal mark"),
+            "delivery_mode": _lazy("Delivery mode"),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

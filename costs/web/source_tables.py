@@ -81,7 +81,7 @@ class StreamTable(BaseTable):
     """What a source brings: see `streams_of`."""
 
     export = django_tables2.Column(_lazy("Export"), empty_values=(), orderable=False)
-    partition = django_tables2.Column(orderable=False)
+    partition = django_tables2.Column(_lazy("Partition"), orderable=False)
     view = django_tables2.Column(_lazy("View"), orderable=False)
     last_day = DayColumn(_lazy("Delivered until"), orderable=False)
     newest = django_tables2.Column(_lazy("Newest delivery"), orderable=False)

@@ -169,7 +169,7 @@ class LineTable(BaseTable):
 class TeamTable(BaseTable):
     """Teams with this month so far, the same days before, and the last full month."""
 
-    team = django_tables2.Column()
+    team = django_tables2.Column(_lazy("Team"))
     cost_center = django_tables2.Column(_lazy("Cost centre"))
     now = MoneyColumn(_lazy("Month so far"))
     change = ChangeColumn(_lazy("Change"), before="before")
@@ -209,7 +209,7 @@ class ExchangeRateTable(BaseTable):
     base = django_tables2.Column(_lazy("One"), orderable=False)
     rate = NumberColumn(_lazy("Is worth"), orderable=False)
     quote = django_tables2.Column("In", orderable=False)
-    source = django_tables2.Column(orderable=False)
+    source = django_tables2.Column(_lazy("Source"), orderable=False)
 
     caption = _lazy("Exchange rates")
 

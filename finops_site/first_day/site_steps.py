@@ -72,7 +72,7 @@ SITE_STEPS = (
     ),
     SetupStep(
         "sign-in",
-        "Sign-in",
+        _lazy("Sign-in"),
         _lazy(
             "People sign in with passwords; a second step keeps a stolen one of an administrator from "
             "opening everything."

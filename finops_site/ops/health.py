@@ -91,7 +91,9 @@ def _servers() -> list[HealthStatus]:
         (_("Broker"), broker_answers(), _("does not answer: bills and emails wait until it is back")),
     ]
     return [
-        HealthStatus(label, HealthState.GOOD, "answers") if works else HealthStatus(label, HealthState.BROKEN, problem)
+        HealthStatus(label, HealthState.GOOD, _("answers"))
+        if works
+        else HealthStatus(label, HealthState.BROKEN, problem)
         for label, works, problem in answers
     ]
 

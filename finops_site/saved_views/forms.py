@@ -41,7 +41,7 @@ class SavedViewForm(ShareForm):
     pinned = forms.BooleanField(label=_lazy("Pin it on my home page"), required=False)
     mail_every = forms.ChoiceField(
         label=_lazy("Mail it to me"),
-        choices=[("", "never"), *ViewMail.Every.choices],
+        choices=[("", _lazy("never")), *ViewMail.Every.choices],
         required=False,
         help_text=_lazy("To your own address, with what you may see of it on that day."),
     )

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people.demo_rows import demo_company
@@ -23,6 +24,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: navigation(request)),
         "site_shortcuts": SITE_SHORTCUTS,
         "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
+        "role_name": SimpleLazyObject(lambda: _(role_of(signed_in_user(request)))),
     }
 
 

@@ -10,6 +10,7 @@ from tagging.models.chargeback import (
     Statement,
     StatementDocument,
     StatementLine,
+    StatementOpening,
 )
 from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import BILLED_CONDITIONS, CONDITION_LABELS, CONDITIONS, Application, Fixer, OwnershipRule
@@ -55,6 +56,7 @@ __all__ = [
     "Statement",
     "StatementDocument",
     "StatementLine",
+    "StatementOpening",
     "Suggestion",
     "SuggestionDecision",
     "TagChange",

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +18,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted, number_text
 from finops_site.people.audit import is_changed_by_people
-from finops_site.registry import AdviceItem, Better, Measure, Unit
+from finops_site.registry import AdviceItem, Better, Measure, MeasureInput, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from tagging.models import TaggedResource, TagRequirement
@@ -71,14 +73,20 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     text = _("{compliant} of {resources} resources that can carry tags, {month}").format(
         compliant=number_text(tally.count(COMPLIANT)), resources=number_text(tally.counted), month=month_text(month)
     )
-    return Measure(
-        percent(share),
-        Unit.PERCENT,
-        TARGET * 100,
-        Better.HIGHER,
-        text,
-        f"{reverse('tagging:overview')}?month={month}",
+    url = f"{reverse('tagging:overview')}?month={month}"
+    to_fix = f"{reverse('tagging:resources')}?month={month}"
+    inputs = (
+        MeasureInput(_("Resources that can carry tags"), Decimal(tally.counted), to_fix),
+        MeasureInput(_("Of them as the policy has it"), Decimal(tally.count(COMPLIANT)), url),
+        MeasureInput(_("Of them to fix"), Decimal(tally.count(WRONG)), to_fix),
     )
+    return Measure(percent(share), Unit.PERCENT, TARGET * 100, Better.HIGHER, text, url, "", inputs)
+
+
+def count_required_tags(since: date, as_of: date) -> int:
+    """Tags that the policy requires on the day `as_of`."""
+    has_begun, goes_on = Q(starts_on=None) | Q(starts_on__lte=as_of), Q(ends_on=None) | Q(ends_on__gt=as_of)
+    return TagRequirement.objects.filter(has_begun, goes_on, is_required=True).count()
 
 
 def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -372,7 +372,9 @@ class WithdrawDelivery(_OneDelivery, View):
             delivery.refresh_from_db()
             messages.success(request, f"{delivery}: {what_follows(delivery)}")
         else:
-            messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
+            messages.info(
+                request, _("{delivery} does not count: there is nothing to withdraw.").format(delivery=delivery)
+            )
         return redirect(delivery_url(delivery))
 
 
@@ -397,7 +399,12 @@ class DecideDelivery(_OneDelivery, View):
         if sentence:
             messages.success(request, f"{delivery} {sentence}")
         else:
-            messages.info(request, f"{delivery} is {delivery.get_status_display()}: nothing was changed.")
+            messages.info(
+                request,
+                _("{delivery} is {status}: nothing was changed.").format(
+                    delivery=delivery, status=delivery.get_status_display()
+                ),
+            )
         return redirect(delivery_url(delivery))
 
 
@@ -438,5 +445,7 @@ class RetryDelivery(_OneDelivery, View):
         if queued:
             messages.success(request, _("{delivery} is queued again.").format(delivery=delivery))
         else:
-            messages.info(request, f"{delivery} has not failed: there is nothing to try again.")
+            messages.info(
+                request, _("{delivery} has not failed: there is nothing to try again.").format(delivery=delivery)
+            )
         return redirect(delivery_url(delivery))

@@ -217,7 +217,7 @@ class InvoiceFormPage(FormPage):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         may_edit = request.user.is_authenticated and request.user.has_perm(CHANGE)
         if may_edit and self.object and self.object.is_signed:
-            messages.warning(request, "It is signed off: open it again before you edit it.")
+            messages.warning(request, _("It is signed off: open it again before you edit it."))
             return redirect(self.object)
         return super().dispatch(request, *args, **kwargs)
 

@@ -156,7 +156,9 @@ class LinePage(DetailPage):
         """Leads on to the one line that stands in its place; lists several; says why there is none, which is 404."""
         addresses = addresses_of(leads_to.successors)
         if len(addresses) == 1 and leads_to.is_same_thing:
-            messages.info(self.request, f"{leads_to.reason} This line stands in the place of the one you opened.")
+            messages.info(
+                self.request, f"{leads_to.reason} {_('This line stands in the place of the one you opened.')}"
+            )
             (address,) = addresses.values()
             return redirect(address.url)
         lines = [(line, addresses[line.pk].url) for line in leads_to.successors]
@@ -242,7 +244,7 @@ class ChargePage(LinePage):
         self.object = leads_to.line
         charge = drilldown.charge_of(self.object, self.kwargs["charge"])
         if charge is None:
-            messages.info(request, "The bill that counts now has no such charge: it may have another cost there.")
+            messages.info(request, _("The bill that counts now has no such charge: it may have another cost there."))
             return redirect(self.address.url)
         return self.render_to_response(self.get_context_data(object=self.object, charge=charge))
 

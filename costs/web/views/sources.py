@@ -106,5 +106,5 @@ class SynchroniseNow(Page, View):
         if queue_sync(source):
             messages.success(request, _("Looking for bills of {source}.").format(source=source))
         else:
-            messages.info(request, f"{source} is not fetched from: people deliver its bills.")
+            messages.info(request, _("{source} is not fetched from: people deliver its bills.").format(source=source))
         return redirect("costs:sources")
