@@ -120,6 +120,7 @@ ACCESS = {
     # One's own alone.
     "notification": row(SIGN_IN, all=404),
     "notification_preferences": EVERYBODY,
+    "my_settings": EVERYBODY,
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "token": EVERYBODY,
