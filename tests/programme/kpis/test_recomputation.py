@@ -64,10 +64,10 @@ def test_cost_with_an_owner_is_that_of_the_cost_lines(company, fay):
         " from costs_costline where charge_date between '2026-11-01' and %s",
         AS_OF,
     )
-    found = measures(fay)
+    by_name = measures(fay)
     assert total > 0
-    assert found["owned-cost"].value == percent(owned, total)
-    assert found["unallocated-share"].value == 100 - percent(owned, total)
+    assert by_name["owned-cost"].value == percent(owned, total)
+    assert by_name["unallocated-share"].value == 100 - percent(owned, total)
 
 
 def test_coverage_utilisation_and_savings_rate_are_those_of_the_days(company, fay):
@@ -78,11 +78,11 @@ def test_coverage_utilisation_and_savings_rate_are_those_of_the_days(company, fa
     committed, unused = ask(
         "select sum(paid), sum(unused_cost) from reservations_utilisation where day > %s - 30", newest
     )
-    found = measures(fay)
+    by_name = measures(fay)
     assert covered > 0
-    assert found["commitment-coverage"].value == percent(covered, eligible, 2)
-    assert found["commitment-utilisation"].value == percent(committed - unused, committed, 2)
-    assert found["effective-savings-rate"].value == percent(eligible - paid, eligible, 2)
+    assert by_name["commitment-coverage"].value == percent(covered, eligible, 2)
+    assert by_name["commitment-utilisation"].value == percent(committed - unused, committed, 2)
+    assert by_name["effective-savings-rate"].value == percent(eligible - paid, eligible, 2)
 
 
 def test_savings_are_those_of_the_ledger(company, fay):
@@ -90,21 +90,21 @@ def test_savings_are_those_of_the_ledger(company, fay):
         "select sum(realised), sum(realised) filter (where month = '2026-10-01') from reservations_ledgermonth"
         " where month >= '2025-12-01'"
     )
-    found = measures(fay)
-    assert found["savings-realised"].value == year
-    assert found["monthly-savings"].value == month
+    by_name = measures(fay)
+    assert by_name["savings-realised"].value == year
+    assert by_name["monthly-savings"].value == month
 
 
 def test_compliance_is_that_of_the_resources(company, fay):
-    found = measures(fay)["tag-compliance"]
-    counted, to_fix = (one.value for one in (found.inputs[0], found.inputs[2]))
+    measure = measures(fay)["tag-compliance"]
+    counted, to_fix = (one.value for one in (measure.inputs[0], measure.inputs[2]))
     assert counted > 0
-    assert found.value == percent(counted - to_fix, counted)
+    assert measure.value == percent(counted - to_fix, counted)
 
 
 def test_budgets_forecasts_and_alerts_are_those_of_their_tables(company, fay):
-    found = measures(fay)
-    assert found["active-budgets"].value == ask("select count(*) from budgets_budget where state = 'active'")[0]
+    by_name = measures(fay)
+    assert by_name["active-budgets"].value == ask("select count(*) from budgets_budget where state = 'active'")[0]
     rows = ask(
         "select sum(p50 * (1 - (backtest->'wape'->'forecast'->>'14')::numeric)) / sum(p50) * 100, count(*) from ("
         " select distinct on (p.budget_id) f.p50, f.backtest from budgets_forecast f"
@@ -114,7 +114,7 @@ def test_budgets_forecasts_and_alerts_are_those_of_their_tables(company, fay):
         " and p50 > 0",
         *[AS_OF] * 3,
     )
-    accuracy = found.get("forecast-accuracy")
+    accuracy = by_name.get("forecast-accuracy")
     assert (accuracy and accuracy.value) == (rows[0] and round(rows[0], 1))
 
 
