@@ -1,6 +1,6 @@
 from django.urls import reverse
 
-from finops_site.people.roles import EVERYBODY, EXECUTIVE, FINANCE
+from finops_site.people.roles import ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import DemoPart, DemoStep, KpiArchive, NavItem, NightlyCheck, registry
 from finops_site.translation import gettext_lazy as _lazy
@@ -8,6 +8,10 @@ from finops_site.translation import gettext_lazy as _lazy
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
 DECIDES = {"programme.change_kpi"}
 COMMENTS = {"programme.add_kpicomment"}
+# The plan is finance's; who owns a milestone ticks it.
+PLAN = {"programme.add_programme", "programme.change_programme"}
+DECIDE, SIGN = "programme.decide_decisionpoint", "programme.sign_decisionpoint"
+TICK = "programme.tick_milestone"
 
 
 class ProgrammeConfig(PillarConfig):
@@ -17,17 +21,19 @@ class ProgrammeConfig(PillarConfig):
     urls = "programme.urls"
     api_urls = "programme.api.urls"
     permissions = {
-        EVERYBODY: {"programme.view_kpi"},
-        FINANCE: DECIDES | COMMENTS,
-        EXECUTIVE: COMMENTS,
+        EVERYBODY: {"programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"},
+        FINANCE: DECIDES | COMMENTS | PLAN | {DECIDE, SIGN, TICK},
+        EXECUTIVE: COMMENTS | {DECIDE, SIGN, TICK},
+        ENGINEERING: {SIGN, TICK},
     }
-    never_for_administrators = DECIDES
+    never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK}
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
         auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
         self.register_kpis()
+        self.register_roadmap()
 
     def register_kpis(self) -> None:
         from programme.kpis import demo, nights, targets
@@ -41,6 +47,15 @@ class ProgrammeConfig(PillarConfig):
             DemoStep("KPIs", demo.make_kpis, 85),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
         )
+
+    def register_roadmap(self) -> None:
+        from auditlog.registry import auditlog
+
+        from programme.roadmap.registrations import AUDITED, NIGHTLY_FIELDS, ROADMAP
+
+        for name in AUDITED:
+            auditlog.register(self.get_model(name), exclude_fields=NIGHTLY_FIELDS.get(name, []))
+        registry.add(*ROADMAP)
 
 
 def kpi_url(name: str) -> str:

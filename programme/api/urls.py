@@ -1,8 +1,19 @@
+"""The API's addresses of the programme."""
+
 from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-from programme.api import kpis
+from programme.api import kpis, roadmap
 
-urlpatterns = [
+router = SimpleRouter()
+router.register("programmes", roadmap.ProgrammeViewSet, "programme")
+router.register("milestones", roadmap.MilestoneViewSet, "milestone")
+router.register("risks", roadmap.RiskViewSet, "risk")
+router.register("decision-points", roadmap.DecisionViewSet, "decision-point")
+
+urlpatterns: list = [
+    path("maturity/", roadmap.MaturityOfCapabilities.as_view(), name="maturity"),
+    *router.urls,
     path("kpis/<slug:name>/", kpis.KpiDetail.as_view(), name="kpi"),
     path("kpis/<slug:name>/history/", kpis.KpiHistory.as_view(), name="kpi-history"),
     path("kpis/<slug:name>/comments/", kpis.KpiComments.as_view(), name="kpi-comments"),
