@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -129,6 +130,12 @@ def money_list(
     """The amounts of several currencies, each as `money` draws it, with `between` between them."""
     pairs = amounts.items() if isinstance(amounts, Mapping) else amounts
     return format_html_join(between, "{}", ((figures.money_html(amount, code),) for code, amount in pairs))
+
+
+@register.simple_tag
+def this_moment() -> str:
+    """Now, in the zone of the reader."""
+    return moment_text(timezone.now())
 
 
 @register.simple_tag
