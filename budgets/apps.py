@@ -21,6 +21,7 @@ from finops_site.registry import (
     Panel,
     PendingDecisionSource,
     ReportSection,
+    SavingsEvidenceSource,
     SearchSource,
     SetupStep,
     ToDoSource,
@@ -97,7 +98,7 @@ class BudgetsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import demo_removal, nightly_checks, panels, receivers, search, to_do  # noqa: F401
+        from budgets import demo_removal, nightly_checks, panels, receivers, savings_evidence, search, to_do  # noqa: F401
         from budgets.alerts import notifications, unsent
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
@@ -194,6 +195,10 @@ class BudgetsConfig(PillarConfig):
             ),
             Kpi("controls-saved", "Saved by controls", control_panels.saved_measure, "budgets.view_control", 23),
             ReportSection("controls", "Cost controls", "", control_panels.controls_report, "budgets.view_control", 21),
+            SavingsEvidenceSource("controls", "Cost controls", "alerts", savings_evidence.control_evidence, 20),
+            SavingsEvidenceSource(
+                "avoided-overruns", "Avoided overruns", "alerts", savings_evidence.avoided_overruns, 90
+            ),
             MessageQueue(
                 "alerts", "Messages of alerts", unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20
             ),

@@ -19,6 +19,7 @@ from finops_site.registry import (
     NotificationKind,
     PendingDecisionSource,
     ReportSection,
+    SavingsEvidenceSource,
     SearchSource,
     ToDoSource,
     registry,
@@ -97,6 +98,7 @@ class ReservationsConfig(PillarConfig):
         """What commitments add to the pages, the nights and the reports of the site."""
         from reservations import demo_removal, kpis, nightly, panels, reports, search, to_do
         from reservations.inventory import known_changes
+        from reservations.savings.evidence import ledger_evidence
 
         nav, saved, purchases = (
             "reservations:overview",
@@ -119,6 +121,7 @@ class ReservationsConfig(PillarConfig):
             Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", kpis.savings_rate_kpi, see, 62),
             AdviceSource("commitments", panels.commitment_advice, plans, 61),
+            SavingsEvidenceSource("savings-ledger", "Savings ledger", "commitments", ledger_evidence, 10),
             NotificationKind("purchase-asked", "Purchases to approve", decides, 40),
             NotificationKind("purchase-decided", "Purchases that were decided", purchases, 41),
             NotificationKind("commitment-notice", "Commitments that end or are poorly used", see, 42),

@@ -21,6 +21,7 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    StatementReadSource,
     TeamPanel,
     ToDoSource,
     registry,

@@ -1,0 +1,3 @@
+from programme.models.savings_model import Assumption, AssumptionChange, SavingsModel
+
+__all__ = ["Assumption", "AssumptionChange", "SavingsModel"]
