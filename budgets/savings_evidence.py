@@ -74,7 +74,7 @@ def _evidence_of(alert: Alert, nights: Sequence[Forecast]) -> tuple[Decimal, str
         return None
     text = _(
         "On {day} somebody acted on the alert: “{action}”. The forecast of that night was {low} to {high}, the budget "
-        "{budgeted}, and the month ended at {final}. Only what lies outside of the forecast and above the budget counts."
+        "{budgeted}, and the month ended at {final}. Only what is outside of the forecast and above the budget counts."
     ).format(
         day=day_text(acted_on),
         action=_action_of(alert)[:200],
@@ -105,7 +105,8 @@ def _months_of(
     row: ControlChangeSet, resources: set[str], parents: Mapping[int, int | None]
 ) -> Iterator[SavingsEvidence]:
     """What it saved, spread over its days, month by month."""
-    assert row.saved is not None and row.saved_until is not None
+    assert row.saved is not None
+    assert row.saved_until is not None
     days = Period(row.saved_until - timedelta(days=row.saved_days - 1), row.saved_until + timedelta(days=1))
     months = days.months()
     counts = [Decimal((min(days.end, month.next.start) - max(days.start, month.start)).days) for month in months]

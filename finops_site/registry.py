@@ -585,8 +585,8 @@ class SearchSource:
 class SavingsEvidence:
     """What was saved in a month and is proved; negative where it cost more than it would have without.
 
-    `scope` names what it was saved on (``resource:i-0ab``, ``team:4``), `within` the wider scopes that contain it: where
-    the scope of one row meets the scope or the `within` of another, both may show the same money, and it counts once.
+    `scope` names what it was saved on (``resource:i-0ab``, ``team:4``), `within` the wider scopes that contain it:
+    where the scope of one row meets the scope or the `within` of another, both may show the same money: it counts once.
     `evidence` says in a sentence how it is proved; `url` is the page that shows it.
     """
 
@@ -645,7 +645,7 @@ class StatementReadSource:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRateSource:
-    """The company's exchange rates: `rate(currency, target, month)`, what one unit is worth; None where none is there."""
+    """The company's exchange rates: `rate(currency, target, month)`, what one unit is worth; None without one."""
 
     name: str
     rate: Callable[[str, str, Month], Decimal | None]

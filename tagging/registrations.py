@@ -29,6 +29,7 @@ from finops_site.registry import (
 from tagging import demo_removal, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
+from tagging.chargeback.first_statements import first_statements
 from tagging.chargeback.web import panels as chargeback_panels
 from tagging.ownership import demo as ownership_demo
 from tagging.ownership import ownership_figures
@@ -132,6 +133,7 @@ OWNERSHIP = (
     LineFactSource("ownership rule", ownership_figures.rule_of_line, "tagging.view_ownershiprule"),
 )
 CHARGEBACK = (
+    StatementReadSource("statements", first_statements),
     SearchSource("statements", "Statements", "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
     DemoPart("rules", "Rules and statements", demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
     DemoPart("owners", "Owners of what stays", lambda: [], demo_removal.assign_owners_again, 50),

@@ -88,9 +88,7 @@ def sums(counted: Iterable[CountedClaim]) -> dict[tuple[Month, str, str], Decima
 
 def total(by_key: Mapping[tuple[Month, str, str], Decimal], *, currency: str, lever: str = "") -> Decimal | None:
     """The sum of one currency, of one lever where it is named; None where nothing is proved."""
-    amounts = [
-        amount for (_, of, code), amount in by_key.items() if code == currency and (not lever or of == lever)
-    ]
+    amounts = [amount for (_, of, code), amount in by_key.items() if code == currency and (not lever or of == lever)]
     result = ZERO
     for amount in amounts:
         result = EXACT.add(result, amount)

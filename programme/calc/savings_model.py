@@ -171,7 +171,10 @@ def compare_stated(values: Values) -> list[Comparison]:
         Comparison("total", AssumptionUnit.YEARLY, totals, _pair([end.total for end in ends])),
         Comparison("roi", AssumptionUnit.PERCENT, stated("stated-roi"), _pair([percent(end.roi) for end in ends])),
         Comparison(
-            "roi-of-stated", AssumptionUnit.PERCENT, stated("stated-roi"), _pair([percent(share) for share in of_stated])
+            "roi-of-stated",
+            AssumptionUnit.PERCENT,
+            stated("stated-roi"),
+            _pair([percent(share) for share in of_stated]),
         ),
         Comparison("payback", AssumptionUnit.MONTHS, stated("stated-payback"), _pair([end.payback for end in ends])),
     ]

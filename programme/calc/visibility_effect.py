@@ -33,7 +33,7 @@ Course = Mapping[Month, Decimal]
 class VisibilityEffect:
     """How many per cent less teams with statements spend than they would without; `margin` is half its interval.
 
-    A `reduction` of None is not known, and `reason` names what is missing: ``teams-with``, ``teams-without`` or ``months``.
+    A `reduction` of None is not known, and `reason` names what is missing: ``teams-with``, ``teams-without``, ``months``.
     """
 
     reduction: Decimal | None

@@ -42,7 +42,9 @@ def make_savings_model(write: Callable[[str], object], *, as_of: date) -> None:
             version=None,
             now=_morning(as_of - timedelta(days=days_ago)),
         )
-    write(f"  a savings model with {Assumption.objects.count()} assumptions, {AssumptionChange.objects.count()} changes")
+    write(
+        f"  a savings model with {Assumption.objects.count()} assumptions, {AssumptionChange.objects.count()} changes"
+    )
 
 
 def _morning(day: date) -> datetime:

@@ -1,4 +1,4 @@
-"""The savings model as every door shows it: cases, assumptions beside what is measured, claims, and what is realised."""
+"""The savings model as every door shows it: cases, assumptions beside what is measured, and what is realised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,12 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
+from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.registry import registry
 from programme.calc.savings_model import (
+    MONEY_UNITS,
     YEAR_MONTHS,
     CaseResult,
     Comparison,
@@ -21,9 +24,6 @@ from programme.models import Assumption, SavingsModel
 from programme.savings_model.assumptions import savings_model
 from programme.savings_model.measured import Measured, measured_values
 from programme.savings_model.realised import RealisedSavings, months_until_paid_back, realised_savings
-from finops_site.registry import registry
-from programme.calc.savings_model import MONEY_UNITS
-from finops_site.lib.money import EXACT
 
 
 @dataclass(frozen=True)

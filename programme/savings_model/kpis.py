@@ -75,7 +75,8 @@ def _why_unknown(figures: SavingsFigures) -> str:
 def _why_not_back(figures: SavingsFigures) -> str:
     if why := _why_unknown(figures):
         return why
-    assert figures.realised_total is not None and figures.paid is not None
+    assert figures.realised_total is not None
+    assert figures.paid is not None
     currency = figures.model.currency
     return _("{proved} of {paid} {currency} is back so far").format(
         proved=money_text(figures.realised_total, currency),

@@ -49,7 +49,9 @@ def measured_values(user: Person, model: SavingsModel, as_of: date) -> dict[str,
 
 def _proved(realised: RealisedSavings, lever: str, model: SavingsModel, as_of: date) -> Measured:
     """What is proved of a lever since the start; it is no year yet, so it is not made one."""
-    months = [month for month in realised.months if month >= model.month and realised.of_month(month, lever) is not None]
+    months = [
+        month for month in realised.months if month >= model.month and realised.of_month(month, lever) is not None
+    ]
     total = realised.total(lever=lever, first=model.month, last=Month.of(as_of))
     if total is None:
         return Measured(None, _("Nothing is proved yet."))
@@ -133,14 +135,14 @@ def _too_few_with(effect: VisibilityEffect) -> str:
 
 def _too_few_without(effect: VisibilityEffect) -> str:
     return _(
-        "Not enough teams to say: {count} teams with cost are without a statement to compare with, and it takes {fewest}."
+        "Not enough teams to say: {count} teams with cost have none to compare with, and it takes {fewest}."
     ).format(count=effect.teams_without, fewest=FEWEST_TEAMS)
 
 
 def _too_few_months(effect: VisibilityEffect) -> str:
-    return _("Not enough months to say: it takes {fewest} whole months before the first statement, and {fewest} after.").format(
-        fewest=FEWEST_MONTHS
-    )
+    return _(
+        "Not enough months to say: it takes {fewest} whole months before the first statement, and {fewest} after."
+    ).format(fewest=FEWEST_MONTHS)
 
 
 _WHY_UNKNOWN: dict[str, Callable[[VisibilityEffect], str]] = {

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from finops_site.ui.tables import BaseTable, MoneyColumn, MomentColumn, MonthColumn
+from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, MonthColumn
 from programme.calc.savings_model import CASES
 from programme.models import AssumptionChange
 from programme.savings_model.words import ASSUMPTION_LABELS, CASE_LABELS, LEVER_LABELS

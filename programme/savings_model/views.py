@@ -206,7 +206,11 @@ def assumed_text(row: Assumption) -> str:
     if row.kind.single or ends == (row.expected, row.expected):
         return expected
     together = range_text(ends, unit, currency)
-    return together if row.expected is None else _("{range}, expected {expected}").format(range=together, expected=expected)
+    return (
+        together
+        if row.expected is None
+        else _("{range}, expected {expected}").format(range=together, expected=expected)
+    )
 
 
 def _comparison_rows(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
@@ -301,7 +305,9 @@ class AssumptionPage(DetailPage):
         figures = load_figures(self.person, timezone.now().date())
         row = self.object
         changes = AssumptionChange.objects.visible_to(self.person).filter(assumption=row).select_related("assumption")
-        values = [(CASE_LABELS[case], value_text(value, row.kind.unit, row.currency)) for case, value in row.values.items()]
+        values = [
+            (CASE_LABELS[case], value_text(value, row.kind.unit, row.currency)) for case, value in row.values.items()
+        ]
         context = {
             "values": values[1:2] if row.kind.single else values,
             "measured": figures.measured.get(row.key) if figures else None,
@@ -380,8 +386,8 @@ class EvidencePage(ListPage):
     permission_required = VIEW
     title = _lazy("What is proved")
     subtitle = _lazy(
-        "Realised savings, row by row. What two rows may show at once counts for the stronger proof alone: bills before "
-        "forecasts. A loss counts in full."
+        "Realised savings, row by row. What two rows may show at once counts for the stronger proof alone: bills "
+        "before forecasts. A loss counts in full."
     )
     breadcrumbs = CRUMBS
     table_class = EvidenceTable

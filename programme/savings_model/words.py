@@ -79,7 +79,7 @@ def range_text(pair: tuple[Decimal | None, Decimal | None], unit: AssumptionUnit
 
 
 def comparison_sentences(row: Comparison, currency: str) -> list[str]:
-    """How what follows differs from what was stated, one sentence for the conservative and one for the optimistic case."""
+    """How what follows differs from what was stated, a sentence for the conservative case and one for the optimistic."""
     cases = (CASE_LABELS["conservative"], CASE_LABELS["optimistic"])
     return [
         _sentence(str(case), claim, result, gap, row.unit, currency)

@@ -93,7 +93,10 @@ def _add_results(sheet: _Sheet) -> None:
         sheet.add(pillar, f"{currency} a year", *saved[pillar], name=pillar)
     first, last = sheet.places[PILLARS[0]], sheet.places[PILLARS[-1]]
     totals = [
-        Formula(f'=IF(COUNT({column}{first}:{column}{last})<{len(PILLARS)},"",SUM({column}{first}:{column}{last}))', one.total)
+        Formula(
+            f'=IF(COUNT({column}{first}:{column}{last})<{len(PILLARS)},"",SUM({column}{first}:{column}{last}))',
+            one.total,
+        )
         for one, column in zip(cases, CASE_COLUMNS.values(), strict=True)
     ]
     sheet.add("total", f"{currency} a year", *totals, name="total")
@@ -125,7 +128,9 @@ def _add_comparisons(sheet: _Sheet) -> None:
         is_money = row.unit in MONEY_UNITS
         stated, follows = [], []
         for column, claim, result in zip("CE", row.stated, row.follows, strict=True):
-            expression, needed = _money_ref(sheet, key, column) if is_money else (sheet.ref(key, column), [sheet.ref(key, column)])
+            expression, needed = (
+                _money_ref(sheet, key, column) if is_money else (sheet.ref(key, column), [sheet.ref(key, column)])
+            )
             stated.append(_formula(expression, needed, claim))
             follows.append(_follows(sheet, row.name, column, result))
         sheet.add(row.name, unit, *stated, *follows)
@@ -154,13 +159,18 @@ def _add_realised(sheet: _Sheet) -> None:
     last = len(sheet.rows)
     if last < first:
         return
-    sums = [_sum(f"{column}{first}:{column}{last}", figures.realised_of(lever)) for column, lever in zip("CDEF", LEVERS, strict=True)]
+    sums = [
+        _sum(f"{column}{first}:{column}{last}", figures.realised_of(lever))
+        for column, lever in zip("CDEF", LEVERS, strict=True)
+    ]
     total = sheet.add("realised", currency, *sums, _sum(f"G{first}:G{last}", figures.realised_total))
     paid, rate = sheet.ref("investment-paid", "D"), sheet.ref("investment-paid", RATE_COLUMN)
     share = figures.realised_return
     expression = f'IF({paid}=0,"",(G{total}-{paid}*{rate})/({paid}*{rate})*100)'
     value = None if share is None else share * HUNDRED
-    sheet.add("realised return on what was paid", "%", "", "", "", "", _formula(expression, [f"G{total}", paid, rate], value))
+    sheet.add(
+        "realised return on what was paid", "%", "", "", "", "", _formula(expression, [f"G{total}", paid, rate], value)
+    )
 
 
 def _sum(cells: str, value: Decimal | None) -> Formula:
@@ -175,7 +185,16 @@ def csv_rows(figures: SavingsFigures) -> Iterator[list[Cell]]:
         unit = str(row.kind.unit).replace("money", row.currency)
         values = [exact_text(row.values[case]) for case in CASES]
         books = [exact_text(measured.value), exact_text(measured.margin)] if measured else ["", ""]
-        yield ["assumption", row.key, unit, *values, *books, row.source, str(row.changed_by or ""), row.changed_at.isoformat()]
+        yield [
+            "assumption",
+            row.key,
+            unit,
+            *values,
+            *books,
+            row.source,
+            str(row.changed_by or ""),
+            row.changed_at.isoformat(),
+        ]
     currency = figures.model.currency
     for name, unit, values in _result_rows(figures):
         yield ["result", name, unit.replace("money", currency), *values, "", "", "", "", ""]
