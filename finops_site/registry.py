@@ -139,6 +139,8 @@ class Unit(StrEnum):
     PERCENT = "%"
     HOURS = "hours"
     MONEY = "money"
+    COUNT = "count"
+    MONTHS = "months"
 
 
 class Better(StrEnum):

@@ -1,8 +1,7 @@
-from django.utils.translation import gettext_lazy as _lazy
-
 from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import DemoPart, DemoStep, Kpi, NavItem, registry
+from finops_site.translation import gettext_lazy as _lazy
 
 READ_SAVINGS = {"programme.view_assumption", "programme.view_assumptionchange"}
 # Who makes the accounts decides on no money.

@@ -207,7 +207,7 @@ class AssumptionViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         body = AssumptionBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         sent = body.validated_data
-        with conflicts(WasChanged), refusals(CannotChange):
+        with refusals(CannotChange), conflicts(WasChanged):
             assumptions.change_assumption(
                 row.pk,
                 user=request.user,

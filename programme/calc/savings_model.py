@@ -143,6 +143,11 @@ class Comparison:
     follows: tuple[Decimal | None, Decimal | None]
 
     @property
+    def claim_key(self) -> str:
+        """The key of the assumption that states it."""
+        return "stated-roi" if self.name == "roi-of-stated" else f"stated-{self.name}"
+
+    @property
     def differences(self) -> tuple[Decimal | None, Decimal | None]:
         """What follows less what was stated: below zero, the plan claims more than its parts bring."""
         low, high = (

@@ -33,7 +33,7 @@ Course = Mapping[Month, Decimal]
 class VisibilityEffect:
     """How many per cent less teams with statements spend than they would without; `margin` is half its interval.
 
-    A `reduction` of None is not known, and `reason` names what is missing: ``teams-with``, ``teams-without``, ``months``.
+    A `reduction` of None is not known, and `reason` is ``teams-with``, ``teams-without`` or ``months``: too few.
     """
 
     reduction: Decimal | None

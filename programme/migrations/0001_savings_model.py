@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,48 +15,101 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Assumption',
+            name="Assumption",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(choices=[('commitments-saving', 'commitments-saving'), ('alerts-avoided', 'alerts-avoided'), ('tags-base', 'tags-base'), ('tags-reduction', 'tags-reduction'), ('investment', 'investment'), ('investment-paid', 'investment-paid'), ('stated-tags', 'stated-tags'), ('stated-total', 'stated-total'), ('stated-roi', 'stated-roi'), ('stated-payback', 'stated-payback')], max_length=40, unique=True)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('conservative', models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
-                ('expected', models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
-                ('optimistic', models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
-                ('currency', models.CharField(blank=True, help_text='of money; empty for anything else', max_length=10)),
-                ('source', models.CharField(blank=True, help_text='where the values come from', max_length=500)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('version', models.PositiveIntegerField(default=1, help_text='how often it was saved')),
-                ('changed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        choices=[
+                            ("commitments-saving", "commitments-saving"),
+                            ("alerts-avoided", "alerts-avoided"),
+                            ("tags-base", "tags-base"),
+                            ("tags-reduction", "tags-reduction"),
+                            ("investment", "investment"),
+                            ("investment-paid", "investment-paid"),
+                            ("stated-tags", "stated-tags"),
+                            ("stated-total", "stated-total"),
+                            ("stated-roi", "stated-roi"),
+                            ("stated-payback", "stated-payback"),
+                        ],
+                        max_length=40,
+                        unique=True,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("conservative", models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
+                ("expected", models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
+                ("optimistic", models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
+                (
+                    "currency",
+                    models.CharField(blank=True, help_text="of money; empty for anything else", max_length=10),
+                ),
+                ("source", models.CharField(blank=True, help_text="where the values come from", max_length=500)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("version", models.PositiveIntegerField(default=1, help_text="how often it was saved")),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='AssumptionChange',
+            name="AssumptionChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('by_name', models.CharField(help_text='as the person was called then', max_length=254)),
-                ('before', models.JSONField(help_text='{field: value}, values as exact text')),
-                ('after', models.JSONField(help_text='{field: value}, values as exact text')),
-                ('reason', models.CharField(max_length=500)),
-                ('assumption', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='programme.assumption')),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("by_name", models.CharField(help_text="as the person was called then", max_length=254)),
+                ("before", models.JSONField(help_text="{field: value}, values as exact text")),
+                ("after", models.JSONField(help_text="{field: value}, values as exact text")),
+                ("reason", models.CharField(max_length=500)),
+                (
+                    "assumption",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="changes", to="programme.assumption"
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-pk'],
+                "ordering": ["-at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='SavingsModel',
+            name="SavingsModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(default='USD', max_length=10)),
-                ('start', models.DateField(help_text='first day of the month from which savings count')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("currency", models.CharField(default="USD", max_length=10)),
+                ("start", models.DateField(help_text="first day of the month from which savings count")),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
     ]

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_lazy as _lazy
 
 from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import AmountField
 from programme.calc.savings_model import CASES, MONEY_UNITS
 from programme.models import Assumption

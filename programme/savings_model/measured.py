@@ -134,8 +134,13 @@ def _too_few_with(effect: VisibilityEffect) -> str:
 
 
 def _too_few_without(effect: VisibilityEffect) -> str:
+    if not effect.teams_without:
+        return _(
+            "Not enough teams to say: every team with cost has a statement, and it takes {fewest} without one to compare "
+            "with."
+        ).format(fewest=FEWEST_TEAMS)
     return _(
-        "Not enough teams to say: {count} teams with cost have none to compare with, and it takes {fewest}."
+        "Not enough teams to say: {count} of the teams with cost are without a statement, and it takes {fewest} to compare with."
     ).format(count=effect.teams_without, fewest=FEWEST_TEAMS)
 
 

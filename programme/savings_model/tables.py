@@ -6,8 +6,8 @@ import django_tables2
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, MonthColumn
 from programme.calc.savings_model import CASES
 from programme.models import AssumptionChange

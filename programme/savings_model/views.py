@@ -1,6 +1,7 @@
 """The pages of the savings model: the three cases, an assumption and its history, and what is proved."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -9,17 +10,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 from django.views.generic import TemplateView
 
 from finops_site.lib import charts
 from finops_site.lib.addresses import BadFilter
 from finops_site.lib.periods import Month
 from finops_site.people.company import reporting_currency
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
-from programme.calc.savings_model import CASES, LEVERS, PILLARS, AssumptionUnit
+from programme.calc.savings_model import CASES, LEVERS, PILLARS, STATED, AssumptionUnit
 from programme.models import Assumption, AssumptionChange
 from programme.savings_model import assumptions, evidence_rows
 from programme.savings_model.assumptions import CannotChange, savings_model, unit_words
@@ -130,9 +131,10 @@ def _stats(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
         "note": _return_note(figures),
         "icon": "percentage",
     }
+    took = None if figures.payback is None else Decimal(figures.payback)
     yield {
         "label": _("Payback"),
-        "value": _("not yet") if figures.payback is None else value_text(figures.payback, AssumptionUnit.MONTHS, ""),
+        "value": _("not yet") if took is None else value_text(took, AssumptionUnit.MONTHS, ""),
         "note": _("{expected} in the expected case").format(
             expected=value_text(figures.expected.payback, AssumptionUnit.MONTHS, "")
         ),
@@ -177,7 +179,7 @@ def _case_rows(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
         "cells": [percent_text(case.roi) for case in cases],
         "realised": percent_text(figures.realised_return),
     }
-    payback = None if figures.payback is None else figures.payback
+    payback = None if figures.payback is None else Decimal(figures.payback)
     yield {
         "label": _("Payback"),
         "cells": [value_text(case.payback, AssumptionUnit.MONTHS, "") for case in cases],
@@ -187,6 +189,8 @@ def _case_rows(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
 
 def _assumption_rows(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
     for row in figures.assumptions:
+        if row.kind.group == STATED:
+            continue
         measured = figures.measured.get(row.key)
         yield {
             "row": row,
@@ -194,7 +198,6 @@ def _assumption_rows(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
             "unit": unit_words(row.kind.unit, row.currency),
             "values": assumed_text(row),
             "measured": measured.text if measured else "",
-            "is_measured": bool(measured and measured.value is not None),
         }
 
 
@@ -214,9 +217,10 @@ def assumed_text(row: Assumption) -> str:
 
 
 def _comparison_rows(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
+    currency, claims = figures.model.currency, {row.key: row for row in figures.assumptions}
     for row in figures.comparisons:
-        currency = figures.model.currency
         yield {
+            "row": claims[row.claim_key],
             "label": COMPARISON_LABELS[row.name],
             "stated": range_text(row.stated, row.unit, currency),
             "follows": range_text(row.follows, row.unit, currency),

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
 from finops_site.lib.money import formatted, percent
+from finops_site.translation import gettext_lazy as _lazy
 from programme.calc.savings_model import HUNDRED, AssumptionUnit, Comparison
 
 ABSENT = "—"
@@ -70,16 +70,21 @@ def _short(value: Decimal) -> str:
 
 
 def range_text(pair: tuple[Decimal | None, Decimal | None], unit: AssumptionUnit, currency: str) -> str:
-    """``150,000 USD to 300,000 USD``, the smaller first; one value where both are the same."""
+    """``150,000 to 300,000 USD``, the smaller first; one value where both are the same."""
     known = sorted(value for value in pair if value is not None)
     if len(known) < len(pair) or known[0] == known[-1]:
         return value_text(known[0] if known else None, unit, currency)
-    low, high = (value_text(value, unit, currency) for value in known)
-    return _("{low} to {high}").format(low=low, high=high)
+    if unit == AssumptionUnit.PERCENT:
+        low, high = (value_text(value, unit, currency) for value in known)
+        return _("{low} to {high}").format(low=low, high=high)
+    if unit == AssumptionUnit.MONTHS:
+        return _("{low} to {high} months").format(low=_short(known[0]), high=_short(known[1]))
+    low, high = (money_text(value, currency) for value in known)
+    return _("{low} to {high} {currency}").format(low=low, high=high, currency=currency)
 
 
 def comparison_sentences(row: Comparison, currency: str) -> list[str]:
-    """How what follows differs from what was stated, a sentence for the conservative case and one for the optimistic."""
+    """How what follows differs from what was stated: of the conservative case, then of the optimistic one."""
     cases = (CASE_LABELS["conservative"], CASE_LABELS["optimistic"])
     return [
         _sentence(str(case), claim, result, gap, row.unit, currency)
@@ -96,11 +101,11 @@ def _sentence(
         return _("{case}: what follows is not known, for an assumption is missing.").format(case=case)
     texts = {"case": case, "stated": value_text(claim, unit, currency), "follows": value_text(result, unit, currency)}
     if texts["stated"] == texts["follows"]:
-        return _("{case}: {stated} was stated, and follows.").format(**texts)
+        return _("{case}: {stated}, as stated.").format(**texts)
     difference = _gap_text(abs(gap), unit, currency)
-    words = _("{case}: {stated} was stated, {follows} follows, which is {difference} less.")
+    words = _("{case}: stated {stated}, follows {follows}, {difference} less.")
     if gap > 0:
-        words = _("{case}: {stated} was stated, {follows} follows, which is {difference} more.")
+        words = _("{case}: stated {stated}, follows {follows}, {difference} more.")
     return words.format(**texts, difference=difference)
 
 

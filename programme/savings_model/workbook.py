@@ -123,7 +123,7 @@ def _return_formula(saving: str, invested: str, share: Decimal | None) -> Formul
 def _add_comparisons(sheet: _Sheet) -> None:
     sheet.add("Stated and what follows", "Unit", "Stated, low", "Stated, high", "Follows, low", "Follows, high")
     for row in sheet.figures.comparisons:
-        key = {"roi-of-stated": "stated-roi"}.get(row.name, f"stated-{row.name}")
+        key = row.claim_key
         unit = str(row.unit).replace("money", sheet.figures.model.currency)
         is_money = row.unit in MONEY_UNITS
         stated, follows = [], []
@@ -133,7 +133,7 @@ def _add_comparisons(sheet: _Sheet) -> None:
             )
             stated.append(_formula(expression, needed, claim))
             follows.append(_follows(sheet, row.name, column, result))
-        sheet.add(row.name, unit, *stated, *follows)
+        sheet.add(f"stated {row.name}", unit, *stated, *follows)
 
 
 def _follows(sheet: _Sheet, name: str, column: str, value: Decimal | None) -> Formula:
