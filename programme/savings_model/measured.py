@@ -136,11 +136,11 @@ def _too_few_with(effect: VisibilityEffect) -> str:
 def _too_few_without(effect: VisibilityEffect) -> str:
     if not effect.teams_without:
         return _(
-            "Not enough teams to say: every team with cost has a statement, and it takes {fewest} without one to compare "
-            "with."
+            "Not enough teams to say: every team with cost has a statement, and it takes {fewest} without one to "
+            "compare with."
         ).format(fewest=FEWEST_TEAMS)
     return _(
-        "Not enough teams to say: {count} of the teams with cost are without a statement, and it takes {fewest} to compare with."
+        "Not enough teams: only {count} team with cost has no statement, and it takes {fewest} to compare with."
     ).format(count=effect.teams_without, fewest=FEWEST_TEAMS)
 
 

@@ -1,5 +1,7 @@
 """Tables of the savings model: changes of assumptions, and the evidence of what is realised."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import django_tables2
@@ -11,7 +13,7 @@ from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, MonthColumn
 from programme.calc.savings_model import CASES
 from programme.models import AssumptionChange
-from programme.savings_model.words import ASSUMPTION_LABELS, CASE_LABELS, LEVER_LABELS
+from programme.savings_model.words import ABSENT, ASSUMPTION_LABELS, CASE_LABELS, LEVER_LABELS, value_text
 
 
 class ChangeTable(BaseTable):
@@ -45,13 +47,20 @@ class ChangeTable(BaseTable):
 
 
 def change_text(change: AssumptionChange) -> str:
-    """What changed, each field from what to what: ``Expected 76000 → 80000``."""
+    """What changed, each field from what to what: ``Expected 76,000 USD → 80,000 USD``."""
     labels = {**CASE_LABELS, "currency": _("Currency"), "source": _("Source")}
     return "; ".join(
-        f"{labels[name]} {change.before.get(name) or '—'} → {change.after.get(name) or '—'}"
+        f"{labels[name]} {_field_text(change, change.before, name)} → {_field_text(change, change.after, name)}"
         for name in (*CASES, "currency", "source")
         if change.before.get(name) != change.after.get(name)
     )
+
+
+def _field_text(change: AssumptionChange, values: Mapping[str, str | None], name: str) -> str:
+    text = values.get(name)
+    if name not in CASES or not text:
+        return text or ABSENT
+    return value_text(Decimal(text), change.assumption.kind.unit, values.get("currency") or "")
 
 
 class EvidenceTable(BaseTable):

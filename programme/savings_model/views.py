@@ -299,7 +299,7 @@ class AssumptionPage(DetailPage):
         return str(ASSUMPTION_LABELS[self.object.key])
 
     def get_subtitle(self) -> str:
-        return unit_words(self.object.kind.unit, self.object.currency).capitalize()
+        return unit_words(self.object.kind.unit, self.object.currency)
 
     def get_actions(self) -> list[Action]:
         edit = Action(_("Change"), "programme:assumption_edit", "edit", CHANGE, args=(self.object.pk,))
@@ -331,7 +331,7 @@ class AssumptionEditPage(FormPage):
         return _("Change: {assumption}").format(assumption=ASSUMPTION_LABELS[self.object.key])
 
     def get_subtitle(self) -> str:
-        return unit_words(self.object.kind.unit, self.object.currency).capitalize()
+        return unit_words(self.object.kind.unit, self.object.currency)
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         return [*CRUMBS, (str(ASSUMPTION_LABELS[self.object.key]), self.object.get_absolute_url())]

@@ -224,7 +224,7 @@ def cell_values(sheet):
             value(f"{chr(c)}{r}")
             for c in range(ord(first[0]), ord(last[0]) + 1)
             for r in range(int(first[1:]), int(last[1:]) + 1)
-        ]  # noqa: E501
+        ]
 
     def compute(text):
         text = re.sub(r"([A-Z]\d+):([A-Z]\d+)", r"*span('\1','\2')", text)
@@ -243,7 +243,7 @@ def cell_values(sheet):
                     text = f"{text[:begin]}(({parts[1]}) if ({parts[0]}) else ({parts[2]})){text[index + 1 :]}"
                     break
         names = {"value": value, "span": span, "COUNT": lambda *c: len(numbers(*c)), "SUM": lambda *c: sum(numbers(*c))}
-        return eval(text, {"__builtins__": {}}, names)  # noqa: S307
+        return eval(text, {"__builtins__": {}}, names)
 
     return {name: value(name) for name in formulas}
 
