@@ -30,6 +30,8 @@ from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
+from programme.models import Assumption
+from programme.savings_model.assumptions import start_model
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
 from tagging.chargeback import draft_statements
 from tagging.models import (
@@ -108,6 +110,14 @@ ACCESS = {
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
     "programme": WHOLE_COMPANY,
+    **dict.fromkeys(
+        ("programme:savings", "programme:savings_changes", "programme:savings_evidence", "programme:assumption"),
+        WHOLE_COMPANY,
+    ),
+    "programme:savings_start": FINANCE_ONLY,
+    "programme:assumption_edit": row(SIGN_IN, all=404, ada=403, fay=200, max=403),
+    **dict.fromkeys(("api:savings-model", "api:savings-evidence", "api:savings-assumption-list"), API_WHOLE_COMPANY),
+    **dict.fromkeys(("api:savings-assumption-change-list", "api:savings-assumption-detail"), API_WHOLE_COMPANY),
     "report": LINE_OF_PAYMENTS,
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),
@@ -567,6 +577,8 @@ def arguments(name, line):
         return chargeback_arguments(name, line)
     if name.startswith(("api:pool", "api:split", "api:dispute", "api:adjustment")):
         return of_shared_cost(name, line)
+    if name.startswith(("programme:", "api:savings-")):
+        return of_programme(name.split(":")[-1])
     if name == "api:audit-detail":
         return [LogEntry.objects.first().pk]
     if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
@@ -629,6 +641,13 @@ def arguments(name, line):
     }
     pk = ids.get(kind.replace("_", "-").split("-")[0])
     return [pk] if pk and (part != "list") else []
+
+
+def of_programme(kind):
+    """The savings model, with an assumption of it."""
+    start_model(user=None, currency="USD", start=Month(2026, 3), now=timezone.now())
+    has_key = kind.startswith("assumption") or kind == "savings-assumption-detail"
+    return [Assumption.objects.get(key="investment").pk] if has_key else []
 
 
 def of_views(kind, line):
