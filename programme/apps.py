@@ -34,10 +34,10 @@ class ProgrammeConfig(PillarConfig):
 
         see = "programme.view_assumption"
         registry.add(
-            NavItem("Programme", "programme:savings", "flag", see, 12, "", tab=_lazy("Savings model")),
-            Kpi("roi", "Return on the programme", kpis.return_measure, see, 90),
-            Kpi("payback", "Payback", kpis.payback_measure, see, 91),
-            Kpi("cost-avoidance", "Cost avoidance", kpis.avoidance_measure, see, 92),
-            DemoPart("savings-model", "Savings model", demo.counts, demo.remove_savings_model, 5),
+            NavItem(_lazy("Programme"), "programme:savings", "flag", see, 12, "", tab=_lazy("Savings model")),
+            Kpi("roi", _lazy("Return on investment"), kpis.return_measure, see, 90),
+            Kpi("payback", _lazy("Payback time"), kpis.payback_measure, see, 91),
+            Kpi("cost-avoidance", _lazy("Cost avoidance"), kpis.avoidance_measure, see, 92),
+            DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
             DemoStep("savings model", demo.make_savings_model, 95),
         )

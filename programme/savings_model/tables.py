@@ -68,7 +68,7 @@ class EvidenceTable(BaseTable):
 
     month = MonthColumn(_lazy("Month"))
     what = django_tables2.Column(_lazy("What"))
-    lever = django_tables2.Column(_lazy("Pillar"))
+    lever = django_tables2.Column(_lazy("Pillar"), attrs={"td": {"class": "nowrap"}})
     amount = MoneyColumn(_lazy("Shown"))
     counted = MoneyColumn(_lazy("Counts"))
     source = django_tables2.Column(_lazy("Proved by"))

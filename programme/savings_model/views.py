@@ -403,5 +403,11 @@ class EvidencePage(ListPage):
         "report-money",
     )
 
+    def get_subtitle(self) -> str:
+        model = savings_model()
+        if model is None:
+            return str(self.subtitle)
+        return _("{how} The model sums them from {month} on.").format(how=self.subtitle, month=month_text(model.month))
+
     def get_queryset(self) -> list[dict[str, Any]]:
         return evidence_rows.evidence_rows(self.person, timezone.now().date())
