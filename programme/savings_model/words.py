@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import formatted, percent
 from finops_site.translation import gettext_lazy as _lazy
 from programme.calc.savings_model import HUNDRED, AssumptionUnit, Comparison
@@ -46,16 +47,15 @@ def value_text(value: Decimal | None, unit: AssumptionUnit, currency: str) -> st
     if value is None:
         return ABSENT
     if unit == AssumptionUnit.PERCENT:
-        return f"{_short(value)}%"
+        return percent_figure(_short(value))
     if unit == AssumptionUnit.MONTHS:
-        return _("{count} months").format(count=_short(value))
+        return _("{count} months").format(count=in_marks(_short(value)))
     return f"{money_text(value, currency)} {currency}"
 
 
 def money_text(value: Decimal, currency: str) -> str:
     """Money of a plan: without cents where it has none."""
-    text = formatted(value, currency)
-    return text.partition(".")[0] if value == value.to_integral_value() else text
+    return in_marks(f"{value:,.0f}") if value == value.to_integral_value() else formatted(value, currency)
 
 
 def percent_text(share: Decimal | None) -> str:
@@ -64,7 +64,7 @@ def percent_text(share: Decimal | None) -> str:
 
 
 def _short(value: Decimal) -> str:
-    """One place at the most, and none where it is zero."""
+    """One place at the most, and none where it is zero; in English marks."""
     cut = value.quantize(Decimal("0.1"))
     return f"{cut:,f}".removesuffix(".0")
 
@@ -78,7 +78,7 @@ def range_text(pair: tuple[Decimal | None, Decimal | None], unit: AssumptionUnit
         low, high = (value_text(value, unit, currency) for value in known)
         return _("{low} to {high}").format(low=low, high=high)
     if unit == AssumptionUnit.MONTHS:
-        return _("{low} to {high} months").format(low=_short(known[0]), high=_short(known[1]))
+        return _("{low} to {high} months").format(low=in_marks(_short(known[0])), high=in_marks(_short(known[1])))
     low, high = (money_text(value, currency) for value in known)
     return _("{low} to {high} {currency}").format(low=low, high=high, currency=currency)
 
@@ -111,7 +111,7 @@ def _sentence(
 
 def _gap_text(gap: Decimal, unit: AssumptionUnit, currency: str) -> str:
     if unit == AssumptionUnit.PERCENT:
-        return _("{count} percentage points").format(count=_short(gap))
+        return _("{count} percentage points").format(count=in_marks(_short(gap)))
     return value_text(gap, unit, currency)
 
 
