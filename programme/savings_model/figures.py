@@ -22,7 +22,7 @@ from programme.calc.savings_model import (
 )
 from programme.models import Assumption, SavingsModel
 from programme.savings_model.assumptions import savings_model
-from programme.savings_model.measured import Measured, measured_values
+from programme.savings_model.measured import Measurement, measured_values
 from programme.savings_model.realised import RealisedSavings, months_until_paid_back, realised_savings
 
 
@@ -37,7 +37,7 @@ class SavingsFigures:
     as_of: date
 
     @cached_property
-    def measured(self) -> dict[str, Measured]:
+    def measured(self) -> dict[str, Measurement]:
         """{key of an assumption: what the books say of it}."""
         return measured_values(self.user, self.model, self.as_of)
 

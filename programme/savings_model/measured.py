@@ -26,7 +26,7 @@ BASE_MONTHS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """What the books say: a value in the unit of its assumption, None where it is not known; and in words."""
 
     value: Decimal | None
@@ -34,7 +34,7 @@ class Measured:
     margin: Decimal | None = None
 
 
-def measured_values(user: Person, model: SavingsModel, as_of: date) -> dict[str, Measured]:
+def measured_values(user: Person, model: SavingsModel, as_of: date) -> dict[str, Measurement]:
     """{key of an assumption: what was measured of it}; assumptions that no book knows are not there."""
     realised = realised_savings(user, model.currency, as_of)
     effect = statement_effect(user, model.currency, as_of)
@@ -47,39 +47,39 @@ def measured_values(user: Person, model: SavingsModel, as_of: date) -> dict[str,
     }
 
 
-def _proved(realised: RealisedSavings, lever: str, model: SavingsModel, as_of: date) -> Measured:
+def _proved(realised: RealisedSavings, lever: str, model: SavingsModel, as_of: date) -> Measurement:
     """What is proved of a lever since the start; it is no year yet, so it is not made one."""
     months = [
         month for month in realised.months if month >= model.month and realised.of_month(month, lever) is not None
     ]
     total = realised.total(lever=lever, first=model.month, last=Month.of(as_of))
     if total is None:
-        return Measured(None, _("Nothing is proved yet."))
+        return Measurement(None, _("Nothing is proved yet."))
     text = ngettext(
         "{amount} {currency} proved so far, in {count} month.",
         "{amount} {currency} proved so far, in {count} months.",
         len(months),
     )
-    return Measured(
+    return Measurement(
         total, text.format(amount=money_text(total, model.currency), currency=model.currency, count=len(months))
     )
 
 
-def _cost_a_month(user: Person, currency: str, as_of: date) -> Measured:
+def _cost_a_month(user: Person, currency: str, as_of: date) -> Measurement:
     """The mean cost of the last months that are known to their end, of the whole company, in one currency."""
     sums: dict[Month, Decimal] = defaultdict(Decimal)
     for row in _team_costs(user, currency, as_of):
         sums[row.month] = EXACT.add(sums[row.month], row.amount)
     months = sorted(sums)[-BASE_MONTHS:]
     if not months:
-        return Measured(None, _("No month of cost in {currency} is known to its end.").format(currency=currency))
+        return Measurement(None, _("No month of cost in {currency} is known to its end.").format(currency=currency))
     mean = sum((sums[month] for month in months), Decimal(0)) / len(months)
     text = ngettext(
         "{amount} a month by the bills, the mean of the last {count} month.",
         "{amount} a month by the bills, the mean of the last {count} months.",
         len(months),
     )
-    return Measured(mean, text.format(amount=f"{money_text(mean, currency)} {currency}", count=len(months)))
+    return Measurement(mean, text.format(amount=f"{money_text(mean, currency)} {currency}", count=len(months)))
 
 
 def _team_costs(user: Person, currency: str, as_of: date) -> list[TeamMonthCost]:
@@ -109,9 +109,9 @@ def statement_effect(user: Person, currency: str, as_of: date) -> VisibilityEffe
     return measure_effect(courses, since)
 
 
-def _reduction(effect: VisibilityEffect, base: Decimal | None, currency: str) -> Measured:
+def _reduction(effect: VisibilityEffect, base: Decimal | None, currency: str) -> Measurement:
     if effect.reduction is None or effect.margin is None:
-        return Measured(None, _WHY_UNKNOWN[effect.reason](effect))
+        return Measurement(None, _WHY_UNKNOWN[effect.reason](effect))
     measured = value_text(effect.reduction, AssumptionUnit.PERCENT, "")
     margin = value_text(effect.margin, AssumptionUnit.PERCENT, "")
     text = _(
@@ -124,7 +124,7 @@ def _reduction(effect: VisibilityEffect, base: Decimal | None, currency: str) ->
         yearly = EXACT.multiply(EXACT.multiply(base, YEAR_MONTHS), effect.reduction).scaleb(-2)
         a_year = _("By the cost of today that is {amount} {currency} a year.")
         text = f"{text} {a_year.format(amount=money_text(yearly, currency), currency=currency)}"
-    return Measured(effect.reduction, text, effect.margin)
+    return Measurement(effect.reduction, text, effect.margin)
 
 
 def _too_few_with(effect: VisibilityEffect) -> str:

@@ -73,9 +73,13 @@ def figures(as_of=TODAY):
 
 def test_a_change_keeps_what_it_was_by_whom_and_why(model):
     change("investment", expected=48_000)
-    (kept,) = AssumptionChange.objects.all()
-    assert (kept.before["expected"], kept.after["expected"], kept.reason) == ("52000", "48000", "The offer is signed.")
-    assert kept.by == person("fay")
+    (row,) = AssumptionChange.objects.all()
+    assert (row.before["expected"], row.after["expected"], row.reason) == (
+        "52000",
+        "48000",
+        "The offer is signed.",
+    )
+    assert row.by == person("fay")
     assert figures().expected.investment == 48_000
 
 
