@@ -11,7 +11,6 @@ from finops_site.registry import (
     DemoPart,
     DemoStep,
     HealthCheck,
-    Kpi,
     MessageQueue,
     NavItem,
     NavTab,
@@ -98,7 +97,16 @@ class BudgetsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import demo_removal, nightly_checks, panels, receivers, savings_evidence, search, to_do  # noqa: F401
+        from budgets import (  # noqa: F401
+            demo_removal,
+            kpis,
+            nightly_checks,
+            panels,
+            receivers,
+            savings_evidence,
+            search,
+            to_do,
+        )
         from budgets.alerts import notifications, unsent
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
@@ -174,8 +182,7 @@ class BudgetsConfig(PillarConfig):
                 (ENGINEERING,),
                 "budgets:budgets",
             ),
-            Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
-            Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
+            *kpis.KPIS,
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
             SearchSource("budgets", "Budgets", "target", search.find_budgets, may_see, 30),
             BudgetSource("budgets", panels.team_budgets, may_see),
@@ -193,7 +200,6 @@ class BudgetsConfig(PillarConfig):
                 "budgets.approve_controlchangeset",
                 31,
             ),
-            Kpi("controls-saved", "Saved by controls", control_panels.saved_measure, "budgets.view_control", 23),
             ReportSection("controls", "Cost controls", "", control_panels.controls_report, "budgets.view_control", 21),
             SavingsEvidenceSource("controls", "Cost controls", "alerts", savings_evidence.control_evidence, 20),
             SavingsEvidenceSource(

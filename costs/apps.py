@@ -3,12 +3,14 @@ from celery.schedules import crontab
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
+    Better,
     DemoPart,
     DemoStep,
     ExchangeRateSource,
     HealthCheck,
     HomeFigure,
     Kpi,
+    KpiArea,
     NavItem,
     NavTab,
     NightlyCheck,
@@ -22,6 +24,7 @@ from finops_site.registry import (
     TeamCostSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 # Why it changed stands above the months for who acts on it, and an administrator has the health of the system.
 CHANGES = {ENGINEERING: 27, ADMINISTRATOR: None}
@@ -153,7 +156,33 @@ class CostsConfig(PillarConfig):
                 50,
                 {ADMINISTRATOR: 7, EXECUTIVE: None},
             ),
-            Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
+            Kpi(
+                "owned-cost",
+                _lazy("Cost with an owner"),
+                report_section.owned_share,
+                "costs.view_company",
+                10,
+                KpiArea.OWNERSHIP,
+                _lazy("The share of this month's cost that a team answers for."),
+                _lazy("cost whose lines have a team / cost of the month, in the currency of most cost"),
+                _lazy("Percent of cost allocated"),
+                target=report_section.OWNED_TARGET,
+                why_unknown=_lazy("No bill of the month is here."),
+            ),
+            Kpi(
+                "unallocated-share",
+                _lazy("Unallocated share"),
+                report_section.unallocated_share,
+                "costs.view_company",
+                11,
+                KpiArea.OWNERSHIP,
+                _lazy("The share of this month's cost that no team answers for."),
+                _lazy("100% - cost with an owner"),
+                _lazy("Percentage of unallocated cloud cost"),
+                better=Better.LOWER,
+                target=100 - report_section.OWNED_TARGET,
+                why_unknown=_lazy("No bill of the month is here."),
+            ),
             ReportMonthSource(
                 "costs", report_section.report_months, may_see, newest=report_section.newest_report_month
             ),

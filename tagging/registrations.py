@@ -10,7 +10,6 @@ from finops_site.registry import (
     AdviceSource,
     DemoPart,
     DemoStep,
-    Kpi,
     LineFactSource,
     NavItem,
     NavTab,
@@ -26,7 +25,7 @@ from finops_site.registry import (
     ToDoSource,
     registry,
 )
-from tagging import demo_removal, pending_decisions, search, to_do
+from tagging import demo_removal, kpis, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.first_statements import first_statements
@@ -208,7 +207,7 @@ POLICY = (
         (ENGINEERING,),
         "tagging:resources",
     ),
-    Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
+    *kpis.KPIS,
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),
     NotificationKind(

@@ -118,6 +118,10 @@ ACCESS = {
     "programme:assumption_edit": row(SIGN_IN, all=404, ada=403, fay=200, max=403),
     **dict.fromkeys(("api:savings-model", "api:savings-evidence", "api:savings-assumption-list"), API_WHOLE_COMPANY),
     **dict.fromkeys(("api:savings-assumption-change-list", "api:savings-assumption-detail"), API_WHOLE_COMPANY),
+    "programme:kpis": EVERYBODY,
+    "programme:kpi": EVERYBODY,
+    "programme:kpi_edit": FINANCE_ONLY,
+    **dict.fromkeys(("api:kpi", "api:kpi-history", "api:kpi-comments"), API_EVERYBODY),
     "report": LINE_OF_PAYMENTS,
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),
@@ -126,6 +130,7 @@ ACCESS = {
     # One's own alone.
     "notification": row(SIGN_IN, all=404),
     "notification_preferences": EVERYBODY,
+    "my_settings": EVERYBODY,
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "token": EVERYBODY,
@@ -577,7 +582,7 @@ def arguments(name, line):
         return chargeback_arguments(name, line)
     if name.startswith(("api:pool", "api:split", "api:dispute", "api:adjustment")):
         return of_shared_cost(name, line)
-    if name.startswith(("programme:", "api:savings-")):
+    if name.startswith(("programme:", "api:kpi", "api:savings-")):
         return of_programme(name.split(":")[-1])
     if name == "api:audit-detail":
         return [LogEntry.objects.first().pk]
@@ -644,7 +649,9 @@ def arguments(name, line):
 
 
 def of_programme(kind):
-    """The savings model, with an assumption of it."""
+    """A KPI that everybody sees, each of her own teams, or an assumption of the savings model."""
+    if kind.startswith("kpi"):
+        return ["tag-compliance"] if kind != "kpis" else []
     start_model(user=None, currency="USD", start=Month(2026, 3), now=timezone.now())
     has_key = kind.startswith("assumption") or kind == "savings-assumption-detail"
     return [Assumption.objects.get(key="investment").pk] if has_key else []

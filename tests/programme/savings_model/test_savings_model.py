@@ -109,7 +109,7 @@ def test_two_who_change_the_same_do_not_overwrite_one_another(model):
 
 def test_nothing_proved_is_unknown_and_not_zero(model, proved):
     assert (figures().realised_total, figures().realised_return, figures().payback) == (None, None, None)
-    for measure in (kpis.return_measure, kpis.payback_measure, kpis.avoidance_measure):
+    for measure in (kpis.return_measure, kpis.payback_measure):
         assert measure(person("max"), TODAY).value is None
         assert measure(person("max"), TODAY).description
         # It is about the whole company.

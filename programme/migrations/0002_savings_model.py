@@ -7,9 +7,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    initial = True
-
     dependencies = [
+        ("programme", "0001_kpis"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
