@@ -1,6 +1,6 @@
 """What reservations and budgets prove, as the programme counts it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -13,6 +13,8 @@ from finops_site.models import Team
 from programme.calc.double_counting import overlap
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.savings.evidence import ledger_evidence
+from tagging.chargeback.first_statements import first_statements
+from tagging.models import ChargebackPeriod, Statement, StatementOpening
 from tests.people import person
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +87,17 @@ def test_a_control_proves_what_it_switched_off_spread_over_its_days():
     in_ledger(a_purchase(Team.objects.get(name="Data")), date(2026, 4, 1), 5)
     (of_data,) = ledger_evidence(person("max"), TODAY)
     assert not overlap(rows[0], of_data)
+
+
+def test_a_team_sees_its_cost_since_its_lead_opened_a_statement_and_not_since_it_was_closed():
+    month = ChargebackPeriod.objects.create(
+        billing_month=date(2026, 2, 1), state="closed", closed_at=datetime(2026, 3, 5, tzinfo=UTC)
+    )
+    payments = person("lea").teams.first()
+    data = Team.objects.get(name="Data")
+    for team in (payments, data):
+        Statement.objects.create(period=month, team=team, currency="USD", team_name=team.name)
+    assert first_statements() == {payments.pk: date(2026, 3, 5), data.pk: date(2026, 3, 5)}
+    opened = datetime(2026, 3, 9, tzinfo=UTC)
+    StatementOpening.objects.create(period=month, team=payments, user=person("lea"), opened_at=opened)
+    assert first_statements() == {payments.pk: date(2026, 3, 9)}
