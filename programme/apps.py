@@ -39,7 +39,9 @@ class ProgrammeConfig(PillarConfig):
         from programme.kpis import nights, targets
 
         registry.add(
-            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
+            NavItem(
+                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="p"
+            ),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),

@@ -45,7 +45,7 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None:
         return None
-    words = main.why_unknown or "of what a commitment could cover, at on-demand prices, over the last 30 days"
+    words = main.why_unknown or _("of what a commitment could cover, at on-demand prices, over the last 30 days")
     words += f"; {main.price_note}" if main.price_note else ""
     overview = reverse("reservations:overview")
     inputs = (
@@ -60,7 +60,7 @@ def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None or main.utilisation is None:
         return None
-    words = "of what is committed was used over the last 30 days"
+    words = _("of what is committed was used over the last 30 days")
     url = reverse("reservations:overview")
     inputs = (
         MeasureInput(_("Paid for commitments"), main.committed, reverse("reservations:commitments"), *_money(main)),
@@ -76,7 +76,7 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None or (main.savings_rate is None and not main.unpriced):
         return None
-    words = main.why_unknown or "saved on eligible usage, unused commitments included"
+    words = main.why_unknown or _("saved on eligible usage, unused commitments included")
     words += f"; {main.price_note}" if main.price_note else ""
     overview = reverse("reservations:overview")
     inputs = (
@@ -100,8 +100,10 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     others = [
         f"{formatted(sums['realised'], other)} {other}" for other, sums in sorted(by_currency.items()) if other != code
     ]
-    words = f"proved by the bills of 12 months, of {formatted(main['promised'], code)} {code} promised"
-    words = f"{words}; and {', '.join(others)}" if others else words
+    words = _("proved by the bills of 12 months, of {promised} {code} promised").format(
+        promised=formatted(main["promised"], code), code=code
+    )
+    words = _("{words}; and {names}").format(words=words, names=", ".join(others)) if others else words
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
     url = reverse("reservations:savings")
@@ -153,13 +155,15 @@ def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:
     measure = savings_kpi(user, as_of)
     if measure is None:
         return []
-    target = "" if measure.target is None else f", target {formatted(measure.target, measure.currency)}"
+    note = _("in 12 months")
+    if measure.target is not None:
+        note = _("in 12 months, target {target}").format(target=formatted(measure.target, measure.currency))
     return [
         {
-            "label": "Savings realised",
+            "label": _("Savings realised"),
             "amount": measure.value,
             "currency": measure.currency,
-            "note": f"in 12 months{target}",
+            "note": note,
             "url": measure.url,
             "icon": "discount",
         }

@@ -25,6 +25,7 @@ from finops_site.registry import (
     ToDoSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 from tagging import demo_removal, kpis, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
@@ -106,21 +107,21 @@ DECISIONS = (
 )
 OWNERSHIP = (
     NavItem(
-        "Ownership",
+        _lazy("Ownership"),
         "tagging:ownership",
         "hierarchy-2",
         "tagging.view_ownershiprule",
         47,
-        "Improve",
-        tab="Rules",
+        _lazy("Improve"),
+        tab=_lazy("Rules"),
         key="o",
     ),
-    NavTab("Unowned cost", "tagging:unowned", "tagging:ownership", "costs.view_company", 10),
-    NavTab("Pools", "tagging:pools", "tagging:ownership", "costs.view_pool", 20),
+    NavTab(_lazy("Unowned cost"), "tagging:unowned", "tagging:ownership", "costs.view_company", 10),
+    NavTab(_lazy("Pools"), "tagging:pools", "tagging:ownership", "costs.view_pool", 20),
     SetupStep(
         "ownership",
-        "Ownership rules",
-        "A rule names the team behind an account or a tag: without one, cost is nobody's.",
+        _lazy("Ownership rules"),
+        _lazy("A rule names the team behind an account or a tag: without one, cost is nobody's."),
         "tagging:ownership_proposals",
         ownership_figures.has_own_rules,
         "tagging.add_ownershiprule",
@@ -133,13 +134,24 @@ OWNERSHIP = (
 )
 CHARGEBACK = (
     StatementReadSource("statements", first_statements),
-    SearchSource("statements", "Statements", "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
-    DemoPart("rules", "Rules and statements", demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
-    DemoPart("owners", "Owners of what stays", lambda: [], demo_removal.assign_owners_again, 50),
-    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 38, "Spend", tab="Months", key="k"),
-    NavTab("Disputes", "tagging:disputes", "tagging:chargeback", "tagging.view_dispute", 10),
-    NavTab("Splits of pools", "tagging:splits", "tagging:chargeback", "tagging.view_split", 20),
-    NavTab("Journal accounts", "tagging:journal_accounts", "tagging:chargeback", "tagging.change_journalaccount", 30),
+    SearchSource("statements", _lazy("Statements"), "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
+    DemoPart("rules", _lazy("Rules and statements"), demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
+    DemoPart("owners", _lazy("Owners of what stays"), lambda: [], demo_removal.assign_owners_again, 50),
+    NavItem(
+        _lazy("Chargeback"),
+        "tagging:chargeback",
+        "receipt-2",
+        SEE_STATEMENTS,
+        38,
+        _lazy("Spend"),
+        tab=_lazy("Months"),
+        key="k",
+    ),
+    NavTab(_lazy("Disputes"), "tagging:disputes", "tagging:chargeback", "tagging.view_dispute", 10),
+    NavTab(_lazy("Splits of pools"), "tagging:splits", "tagging:chargeback", "tagging.view_split", 20),
+    NavTab(
+        _lazy("Journal accounts"), "tagging:journal_accounts", "tagging:chargeback", "tagging.change_journalaccount", 30
+    ),
     Panel(
         "statement",
         "tagging/panels/statement.html",
@@ -153,7 +165,7 @@ CHARGEBACK = (
     ),
     ToDoSource(
         "statements",
-        "Statement",
+        _lazy("Statement"),
         "receipt-2",
         to_do.new_statements,
         to_do.list_statements,
@@ -164,7 +176,7 @@ CHARGEBACK = (
     ),
     ToDoSource(
         "answered-disputes",
-        "Answer",
+        _lazy("Answer"),
         "check",
         to_do.answered_disputes,
         to_do.list_answers,
@@ -174,31 +186,36 @@ CHARGEBACK = (
         "tagging:disputes",
     ),
     ReportSection(
-        "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
+        "chargeback",
+        _lazy("Chargeback"),
+        "tagging/panels/report.html",
+        chargeback_panels.report_section,
+        SEE_STATEMENTS,
+        60,
     ),
     # After the bills, the splits and the metrics.
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
 )
 POLICY = (
-    SearchSource("resources", "Resources", "box", search.find_resources, SEE_COSTS, 60),
+    SearchSource("resources", _lazy("Resources"), "box", search.find_resources, SEE_COSTS, 60),
     SetupStep(
         "policy",
-        "Tag policy",
-        "Compliance is measured against it: say which values your tags may have.",
+        _lazy("Tag policy"),
+        _lazy("Compliance is measured against it: say which values your tags may have."),
         "tagging:policy",
         policy_panels.policy_is_own,
         "tagging.view_tagrequirement",
         40,
         minutes=10,
     ),
-    NavItem("Tags", TAGS, "tags", SEE_COSTS, 40, "Improve", tab="Tag compliance", key="g"),
-    NavTab("Resources to fix", "tagging:resources", TAGS, SEE_COSTS, 10),
-    NavTab("Exceptions", "tagging:exceptions", TAGS, SEE_COSTS, 50),
-    NavTab("Tag policy", "tagging:policy", TAGS, "tagging.view_tagrequirement", 60),
+    NavItem(_lazy("Tags"), TAGS, "tags", SEE_COSTS, 40, _lazy("Improve"), tab=_lazy("Tag compliance"), key="g"),
+    NavTab(_lazy("Resources to fix"), "tagging:resources", TAGS, SEE_COSTS, 10),
+    NavTab(_lazy("Exceptions"), "tagging:exceptions", TAGS, SEE_COSTS, 50),
+    NavTab(_lazy("Tag policy"), "tagging:policy", TAGS, "tagging.view_tagrequirement", 60),
     TeamPanel("tags", "tagging/panels/team_tags.html", policy_panels.team_tags_panel, SEE_COSTS, 30),
     ToDoSource(
         "tags",
-        "Tags",
+        _lazy("Tags"),
         "tags",
         to_do.resources_without_tags,
         to_do.list_resources,
@@ -208,28 +225,30 @@ POLICY = (
         "tagging:resources",
     ),
     *kpis.KPIS,
-    ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
+    ReportSection(
+        "tags", _lazy("Tag compliance"), "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40
+    ),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),
     NotificationKind(
         "statement-closed",
-        "Statements of a closed month",
+        _lazy("Statements of a closed month"),
         "tagging.view_statement",
         20,
-        "A statement is what a team is charged: it must reach who leads the team.",
+        _lazy("A statement is what a team is charged: it must reach who leads the team."),
     ),
-    NotificationKind("dispute-raised", "Disputes to answer", "tagging.change_dispute", 21),
-    NotificationKind("dispute-resolved", "Answers to your disputes", "tagging.view_dispute", 22),
-    NotificationKind("correction-proposed", "Corrections to confirm", "tagging.change_dispute", 23),
-    NotificationKind("correction-rejected", "Corrections that were turned down", "tagging.view_dispute", 24),
-    NotificationKind("tag-digest", "Resources without tags, every week", "costs.view_costline", 30),
+    NotificationKind("dispute-raised", _lazy("Disputes to answer"), "tagging.change_dispute", 21),
+    NotificationKind("dispute-resolved", _lazy("Answers to your disputes"), "tagging.view_dispute", 22),
+    NotificationKind("correction-proposed", _lazy("Corrections to confirm"), "tagging.change_dispute", 23),
+    NotificationKind("correction-rejected", _lazy("Corrections that were turned down"), "tagging.view_dispute", 24),
+    NotificationKind("tag-digest", _lazy("Resources without tags, every week"), "costs.view_costline", 30),
     NightlyCheck("tags", reminders.nightly_check, 30),
     DemoStep("tag policy", policy_demo.make_tag_policy, 55),
 )
 REMEDIATION = (
-    NavTab("Suggestions", "tagging:suggestions", TAGS, "tagging.view_suggestion", 20),
-    NavTab("Virtual tags", "tagging:virtual_tags", TAGS, "tagging.view_virtualtag", 30),
-    NavTab("Change sets", "tagging:change_sets", TAGS, "tagging.view_changeset", 40),
+    NavTab(_lazy("Suggestions"), "tagging:suggestions", TAGS, "tagging.view_suggestion", 20),
+    NavTab(_lazy("Virtual tags"), "tagging:virtual_tags", TAGS, "tagging.view_virtualtag", 30),
+    NavTab(_lazy("Change sets"), "tagging:change_sets", TAGS, "tagging.view_changeset", 40),
     # Among the costs, whose pages those of another pillar are.
-    NavTab("Unit costs", "tagging:unit_costs", "costs:explorer", "tagging.view_metric", 40),
+    NavTab(_lazy("Unit costs"), "tagging:unit_costs", "costs:explorer", "tagging.view_metric", 40),
     DemoStep("tag suggestions and counts", remediation_demo.make_suggestions_and_metrics, 65),
 )

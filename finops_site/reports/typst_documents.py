@@ -8,6 +8,7 @@ from typing import Any
 
 import typst
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 
 from finops_site.people.company import company_name
 
@@ -28,7 +29,9 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    content = json.dumps(data if "company" in data else {"company": company_name(), **data})
+    named = data if "company" in data else {"company": company_name(), **data}
+    # Titles may be lazy: they are in the language of the document only now.
+    content = json.dumps(named, cls=DjangoJSONEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()
