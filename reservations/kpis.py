@@ -4,6 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Sum, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -14,7 +16,7 @@ from finops_site.registry import Better, Measure, MeasureInput, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from reservations.inventory import metrics
-from reservations.models import LedgerMonth
+from reservations.models import Commitment, LedgerMonth
 from reservations.savings import ledger
 
 HUNDRED = Decimal(100)
@@ -148,6 +150,12 @@ def _money(main: metrics.CommitmentMetrics) -> tuple[Unit, str]:
 def _money_input(main: metrics.CommitmentMetrics, label: str, amount: Decimal, url: str) -> MeasureInput:
     """An amount at on-demand prices, which are not known of every line."""
     return MeasureInput(label, None if main.unpriced else amount, url, Unit.MONEY, main.currency)
+
+
+def count_bought(since: date, as_of: date) -> int:
+    """Machines that commitments which began from `since` to `as_of` are for; a plan, and what names none, is one."""
+    rows = Commitment.objects.filter(start__gte=since, start__lte=as_of).exclude(unit__icontains="unit")
+    return int(rows.aggregate(machines=Sum(Coalesce("count", Value(Decimal(1)))))["machines"] or 0)
 
 
 def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:

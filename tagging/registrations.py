@@ -17,6 +17,7 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    ProgressCount,
     ReportSection,
     SearchSource,
     SetupStep,
@@ -193,6 +194,7 @@ CHARGEBACK = (
         SEE_STATEMENTS,
         60,
     ),
+    ProgressCount("closed-months", _lazy("Months charged to teams"), chargeback_panels.count_closed_months, 40),
     # After the bills, the splits and the metrics.
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
 )
@@ -224,6 +226,7 @@ POLICY = (
         (ENGINEERING,),
         "tagging:resources",
     ),
+    ProgressCount("required-tags", _lazy("Required tags"), policy_panels.count_required_tags, 30),
     *kpis.KPIS,
     ReportSection(
         "tags", _lazy("Tag compliance"), "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40

@@ -1,4 +1,34 @@
 from programme.models.kpis import Kpi, KpiComment, KpiDay, KpiRecount
+from programme.models.roadmap import (
+    Communication,
+    DecisionIsRecorded,
+    DecisionPoint,
+    Milestone,
+    Phase,
+    Programme,
+    ProgrammeTemplate,
+    ProgrammeWeek,
+    Risk,
+    SignOff,
+)
 from programme.models.savings_model import Assumption, AssumptionChange, SavingsModel
 
-__all__ = ["Assumption", "AssumptionChange", "Kpi", "KpiComment", "KpiDay", "KpiRecount", "SavingsModel"]
+__all__ = [
+    "Assumption",
+    "AssumptionChange",
+    "Communication",
+    "DecisionIsRecorded",
+    "DecisionPoint",
+    "Kpi",
+    "KpiComment",
+    "KpiDay",
+    "KpiRecount",
+    "Milestone",
+    "Phase",
+    "Programme",
+    "ProgrammeTemplate",
+    "ProgrammeWeek",
+    "Risk",
+    "SavingsModel",
+    "SignOff",
+]

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -80,6 +81,12 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Of them to fix"), Decimal(tally.count(WRONG)), to_fix),
     )
     return Measure(percent(share), Unit.PERCENT, TARGET * 100, Better.HIGHER, text, url, "", inputs)
+
+
+def count_required_tags(since: date, as_of: date) -> int:
+    """Tags that the policy requires on the day `as_of`."""
+    has_begun, goes_on = Q(starts_on=None) | Q(starts_on__lte=as_of), Q(ends_on=None) | Q(ends_on__gt=as_of)
+    return TagRequirement.objects.filter(has_begun, goes_on, is_required=True).count()
 
 
 def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Chargeback on the home page and in the monthly report."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
@@ -123,3 +124,8 @@ def report_section(user: Person, month: Month) -> dict[str, Any] | None:
     ]
     tables = [{"head": [_("Team"), _("Statement"), _("Charged")], "rows": table}]
     return {"text": text, "tables": tables, "statements": statements}
+
+
+def count_closed_months(since: date, as_of: date) -> int:
+    """Months that were closed, and so charged to teams, from the day `since` to the end of the day `as_of`."""
+    return ChargebackPeriod.objects.closed().filter(closed_at__date__gte=since, closed_at__date__lte=as_of).count()
