@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from budgets.alerts.alert_summary import alert_headline, alert_severity, summary_of
 from budgets.models import AlertDelivery, Recipient
@@ -19,7 +20,7 @@ def send_to_channel(delivery: AlertDelivery, now: datetime) -> None:
     """Posts it to the recipient's address; raises http_client.Undeliverable with the reason where that fails."""
     recipient = delivery.recipient
     if recipient is None:
-        raise http_client.Undeliverable("The channel was removed from the budget.")
+        raise http_client.Undeliverable(_("The channel was removed from the budget."))
     body = webhook_body(delivery)
     if recipient.kind == Recipient.Kind.SLACK:
         body = _slack_body(body)
@@ -30,7 +31,7 @@ def send_to_channel(delivery: AlertDelivery, now: datetime) -> None:
 
 def send_test(recipient: Recipient, now: datetime) -> None:
     """Posts a test message, signed as every other; raises http_client.Undeliverable and ValidationError."""
-    text = f"A test message: alerts of the budget {recipient.budget} will come here."
+    text = _("A test message: alerts of the budget {budget} will come here.").format(budget=recipient.budget)
     body = {
         Recipient.Kind.SLACK: {"text": _slack_text(text)},
         Recipient.Kind.TEAMS: _card([{"type": "TextBlock", "text": text, "wrap": True}], []),
@@ -81,7 +82,7 @@ def webhook_body(delivery: AlertDelivery) -> dict[str, Any]:
 
 def _slack_body(message: dict[str, Any]) -> dict[str, Any]:
     text = _slack_text(message["headline"])
-    section = {"type": "mrkdwn", "text": f"*{text}*\n<{message['url']}|Open the alert>"}
+    section = {"type": "mrkdwn", "text": f"*{text}*\n<{message['url']}|{_slack_text(_('Open the alert'))}>"}
     return {"text": text, "blocks": [{"type": "section", "text": section}]}
 
 
@@ -93,12 +94,15 @@ def _slack_text(text: str) -> str:
 def _teams_body(message: dict[str, Any]) -> dict[str, Any]:
     """An adaptive card, as the Workflows webhook of Microsoft Teams expects it."""
     currency = message["currency"]
-    facts = [{"title": name, "value": f"{message[name]} {currency}"} for name in ("spent", "amount", "forecast")]
+    facts = [
+        {"title": label, "value": f"{message[name]} {currency}"}
+        for name, label in (("spent", _("spent")), ("amount", _("amount")), ("forecast", _("forecast")))
+    ]
     texts = [
         {"type": "TextBlock", "text": message["headline"], "weight": "Bolder", "wrap": True},
         {"type": "FactSet", "facts": facts},
     ]
-    return _card(texts, [{"type": "Action.OpenUrl", "title": "Open the alert", "url": message["url"]}])
+    return _card(texts, [{"type": "Action.OpenUrl", "title": _("Open the alert"), "url": message["url"]}])
 
 
 def _card(body: list[dict[str, Any]], actions: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any
 import typst
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
 
+from finops_site.lib.language import get_language
 from finops_site.people.company import company_name
 
 FONTS = Path(__file__).parents[1] / "fonts"
@@ -29,14 +31,28 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    named = data if "company" in data else {"company": company_name(), **data}
+    company = {} if "company" in data else {"company": company_name()}
     # Titles may be lazy: they are in the language of the document only now.
-    content = json.dumps(named, cls=DjangoJSONEncoder)
+    content = json.dumps({**company, **_words(), **data}, cls=DjangoJSONEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()
     }
     return _compile(folder / f"{template}.typ", folder, "pdf", {"data": content, **drawings})
+
+
+def _words() -> dict[str, Any]:
+    """The language of a document, and what its templates say themselves."""
+    return {
+        "language": get_language(),
+        "words": {
+            "Page {page} of {pages}": _("Page {page} of {pages}"),
+            "Chart": _("Chart"),
+            "The programme": _("The programme"),
+            "Appendix": _("Appendix"),
+            "Figures of the programme": _("Figures of the programme"),
+        },
+    }
 
 
 def render_png(svg: str, *, width: int = 640, ppi: float = 144.0, surface: str = "#ffffff") -> bytes:
