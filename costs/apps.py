@@ -6,6 +6,7 @@ from finops_site.registry import (
     Better,
     DemoPart,
     DemoStep,
+    ExchangeRateSource,
     HealthCheck,
     HomeFigure,
     Kpi,
@@ -21,6 +22,7 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    TeamCostSource,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
@@ -111,6 +113,7 @@ class CostsConfig(PillarConfig):
         from costs.ingest.demo import load_demo_bills, load_short_bill
         from costs.invoices import pending_decisions
         from costs.invoices.demo import make_invoices
+        from costs.programme_facts import exchange_rate, team_costs
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import home_forecast, panels, report_section
@@ -199,6 +202,8 @@ class CostsConfig(PillarConfig):
             ReportSection(
                 "by-service", _lazy("By service, and what changed"), "", report_section.service_section, may_see, 12
             ),
+            TeamCostSource("costs", team_costs),
+            ExchangeRateSource("costs", exchange_rate),
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),

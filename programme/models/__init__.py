@@ -11,8 +11,11 @@ from programme.models.roadmap import (
     Risk,
     SignOff,
 )
+from programme.models.savings_model import Assumption, AssumptionChange, SavingsModel
 
 __all__ = [
+    "Assumption",
+    "AssumptionChange",
     "Communication",
     "DecisionIsRecorded",
     "DecisionPoint",
@@ -26,5 +29,6 @@ __all__ = [
     "ProgrammeTemplate",
     "ProgrammeWeek",
     "Risk",
+    "SavingsModel",
     "SignOff",
 ]
