@@ -71,6 +71,7 @@ def render_statements(statements: list[Statement], reader: Person, today: date) 
         "title": f"Chargeback of {first.team_name}, {month_text(period.billing_month, 'long')}",
         "subtitle": ". ".join(part for part in (numbers and f"Statement {numbers}", state, basis) if part),
         "note": f"Cost centre {first.cost_center}" if first.cost_center else "",
+        "date": today.isoformat(),
         "sections": [
             *([{"title": "What is not known yet", "text": list(notes)}] if notes else []),
             *(section for shown in statement_details(statements, reader, today) for section in _sections(shown)),
