@@ -4,7 +4,9 @@ from celery.schedules import crontab
 from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
+from django.utils import translation
 
+from finops_site.lib import language
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig, beat_schedule, enum_names
 
@@ -90,6 +92,7 @@ class FinopsSiteConfig(PillarConfig):
     }
 
     def ready(self) -> None:
+        language.connect(translation.gettext, translation.ngettext, translation.pgettext, translation.get_language)
         from auditlog.registry import auditlog
 
         # Celery's app is made with Django's, so that tasks queued by any process go to our broker.

@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 row``, ``1,204 rows``; `many` where the plural is not `one` with an s: ``2 rows have``, ``2 deliveries``."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def number_text(value: Decimal | float, places: int = 0) -> str:
+    """``1,204``, or ``0.5`` with one place: a number that is no money, rounded to `places`."""
+    return f"{value:,.{places}f}"
 
 
 def age_text(age: timedelta) -> str:
