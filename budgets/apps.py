@@ -20,12 +20,14 @@ from finops_site.registry import (
     OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
+    PeriodSection,
     ReportSection,
     SearchSource,
     SetupStep,
     ToDoSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 CHANGE_BUDGETS = {
     "budgets.add_budget",
@@ -176,6 +178,9 @@ class BudgetsConfig(PillarConfig):
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
+            PeriodSection(
+                "budgets", _lazy("Budgets and alerts"), panels.budgets_of_period, may_see, 60, in_update=True
+            ),
             SearchSource("budgets", "Budgets", "target", search.find_budgets, may_see, 30),
             BudgetSource("budgets", panels.team_budgets, may_see),
             CostForecaster("budgets", forecast_spans, may_see),

@@ -5,6 +5,7 @@ from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     DemoPart,
     DemoStep,
+    Freshness,
     HealthCheck,
     HomeFigure,
     Kpi,
@@ -14,12 +15,14 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    PeriodSection,
     ReportMonthSource,
     ReportSection,
     SearchSource,
     SetupStep,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 # Why it changed stands above the months for who acts on it, and an administrator has the health of the system.
 CHANGES = {ENGINEERING: 27, ADMINISTRATOR: None}
@@ -109,7 +112,7 @@ class CostsConfig(PillarConfig):
         from costs.invoices.demo import make_invoices
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
-        from costs.web import home_forecast, panels, report_section
+        from costs.web import home_forecast, panels, period_report, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("AccountGroup"))
@@ -159,6 +162,11 @@ class CostsConfig(PillarConfig):
             ReportSection(
                 "by-service", "By service, and what changed", "", report_section.service_section, may_see, 12
             ),
+            Freshness("bills", period_report.known_text, may_see),
+            PeriodSection("spend", _lazy("Spend"), period_report.spend_section, may_see, 20, in_update=True),
+            PeriodSection("why", _lazy("Why it changed"), period_report.why_section, may_see, 21, in_update=True),
+            PeriodSection("by-team", _lazy("Who spent it"), period_report.team_section, may_see, 22),
+            PeriodSection("forecast", _lazy("What comes"), period_report.forecast_section, may_see, 70, in_update=True),
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),

@@ -18,11 +18,13 @@ from finops_site.registry import (
     NightlyCheck,
     NotificationKind,
     PendingDecisionSource,
+    PeriodSection,
     ReportSection,
     SearchSource,
     ToDoSource,
     registry,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 # Requested by one, approved by another, and bought by finance alone.
 BUY = {
@@ -154,6 +156,10 @@ class ReservationsConfig(PillarConfig):
             ReportSection(
                 "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 61
             ),
+            PeriodSection(
+                "savings", _lazy("What commitments saved"), reports.savings_of_period, saved, 40, in_update=True
+            ),
+            PeriodSection("commitments", _lazy("Commitments"), reports.coverage_of_period, see, 41),
             DemoStep("owned commitments", partial(run_demo_step, "own_commitments"), 78, "commitments"),
             DemoPart("commitments", "Commitments", demo_removal.counts, demo_removal.remove_commitments, 10),
             DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),

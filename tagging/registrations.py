@@ -18,14 +18,17 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    PeriodSection,
     ReportSection,
     SearchSource,
     SetupStep,
+    TeamDocumentSource,
     TeamPanel,
     ToDoSource,
     registry,
 )
-from tagging import demo_removal, pending_decisions, search, to_do
+from finops_site.translation import gettext_lazy as _lazy
+from tagging import demo_removal, pending_decisions, period_report, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
@@ -174,6 +177,14 @@ CHARGEBACK = (
     ReportSection(
         "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
     ),
+    TeamDocumentSource(
+        "statements",
+        _lazy("Statements"),
+        period_report.team_documents,
+        period_report.newest_closed_month,
+        SEE_STATEMENTS,
+        60,
+    ),
     # After the bills, the splits and the metrics.
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
 )
@@ -206,6 +217,8 @@ POLICY = (
         "tagging:resources",
     ),
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
+    PeriodSection("tags", _lazy("Tags"), period_report.compliance_section, SEE_COSTS, 50, in_update=True),
+    PeriodSection("unit-cost", _lazy("What one unit costs"), period_report.unit_cost_section, SEE_COSTS, 30),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),
     NotificationKind(

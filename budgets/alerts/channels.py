@@ -18,9 +18,7 @@ def send_to_channel(delivery: AlertDelivery, now: datetime) -> None:
         raise http_client.Undeliverable("The channel was removed from the budget.")
     body = webhook_body(delivery)
     facts = [(name, f"{body[name]} {body['currency']}") for name in ("spent", "amount", "forecast")]
-    message = chat.ChatMessage(
-        body["headline"], facts=facts, link=body["url"], link_text="Open the alert", body=body
-    )
+    message = chat.ChatMessage(body["headline"], facts=facts, link=body["url"], link_text="Open the alert", body=body)
     _post(recipient, message, delivery_name(delivery), now)
 
 

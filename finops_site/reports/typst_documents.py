@@ -32,9 +32,9 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     It is PDF/A-2a, tagged. Where a name has a character that no font here has (FINOPS_FONTS adds a folder of fonts), it
     is an ordinary tagged PDF, in which that character is a box: better than no report; the log says so.
 
-    `data` must hold `title` and may hold `subtitle`, `note` (the footer), `company` and `date` (ISO: as of when). It travels as JSON, so that no
-    name in it is run as markup; amounts are given as {"amount": "1,234.50", "currency": "USD"}, already formatted.
-    `files` are drawings (SVG text) that the template shows by `drawing(name)`.
+    `data` must hold `title` and may hold `subtitle`, `note` (the footer), `company` and `date` (ISO: as of when). It
+    travels as JSON, so that no name in it is run as markup; amounts are given as {"amount": "1,234.50", "currency":
+    "USD"}, already formatted. `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
     content = json.dumps(data if "company" in data else {"company": company_name(), **data})
