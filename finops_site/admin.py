@@ -79,7 +79,7 @@ class PersonForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = ["email", "name", "time_zone", "is_active", "groups"]
+        fields = ["email", "name", "language", "time_zone", "is_active", "groups"]
         widgets = {"groups": forms.CheckboxSelectMultiple}
         labels = {"groups": "Role"}
         help_texts = {

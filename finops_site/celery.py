@@ -36,6 +36,13 @@ class FollowUpTask(DjangoTask):
 
     abstract = True
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The work of a task; what it writes for nobody in particular is in the company's language."""
+        from finops_site.people.reader_language import in_company_language
+
+        with in_company_language():
+            return super().__call__(*args, **kwargs)
+
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
         """Queues the task after the commit; at once where there is no transaction."""
 

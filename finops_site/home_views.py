@@ -12,6 +12,7 @@ from django.views.generic import TemplateView, View
 from rest_framework.authtoken.models import Token
 
 from finops_site.first_day.checklist import ChecklistLine, next_line
+from finops_site.lib.language import get_zone
 from finops_site.lib.periods import Month
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
@@ -44,7 +45,7 @@ class Home(Page, TemplateView):
     permission_required = None
 
     def get_title(self) -> str:
-        return f"{greeting(timezone.localtime().hour)}, {self.person.get_short_name()}"
+        return f"{greeting(timezone.localtime(timezone=get_zone()).hour)}, {self.person.get_short_name()}"
 
     @cached_property
     def role(self) -> str:

@@ -2,6 +2,7 @@
 
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import connection, models
@@ -9,10 +10,18 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.managers import TEAMS_OF_USER, NotificationQuerySet, SharedQuerySet, TeamQuerySet, UserManager
+
+
+def check_time_zone(name: str) -> None:
+    """Raises ValidationError where there is no such time zone; empty is none that anybody chose."""
+    if name and name not in available_timezones():
+        problem = _("{name} is not a time zone: write it like Europe/Berlin.").format(name=repr(name))
+        raise ValidationError({"time_zone": problem})
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -20,7 +29,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
-    time_zone = models.CharField(max_length=64, default="UTC")
+    language = models.CharField(
+        max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Empty: as the browser says."
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Like Europe/Berlin, for times of day. Empty: the company's."
+    )
     is_active = models.BooleanField("active", default=True, help_text="Who leaves is switched off, not deleted.")
     date_joined = models.DateTimeField(default=timezone.now)
     hides_setup = models.BooleanField(default=False, editable=False, help_text="Home does not show her the checklist.")
@@ -41,8 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.lower()
-        if self.time_zone not in available_timezones():
-            raise ValidationError({"time_zone": f"{self.time_zone!r} is not a time zone: write it like Europe/Berlin."})
+        check_time_zone(self.time_zone)
 
     @property
     def is_staff(self) -> bool:
@@ -252,6 +265,15 @@ class Company(models.Model):
         blank=True,
         help_text="Home and teams show costs in it, and the explorer offers it first: a code like EUR.",
     )
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text="Of statements, of the work of the night, and of mail to somebody who chose none. Empty: English.",
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Of people who chose none, for times of day. Empty: UTC."
+    )
 
     class Meta:
         verbose_name_plural = "company"
@@ -264,6 +286,7 @@ class Company(models.Model):
         self.currency = self.currency.upper()
         if self.currency and self.currency not in ISO_4217:
             raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like EUR."})
+        check_time_zone(self.time_zone)
 
 
 class DemoCompany(models.Model):

@@ -34,6 +34,8 @@ FINOPS_SPARK_OPTIONS = env.dict("FINOPS_SPARK_OPTIONS", default={})
 # The currency home and teams show costs in and the explorer offers first; costs stay in the one they were billed in.
 # Empty: what somebody entered on the page Company.
 FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
+# The language of background work and of mail to somebody who chose none: en, de or fr. Empty: as on the page Company.
+FINOPS_LANGUAGE = env("FINOPS_LANGUAGE", default="")
 # The cost that pages show unless somebody chooses another: billed_cost or effective_cost. Each page says which.
 FINOPS_COST_METRIC = env("FINOPS_COST_METRIC", default="billed_cost")
 if FINOPS_COST_METRIC not in ("billed_cost", "effective_cost"):
@@ -94,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "finops_site.people.reader_language.ReaderLanguageMiddleware",
     "finops_site.ui.typed_text.TypedTextMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -177,7 +180,18 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"
 
-LANGUAGE_CODE = "en-us"
+# English is what the code says; the others are translated in <app>/locale, and chosen by people/reader_language.py.
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
+USE_I18N = True
+if FINOPS_LANGUAGE and FINOPS_LANGUAGE not in dict(LANGUAGES):
+    raise ImproperlyConfigured(f"FINOPS_LANGUAGE is one of {', '.join(dict(LANGUAGES))}")
+# The words of our own apps stand before those of the packages; an app from elsewhere brings a folder of its own.
+LOCALE_PATHS = [
+    BASE_DIR / name / "locale"
+    for name in ["finops_site", *sorted(path.parent.name for path in BASE_DIR.glob("*/apps.py"))]
+]
+LOCALE_PATHS = list(dict.fromkeys(LOCALE_PATHS))
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True

@@ -36,6 +36,7 @@ from finops_site.lib.http_client import Undeliverable
 from finops_site.lib.trees import all_above
 from finops_site.mail import outbox
 from finops_site.models import OutgoingEmail
+from finops_site.people.reader_language import zone_of
 
 logger = logging.getLogger(__name__)
 
@@ -261,7 +262,7 @@ def _queue_anew(key: str, mail: EmailMessage, now: datetime) -> str:
 def _not_before(delivery: AlertDelivery, now: datetime) -> datetime | None:
     """When it may be sent if not now: a digest waits for its morning, everything for the end of quiet hours."""
     recipient = delivery.recipient
-    zone = _known_zone((recipient and recipient.time_zone) or (delivery.user and delivery.user.time_zone) or "UTC")
+    zone = _known_zone((recipient and recipient.time_zone) or str(zone_of(delivery.user)))
     if _waits_for_digest(delivery) and delivery.not_before is None:
         return next_digest(now, zone)
     if recipient is None:

@@ -58,7 +58,10 @@ class RecipientForm(forms.ModelForm):
     )
     time_zone = forms.ChoiceField(
         required=False,
-        choices=[("", "the person's own, else UTC"), *((name, name) for name in sorted(available_timezones()))],
+        choices=[
+            ("", "the person's own, else the company's"),
+            *((name, name) for name in sorted(available_timezones())),
+        ],
     )
 
     class Meta:

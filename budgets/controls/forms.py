@@ -13,6 +13,7 @@ from budgets.calc.controls.rules import DEV_VALUES
 from budgets.models import Budget, Control, ControlPolicy
 from finops_site.lib.money import exact_text
 from finops_site.models import Team, User
+from finops_site.people.reader_language import zone_of
 from finops_site.ui.forms import AmountField
 
 MOST_LINES = 500
@@ -112,7 +113,7 @@ class ControlForm(forms.ModelForm):
         self.fields["share_percent"].initial = exact_text(share * 100)
         if not self.instance.pk:
             self.fields["dev_values"].initial = list(DEV_VALUES)
-            self.fields["time_zone"].initial = user.time_zone
+            self.fields["time_zone"].initial = str(zone_of(user))
         if budget:
             field = cast(forms.ModelChoiceField, self.fields["threshold"])
             field.queryset = budget.thresholds.select_related("budget").filter(is_active=True)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from finops_site.api.base import HoldsPermission
 from finops_site.models import Membership, User
+from finops_site.people.reader_language import zone_of
 from finops_site.people.roles import role_of
 from finops_site.people.tokens import drop_token, make_token
 
@@ -45,10 +46,15 @@ class MeSerializer(serializers.ModelSerializer):
     role = serializers.SerializerMethodField()
     sees_whole_company = serializers.BooleanField()
     memberships = MembershipSerializer(many=True)
+    language = serializers.CharField(help_text="en, de or fr; empty: as the browser says")
+    time_zone = serializers.SerializerMethodField(help_text="her own, else the company's, else UTC")
 
     class Meta:
         model = User
-        fields = ["email", "name", "time_zone", "role", "sees_whole_company", "memberships"]
+        fields = ["email", "name", "language", "time_zone", "role", "sees_whole_company", "memberships"]
+
+    def get_time_zone(self, user: User) -> str:
+        return str(zone_of(user))
 
     def get_role(self, user: User) -> str:
         return role_of(user)

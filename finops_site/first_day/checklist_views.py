@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -21,6 +22,7 @@ from finops_site.models import Company, OutgoingEmail
 from finops_site.people.company import load_company
 from finops_site.people.demo_rows import demo_company
 from finops_site.people.signed_in import signed_in_user
+from finops_site.ui.forms import time_zone_field
 from finops_site.ui.pages import FormPage, Page
 
 SET_UP = (("Set up", "set_up"),)
@@ -46,16 +48,27 @@ class ChecklistPage(Page, TemplateView):
         return redirect("home" if user.hides_setup else "set_up")
 
 
+# The settings of the environment that stand before what is entered.
+SETTINGS_BEFORE = {
+    "name": "FINOPS_COMPANY",
+    "currency": "FINOPS_REPORTING_CURRENCY",
+    "language": "FINOPS_LANGUAGE",
+}
+
+
 class CompanyForm(forms.ModelForm):
     class Meta:
         model = Company
-        fields = ["name", "currency"]
+        fields = ["name", "currency", "language", "time_zone"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field, setting in (("name", "FINOPS_COMPANY"), ("currency", "FINOPS_REPORTING_CURRENCY")):
+        self.fields["time_zone"] = time_zone_field(_("UTC"), str(self.fields["time_zone"].help_text))
+        for field, setting in SETTINGS_BEFORE.items():
             if value := getattr(settings, setting):
-                self.fields[field].help_text = f"The setting {setting} says {value}, and stands before what is here."
+                self.fields[field].help_text = _(
+                    "The setting {setting} says {value}, and stands before what is here."
+                ).format(setting=setting, value=value)
 
 
 class CompanyPage(FormPage):

@@ -1,14 +1,18 @@
-"""The language of whoever reads, for modules without Django: English until `connect` says who translates.
+"""The language and the time zone of whoever reads, for modules without Django: English until `connect` is called.
 
 `apps.py` connects Django's translation. What a module of arithmetic says to a reader it marks as everybody does:
 ``from finops_site.lib.language import gettext as _``. It is translated when the function runs, so a text at the level
 of a module is only marked there, by `gettext_noop`, and translated where it is used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 ENGLISH = "en"
+_zone: ContextVar[tzinfo] = ContextVar("time zone of the reader", default=UTC)
 
 
 def _plural(one: str, many: str, number: int) -> str:
@@ -60,3 +64,18 @@ def gettext_noop(text: str) -> str:
 def get_language() -> str:
     """The language of the reader, ``de`` of ``de-at``; English where nobody chose one."""
     return (_connected.get_language() or ENGLISH).partition("-")[0]
+
+
+def get_zone() -> tzinfo:
+    """The time zone that the reader is shown times of day in; UTC where nobody chose one. Days of charges stay UTC."""
+    return _zone.get()
+
+
+@contextmanager
+def in_zone(zone: tzinfo) -> Iterator[None]:
+    """Times of day are written in `zone` meanwhile."""
+    before = _zone.set(zone)
+    try:
+        yield
+    finally:
+        _zone.reset(before)

@@ -2,8 +2,11 @@
 
 import json
 from argparse import ArgumentParser
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+
+from finops_site.people.reader_language import in_company_language
 
 BAD_INPUT = 2
 
@@ -22,6 +25,11 @@ class PlainCommand(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print figures as JSON, and nothing else")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Runs it; what it writes for nobody in particular is in the company's language."""
+        with in_company_language():
+            return super().execute(*args, **options)
 
     def answer(self, figures: object, words: str, *, as_json: bool) -> None:
         self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False) if as_json else words)

@@ -12,6 +12,8 @@ from django.db.models.functions import JSONObject
 from finops_site.models import Company, DemoCompany, Notification, User
 from finops_site.people.demo_rows import demo_steps
 
+COMPANY = ("name", "currency", "language", "time_zone")
+
 
 class RoleBackend(ModelBackend):
     """Permissions come with roles (people/roles.py): nobody holds one of her own, so no page asks for any."""
@@ -24,7 +26,7 @@ class RoleBackend(ModelBackend):
             User.objects.filter(pk=user_id)
             .annotate(
                 role_names=ArraySubquery(Group.objects.filter(user=OuterRef("pk")).values("name")),
-                company=Subquery(Company.objects.values(row=JSONObject(name="name", currency="currency"))[:1]),
+                company=Subquery(Company.objects.values(row=JSONObject(**{name: name for name in COMPANY}))[:1]),
                 has_demo=Exists(DemoCompany.objects.filter(removed_at=None)),
                 demo_step=Subquery(demo_steps()),
                 unread_notifications=Subquery(unread.values(count=Count("*"))),

@@ -20,3 +20,8 @@ def company_name() -> str:
 def reporting_currency(user: object = None) -> str:
     """The currency that home and teams show costs in; empty for the one that they were billed in."""
     return settings.FINOPS_REPORTING_CURRENCY or load_company(user).currency
+
+
+def company_language(user: object = None) -> str:
+    """The language of statements, of the work of the night, and of mail to somebody who chose none."""
+    return settings.FINOPS_LANGUAGE or load_company(user).language or settings.LANGUAGE_CODE

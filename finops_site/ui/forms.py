@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import FieldDoesNotExist
@@ -74,6 +75,12 @@ class DayInput(forms.DateInput):
         except ValueError:
             return value or None
         return (month.period.last_day if self.is_last else month.start).isoformat()
+
+
+def time_zone_field(empty_label: str, help_text: str = "") -> forms.ChoiceField:
+    """A choice of every time zone that there is; `empty_label` says what none means."""
+    zones = [(name, name) for name in sorted(available_timezones())]
+    return forms.ChoiceField(required=False, choices=[("", empty_label), *zones], help_text=help_text)
 
 
 @dataclass(frozen=True, slots=True)

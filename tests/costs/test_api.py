@@ -96,6 +96,7 @@ def test_eli_is_told_who_he_is(api):
     assert get(api("eli"), "me/") == {
         "email": "eli@demo.example",
         "name": "Eli Navarro",
+        "language": "",
         "time_zone": "UTC",
         "role": "engineering",
         "sees_whole_company": False,
