@@ -84,6 +84,7 @@ def main(args: list[str]) -> int:
     if verb == "serve":
         _may_serve(rest)
     set_up("requirements-dev.txt" if verb == "test" else "requirements.txt")
+    _compile_catalogs()
     return doors[verb](rest)
 
 
@@ -100,6 +101,16 @@ def set_up(requirements: str) -> None:
             stamp.write_text(wanted)
     if Path(sys.prefix).resolve() != VENV:
         os.execv(PYTHON, [str(PYTHON), str(ROOT / "run.py"), *sys.argv[1:]])
+
+
+def _compile_catalogs() -> None:
+    """Makes what the site reads of translations where a catalog is newer; without it pages are in English."""
+    from finops_site.lib.catalogs import compile_catalogs
+
+    try:
+        compile_catalogs(ROOT)
+    except OSError as reason:
+        say(f"translations could not be compiled, so texts may be in English: {reason}")
 
 
 def _fingerprint(requirements: str) -> str:
