@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.anomalies.anomaly_words import PATTERNS, words_of
 from budgets.forecast import status
@@ -224,9 +225,13 @@ def budgets_of_period(user: Person, period: Period, today: date) -> dict[str, An
     sentence = _("{budgets} budgets with {periods} periods: {over} of these are over their amount.").format(
         budgets=budgets, periods=len(rows), over=len(over)
     )
-    answered = _("{count} alerts were opened; {unanswered} of them nobody has answered.").format(
-        count=counts["all"], unanswered=counts["unanswered"]
-    )
+    answered = _("No alert was opened.")
+    if counts["all"]:
+        answered = ngettext(
+            "{count} alert was opened, and {answered} was answered.",
+            "{count} alerts were opened, and {answered} of them were answered.",
+            counts["all"],
+        ).format(count=counts["all"], answered=counts["all"] - counts["unanswered"])
     listed = sorted(over, key=lambda row: -row["share"])[:MOST_PERIODS]
     return {
         "text": [sentence, answered],

@@ -156,10 +156,7 @@ class ReservationsConfig(PillarConfig):
             ReportSection(
                 "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 61
             ),
-            PeriodSection(
-                "savings", _lazy("What commitments saved"), reports.savings_of_period, saved, 40, in_update=True
-            ),
-            PeriodSection("commitments", _lazy("Commitments"), reports.coverage_of_period, see, 41),
+            PeriodSection("commitments", _lazy("Commitments"), reports.commitments_of_period, see, 41, in_update=True),
             DemoStep("owned commitments", partial(run_demo_step, "own_commitments"), 78, "commitments"),
             DemoPart("commitments", "Commitments", demo_removal.counts, demo_removal.remove_commitments, 10),
             DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),

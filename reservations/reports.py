@@ -82,23 +82,41 @@ def commitments_report(user: Person, month: Month) -> dict[str, Any] | None:
     return {"text": text, "metrics": main, "ended": ended, "plan": plan}
 
 
-def savings_of_period(user: Person, period: Period, today: date) -> dict[str, Any] | None:
-    """The ledger of a quarter: what was promised, what bills prove, and why they differ."""
-    rows = LedgerMonth.objects.visible_to(user).within(period)
-    sums = ledger.sum_lines(rows)
-    if not sums:
+def commitments_of_period(user: Person, period: Period, today: date) -> dict[str, Any] | None:
+    """A quarter of commitments: what they saved of what was promised, what they covered, and how much was used."""
+    may_see_ledger = user.has_perm("reservations.view_ledgermonth")
+    saved = LedgerMonth.objects.visible_to(user).within(period) if may_see_ledger else LedgerMonth.objects.none()
+    sums, by_currency = ledger.sum_lines(saved), metrics.metrics_by_currency(user, period)
+    if not sums and not by_currency:
         return None
-    sentences = [
-        _("Commitments saved {realised} of {promised} promised. {why}").format(
-            realised=f"{formatted(row['realised'], row['currency'])} {row['currency']}",
-            promised=f"{formatted(row['promised'], row['currency'])} {row['currency']}",
-            why=realised_savings.explain_gap(row, row["currency"]),
-        )
-        for row in sums
-    ]
-    code = max(sums, key=lambda row: row["promised"])["currency"]
+    sentences = [*(_saved_text(row) for row in sums), *(_coverage_text(one) for one in by_currency)]
+    charts_drawn = []
+    if sums:
+        charts_drawn = [_saved_chart(saved, max(sums, key=lambda row: row["promised"])["currency"])]
+    elif len(months := metrics.metrics_by_month(user, period, by_currency[0].currency)) > 1:
+        charts_drawn = [_coverage_chart(months, by_currency[0].currency)]
+    return {
+        "text": [*sentences, _("What is saved is read from bills, purchase by purchase, never from the plan.")],
+        "stats": _coverage_stats(by_currency[0]) if by_currency else [],
+        "charts": charts_drawn,
+        "tables": [{**_savings_table(saved), "title": _("Purchases")}] if sums else [],
+        "links": [(_("Savings ledger"), reverse("reservations:savings"))],
+        "brief": {"text": sentences[:2]},
+    }
+
+
+def _saved_text(row: Mapping[str, Any]) -> str:
+    code = row["currency"]
+    return _("Commitments saved {realised} of {promised} promised. {why}").format(
+        realised=f"{formatted(row['realised'], code)} {code}",
+        promised=f"{formatted(row['promised'], code)} {code}",
+        why=realised_savings.explain_gap(row, code),
+    )
+
+
+def _saved_chart(rows: LedgerQuerySet, code: str) -> dict[str, Any]:
     by_month = [row for row in ledger.sum_lines(rows, "month") if row["currency"] == code]
-    chart = {
+    return {
         "id": f"period-savings-{code.lower()}",
         "kind": "bar",
         "title": _("Promised and proved by bills, {currency}").format(currency=code),
@@ -109,36 +127,15 @@ def savings_of_period(user: Person, period: Period, today: date) -> dict[str, An
         ],
         "currency": code,
     }
-    return {
-        "text": [*sentences, _("What is proved is read from bills, purchase by purchase, never from the plan.")],
-        "charts": [chart],
-        "tables": [{**_savings_table(rows), "title": _("Purchases")}],
-        "links": [(_("Savings ledger"), reverse("reservations:savings"))],
-        "brief": {"text": sentences},
-    }
 
 
-def coverage_of_period(user: Person, period: Period, today: date) -> dict[str, Any] | None:
-    """How much of eligible usage commitments covered in a quarter, and how much of them was used."""
-    by_currency = metrics.metrics_by_currency(user, period)
-    if not by_currency:
-        return None
-    sentences = [_coverage_text(one) for one in by_currency]
-    main = by_currency[0]
-    months = metrics.metrics_by_month(user, period, main.currency)
-    stats = [
+def _coverage_stats(main: metrics.CommitmentMetrics) -> list[dict[str, Any]]:
+    return [
         {"label": _("Covered"), "value": percent_text(main.coverage) or ABSENT, "note": main.why_unknown},
         {"label": _("Used"), "value": percent_text(main.utilisation) or ABSENT},
         {"label": _("Effective savings rate"), "value": percent_text(main.savings_rate) or ABSENT},
         {"label": _("Paid and not used"), "amount": main.unused_cost, "currency": main.currency},
     ]
-    return {
-        "text": sentences,
-        "stats": stats,
-        "charts": [_coverage_chart(months, main.currency)] if len(months) > 1 else [],
-        "brief": {"text": sentences[:1]},
-        "links": [(_("Commitments"), reverse("reservations:overview"))],
-    }
 
 
 def _coverage_text(one: metrics.CommitmentMetrics) -> str:

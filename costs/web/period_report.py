@@ -27,7 +27,7 @@ from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text, percent_text, signed_text
 
 ZERO = Decimal(0)
-TEAMS, SERVICES, FORECAST_MONTHS = 9, 9, 3
+TEAMS, SERVICES, FORECAST_MONTHS = 9, 8, 3
 
 
 def known_text(user: Person, period: Period, today: date) -> str:
@@ -100,6 +100,7 @@ def spend_section(user: Person, period: Period, today: date) -> dict[str, Any] |
         ],
         "stats": stats,
         "charts": history,
+        "tables": [_months_table(chart) for chart in history] if days.period.days > 31 else [],
         "brief": {
             "text": sentences,
             "stats": stats[:2],
@@ -151,6 +152,32 @@ def _history(user: Person, days: _Days, code: str) -> dict[str, Any]:
         "currency": code,
         "unfinished": unfinished if any(unfinished) else [],
     }
+
+
+def _months_table(chart: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of the chart of months, the newest first, each against the month before."""
+    amounts = chart["series"][0]["data"]
+    rows = [
+        [
+            f"{name}, {so_far}" if so_far else name,
+            {"amount": now, "currency": chart["currency"]},
+            {
+                "amount": trends.cost_difference(now, before) if None not in (now, before) else None,
+                "currency": chart["currency"],
+                "change": True,
+                "before": before,
+            },
+        ]
+        for name, so_far, before, now in zip(
+            chart["categories"][1:],
+            (chart["unfinished"] or [""] * len(amounts))[1:],
+            amounts,
+            amounts[1:],
+            strict=False,
+        )
+    ]
+    head = [_("Month"), chart["series"][0]["name"], _("Change")]
+    return {"title": chart["title"], "head": head, "rows": rows[::-1]}
 
 
 def why_section(user: Person, period: Period, today: date) -> dict[str, Any] | None:
@@ -218,7 +245,6 @@ def _services_table(user: Person, one: ComparedPeriods, days: _Days) -> dict[str
     def cells(label: Any, group: Any) -> list[Any]:
         return [
             label,
-            {"amount": group.before, "currency": code},
             {"amount": group.after, "currency": code},
             {"amount": group.difference, "currency": code, "change": True, "before": group.before},
         ]
@@ -231,7 +257,7 @@ def _services_table(user: Person, one: ComparedPeriods, days: _Days) -> dict[str
 
     return {
         "title": _("By service, {currency}").format(currency=code),
-        "head": [_("Service"), days_title(days.before), days.title, _("Change")],
+        "head": [_("Service"), days.title, _("Change")],
         "rows": [cells(link(group), group) for group in one.groups],
         "totals": [cells(_("Total"), one.total)],
     }
@@ -259,7 +285,15 @@ def team_section(user: Person, period: Period, today: date) -> dict[str, Any] | 
         sentence, table = _teams_of(code, amounts, labels, days)
         sentences.append(sentence)
         tables.append(table)
-    return {"text": sentences, "tables": tables, "charts": []}
+    chart = {
+        "id": "period-teams",
+        "kind": "horizontal-bar",
+        "title": tables[0]["title"],
+        "categories": [row[0]["text"] if isinstance(row[0], dict) else row[0] for row in tables[0]["rows"]],
+        "series": [charts.series(METRIC_LABELS[days.metric], [row[1]["amount"] for row in tables[0]["rows"]])],
+        "currency": tables[0]["rows"][0][1]["currency"],
+    }
+    return {"text": sentences, "tables": tables, "charts": [chart]}
 
 
 def _teams_of(

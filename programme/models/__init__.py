@@ -1,0 +1,10 @@
+from programme.models.reports import (
+    MadeReport,
+    ReportDelivery,
+    ReportKind,
+    ReportRecipient,
+    ReportRun,
+    ReportSchedule,
+)
+
+__all__ = ["MadeReport", "ReportDelivery", "ReportKind", "ReportRecipient", "ReportRun", "ReportSchedule"]
