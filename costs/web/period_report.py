@@ -287,7 +287,8 @@ def team_section(user: Person, period: Period, today: date) -> dict[str, Any] | 
         tables.append(table)
     chart = {
         "id": "period-teams",
-        "kind": "horizontal-bar",
+        "kind": "bar",
+        "across": True,
         "title": tables[0]["title"],
         "categories": [row[0]["text"] if isinstance(row[0], dict) else row[0] for row in tables[0]["rows"]],
         "series": [charts.series(METRIC_LABELS[days.metric], [row[1]["amount"] for row in tables[0]["rows"]])],

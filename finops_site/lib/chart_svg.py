@@ -50,7 +50,7 @@ def svg(chart: dict[str, Any], *, width: int = 640, height: int = 260, theme: st
     """
     shades = palette(theme)
     kind = chart["kind"]
-    if kind in ("horizontal-bar", "treemap") or any(_kind(one) == "step" for one in chart["series"]):
+    if kind in ("horizontal-bar", "treemap") or chart.get("across"):
         return _bars_across(chart, shades, width)
     if kind == "share":
         return _share(chart, shades, width)

@@ -10,165 +10,482 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('costs', '0040_places_of_focus_exports'),
-        ('finops_site', '0011_language_and_time_zone'),
+        ("costs", "0040_places_of_focus_exports"),
+        ("finops_site", "0011_language_and_time_zone"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReportRun',
+            name="ReportRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('monthly', 'Monthly report'), ('quarterly', 'Quarterly business review'), ('update', 'Update of two weeks'), ('statements', 'Statements of teams')], max_length=20)),
-                ('due_at', models.DateTimeField()),
-                ('start', models.DateField(help_text='the first day that it is about')),
-                ('end', models.DateField(help_text='the day after the last')),
-                ('state', models.CharField(choices=[('waiting', 'waits'), ('running', 'is being made'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=10)),
-                ('is_late', models.BooleanField(default=False)),
-                ('missed', models.PositiveIntegerField(default=0, help_text='due moments before it that nobody made')),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('claimed_until', models.DateTimeField(blank=True, help_text='a worker that is silent longer has died', null=True)),
-                ('stage', models.CharField(blank=True, max_length=200)),
-                ('percent', models.PositiveSmallIntegerField(default=0)),
-                ('problem', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('asked_by', models.ForeignKey(blank=True, help_text='empty: on time', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(blank=True, help_text='of one that a person asks for', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("monthly", "Monthly report"),
+                            ("quarterly", "Quarterly business review"),
+                            ("update", "Update of two weeks"),
+                            ("statements", "Statements of teams"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                ("start", models.DateField(help_text="the first day that it is about")),
+                ("end", models.DateField(help_text="the day after the last")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waits"),
+                            ("running", "is being made"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("is_late", models.BooleanField(default=False)),
+                ("missed", models.PositiveIntegerField(default=0, help_text="due moments before it that nobody made")),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "claimed_until",
+                    models.DateTimeField(blank=True, help_text="a worker that is silent longer has died", null=True),
+                ),
+                ("stage", models.CharField(blank=True, max_length=200)),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("problem", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="empty: on time",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="of one that a person asks for",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="finops_site.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-due_at', '-pk'],
+                "ordering": ["-due_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='MadeReport',
+            name="MadeReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('monthly', 'Monthly report'), ('quarterly', 'Quarterly business review'), ('update', 'Update of two weeks'), ('statements', 'Statements of teams')], max_length=20, verbose_name='report')),
-                ('title', models.CharField(max_length=300, verbose_name='title')),
-                ('scope', models.CharField(max_length=300, verbose_name='of')),
-                ('known', models.TextField(blank=True, verbose_name='known')),
-                ('start', models.DateField()),
-                ('end', models.DateField()),
-                ('as_of', models.DateField(verbose_name='as of')),
-                ('is_company', models.BooleanField(default=False, help_text='it has figures of the whole company')),
-                ('teams', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), default=list, help_text='whose figures it has, where not all', size=None)),
-                ('needs', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), default=list, help_text='the permissions of its parts', size=None)),
-                ('scope_key', models.CharField(help_text='one report for all recipients of a run who see the same', max_length=64)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='made')),
-                ('figures', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder, help_text='what it says, as it was drawn')),
-                ('content', models.BinaryField(default=bytes, help_text='the PDF')),
-                ('sha256', models.CharField(max_length=64)),
-                ('pages', models.PositiveIntegerField(default=0)),
-                ('is_archivable', models.BooleanField(default=True, help_text='PDF/A: every character has a font')),
-                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reports', to='programme.reportrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("monthly", "Monthly report"),
+                            ("quarterly", "Quarterly business review"),
+                            ("update", "Update of two weeks"),
+                            ("statements", "Statements of teams"),
+                        ],
+                        max_length=20,
+                        verbose_name="report",
+                    ),
+                ),
+                ("title", models.CharField(max_length=300, verbose_name="title")),
+                ("scope", models.CharField(max_length=300, verbose_name="of")),
+                ("known", models.TextField(blank=True, verbose_name="known")),
+                ("start", models.DateField()),
+                ("end", models.DateField()),
+                ("as_of", models.DateField(verbose_name="as of")),
+                ("is_company", models.BooleanField(default=False, help_text="it has figures of the whole company")),
+                (
+                    "teams",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(),
+                        default=list,
+                        help_text="whose figures it has, where not all",
+                        size=None,
+                    ),
+                ),
+                (
+                    "needs",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100),
+                        default=list,
+                        help_text="the permissions of its parts",
+                        size=None,
+                    ),
+                ),
+                (
+                    "scope_key",
+                    models.CharField(
+                        help_text="one report for all recipients of a run who see the same", max_length=64
+                    ),
+                ),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="made")),
+                (
+                    "figures",
+                    models.JSONField(
+                        default=dict,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        help_text="what it says, as it was drawn",
+                    ),
+                ),
+                ("content", models.BinaryField(default=bytes, help_text="the PDF")),
+                ("sha256", models.CharField(max_length=64)),
+                ("pages", models.PositiveIntegerField(default=0)),
+                ("is_archivable", models.BooleanField(default=True, help_text="PDF/A: every character has a font")),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="reports",
+                        to="programme.reportrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at', '-pk'],
-                'permissions': [('send_madereport', 'May send reports again')],
+                "ordering": ["-made_at", "-pk"],
+                "permissions": [("send_madereport", "May send reports again")],
             },
         ),
         migrations.CreateModel(
-            name='ReportSchedule',
+            name="ReportSchedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
-                ('kind', models.CharField(choices=[('monthly', 'Monthly report'), ('quarterly', 'Quarterly business review'), ('update', 'Update of two weeks'), ('statements', 'Statements of teams')], max_length=20, verbose_name='report')),
-                ('had_team', models.BooleanField(default=False, editable=False)),
-                ('every', models.CharField(choices=[('week', 'every week'), ('two weeks', 'every two weeks'), ('month', 'every month'), ('quarter', 'every quarter')], default='month', max_length=10, verbose_name='how often')),
-                ('weekday', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(6)], verbose_name='weekday')),
-                ('day', models.PositiveSmallIntegerField(default=3, help_text='Of a quarter: of its first month. A day that a month does not have is its last.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(31)], verbose_name='day of the month')),
-                ('hour', models.PositiveSmallIntegerField(default=8, validators=[django.core.validators.MaxValueValidator(23)], verbose_name='hour')),
-                ('time_zone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('since', models.DateField(help_text='nothing is due before it')),
-                ('channel', models.CharField(choices=[('mail', 'by mail'), ('slack', 'a Slack channel'), ('teams', 'a Microsoft Teams channel'), ('webhook', 'a webhook')], default='mail', max_length=10, verbose_name='sent')),
-                ('to_leads', models.BooleanField(default=False, help_text='Whoever leads one on the day it is sent.', verbose_name='everybody who leads a team')),
-                ('url', models.URLField(blank=True, max_length=1000, verbose_name='address of the channel')),
-                ('is_paused', models.BooleanField(default=False, verbose_name='paused')),
-                ('pause_reason', models.CharField(blank=True, editable=False, max_length=300)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('active_from', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='when it was made, changed or resumed: nothing before is due')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='report_schedules', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
-                ('secret', models.ForeignKey(blank=True, help_text='Of a webhook: a credential with {"hmac": …}, written by an administrator.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='costs.credential', verbose_name='signed with')),
-                ('team', models.ForeignKey(blank=True, help_text='With the teams below it. Empty: all that each recipient may see.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='finops_site.team', verbose_name='only of the team')),
-                ('view', models.ForeignKey(blank=True, help_text="Its figures stand in the report, each recipient's own.", null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='finops_site.savedview', verbose_name='with the saved view')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("monthly", "Monthly report"),
+                            ("quarterly", "Quarterly business review"),
+                            ("update", "Update of two weeks"),
+                            ("statements", "Statements of teams"),
+                        ],
+                        max_length=20,
+                        verbose_name="report",
+                    ),
+                ),
+                ("had_team", models.BooleanField(default=False, editable=False)),
+                (
+                    "every",
+                    models.CharField(
+                        choices=[
+                            ("week", "every week"),
+                            ("two weeks", "every two weeks"),
+                            ("month", "every month"),
+                            ("quarter", "every quarter"),
+                        ],
+                        default="month",
+                        max_length=10,
+                        verbose_name="how often",
+                    ),
+                ),
+                (
+                    "weekday",
+                    models.PositiveSmallIntegerField(
+                        default=0, validators=[django.core.validators.MaxValueValidator(6)], verbose_name="weekday"
+                    ),
+                ),
+                (
+                    "day",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="Of a quarter: of its first month. A day that a month does not have is its last.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(31),
+                        ],
+                        verbose_name="day of the month",
+                    ),
+                ),
+                (
+                    "hour",
+                    models.PositiveSmallIntegerField(
+                        default=8, validators=[django.core.validators.MaxValueValidator(23)], verbose_name="hour"
+                    ),
+                ),
+                ("time_zone", models.CharField(default="UTC", max_length=64, verbose_name="time zone")),
+                ("since", models.DateField(help_text="nothing is due before it")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("mail", "by mail"),
+                            ("slack", "a Slack channel"),
+                            ("teams", "a Microsoft Teams channel"),
+                            ("webhook", "a webhook"),
+                        ],
+                        default="mail",
+                        max_length=10,
+                        verbose_name="sent",
+                    ),
+                ),
+                (
+                    "to_leads",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Whoever leads one on the day it is sent.",
+                        verbose_name="everybody who leads a team",
+                    ),
+                ),
+                ("url", models.URLField(blank=True, max_length=1000, verbose_name="address of the channel")),
+                ("is_paused", models.BooleanField(default=False, verbose_name="paused")),
+                ("pause_reason", models.CharField(blank=True, editable=False, max_length=300)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "active_from",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        editable=False,
+                        help_text="when it was made, changed or resumed: nothing before is due",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="report_schedules",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "secret",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text='Of a webhook: a credential with {"hmac": …}, written by an administrator.',
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="costs.credential",
+                        verbose_name="signed with",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="With the teams below it. Empty: all that each recipient may see.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="finops_site.team",
+                        verbose_name="only of the team",
+                    ),
+                ),
+                (
+                    "view",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Its figures stand in the report, each recipient's own.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="finops_site.savedview",
+                        verbose_name="with the saved view",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='reportrun',
-            name='schedule',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='programme.reportschedule'),
+            model_name="reportrun",
+            name="schedule",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="runs",
+                to="programme.reportschedule",
+            ),
         ),
         migrations.CreateModel(
-            name='ReportRecipient',
+            name="ReportRecipient",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.EmailField(blank=True, help_text='of somebody without a login, who gets what the owner sees', max_length=254)),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipients', to='programme.reportschedule')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "address",
+                    models.EmailField(
+                        blank=True,
+                        help_text="of somebody without a login, who gets what the owner sees",
+                        max_length=254,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recipients",
+                        to="programme.reportschedule",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='ReportDelivery',
+            name="ReportDelivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('to', models.CharField(help_text='an address, or the name of the channel', max_length=254)),
-                ('number', models.PositiveSmallIntegerField(default=1, help_text='2 where it was sent a second time, and so on')),
-                ('state', models.CharField(choices=[('waiting', 'waits'), ('queued', "handed to the mail server's queue"), ('sent', 'sent'), ('nothing', 'nothing to send'), ('no access', 'may not see it any more'), ('failed', 'failed'), ('unknown', 'sent, or not')], default='waiting', max_length=10)),
-                ('message_id', models.CharField(blank=True, max_length=200)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(blank=True, null=True)),
-                ('claimed_until', models.DateTimeField(blank=True, null=True)),
-                ('handed_over_at', models.DateTimeField(blank=True, help_text='from here on the channel may have it', null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('problem', models.TextField(blank=True)),
-                ('report', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='programme.madereport')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='programme.reportrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("to", models.CharField(help_text="an address, or the name of the channel", max_length=254)),
+                (
+                    "number",
+                    models.PositiveSmallIntegerField(
+                        default=1, help_text="2 where it was sent a second time, and so on"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waits"),
+                            ("queued", "handed to the mail server's queue"),
+                            ("sent", "sent"),
+                            ("nothing", "nothing to send"),
+                            ("no access", "may not see it any more"),
+                            ("failed", "failed"),
+                            ("unknown", "sent, or not"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("message_id", models.CharField(blank=True, max_length=200)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("not_before", models.DateTimeField(blank=True, null=True)),
+                ("claimed_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "handed_over_at",
+                    models.DateTimeField(blank=True, help_text="from here on the channel may have it", null=True),
+                ),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("problem", models.TextField(blank=True)),
+                (
+                    "report",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="deliveries",
+                        to="programme.madereport",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="programme.reportrun"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
-                'constraints': [models.UniqueConstraint(fields=('run', 'to', 'number'), name='one_delivery_per_run_and_recipient')],
+                "ordering": ["pk"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "to", "number"), name="one_delivery_per_run_and_recipient")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='madereport',
-            index=models.Index(fields=['-made_at', '-id'], name='made_reports_newest'),
+            model_name="madereport",
+            index=models.Index(fields=["-made_at", "-id"], name="made_reports_newest"),
         ),
         migrations.AddConstraint(
-            model_name='madereport',
-            constraint=models.UniqueConstraint(fields=('run', 'scope_key'), name='one_report_per_run_and_scope'),
+            model_name="madereport",
+            constraint=models.UniqueConstraint(fields=("run", "scope_key"), name="one_report_per_run_and_scope"),
         ),
         migrations.AddIndex(
-            model_name='reportrun',
-            index=models.Index(condition=models.Q(('state', 'waiting'), ('state', 'running'), _connector='OR'), fields=['due_at'], name='report_runs_to_do'),
+            model_name="reportrun",
+            index=models.Index(
+                condition=models.Q(("state", "waiting"), ("state", "running"), _connector="OR"),
+                fields=["due_at"],
+                name="report_runs_to_do",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('asked_by', None), ('schedule__isnull', False)), fields=('schedule', 'due_at'), name='one_report_run_per_due_moment'),
+            model_name="reportrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("asked_by", None), ("schedule__isnull", False)),
+                fields=("schedule", "due_at"),
+                name="one_report_run_per_due_moment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportrecipient',
-            constraint=models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('schedule', 'user'), name='report_recipient_user_once'),
+            model_name="reportrecipient",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("user__isnull", False)),
+                fields=("schedule", "user"),
+                name="report_recipient_user_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportrecipient',
-            constraint=models.UniqueConstraint(condition=models.Q(('address', ''), _negated=True), fields=('schedule', 'address'), name='report_recipient_address_once'),
+            model_name="reportrecipient",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("address", ""), _negated=True),
+                fields=("schedule", "address"),
+                name="report_recipient_address_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportrecipient',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('address__gt', ''), ('user', None)), models.Q(('address', ''), ('user__isnull', False)), _connector='OR'), name='report_recipient_is_one'),
+            model_name="reportrecipient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("address__gt", ""), ("user", None)),
+                    models.Q(("address", ""), ("user__isnull", False)),
+                    _connector="OR",
+                ),
+                name="report_recipient_is_one",
+            ),
         ),
     ]

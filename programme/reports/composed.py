@@ -1,17 +1,19 @@
 """A report that was composed: what its pages, its PDF, its files and its archive are all drawn from."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
 
 from finops_site.lib.periods import Period
 from finops_site.reports.monthly_report import Gate, Part
 
 # The figures of a cell or of a stat that are amounts.
 AMOUNTS = ("amount", "before")
-TEXTS = ("name", "title", "text", "links", "template")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,10 @@ class ComposedReport:
 
 
 def to_json(report: ComposedReport) -> dict[str, Any]:
-    """The report as JSON can hold it, for the archive; parts that draw themselves keep their words alone."""
-    data = asdict(report)
-    for part in data["parts"]:
-        part.update(template="", context={})
-    return data
+    """The report as JSON has it, for the archive: amounts as text, with every digit."""
+    data = asdict(replace(report, parts=[replace(part, template="", context={}) for part in report.parts]))
+    stored: dict[str, Any] = json.loads(json.dumps(data, cls=DjangoJSONEncoder))
+    return stored
 
 
 def from_json(data: Mapping[str, Any]) -> ComposedReport:

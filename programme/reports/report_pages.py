@@ -44,7 +44,7 @@ class ReportsPage(ListPage):
     orderings = ("-made_at",)
     export_name = "made-reports"
     can_be_saved = False
-    actions = (Action(_lazy("Make a report"), "programme:make_report", "file-plus", SEE, primary=True),)
+    actions = (Action(_lazy("Make a report"), "programme:make_report", "plus", SEE, primary=True),)
     empty = Empty(
         _lazy("No report was made yet"),
         _lazy("Reports that are made or sent are kept here, as they were."),
@@ -141,8 +141,8 @@ class LiveReport(_ComposedPage, TemplateView):
         here = self.request.path
         return [
             Action(_("PDF"), f"{here}pdf/", "download", primary=True),
-            Action("CSV", f"{here}?_export=csv", "file-text"),
-            Action("XLSX", f"{here}?_export=xlsx", "table"),
+            Action("CSV", f"{here}?_export=csv", "download"),
+            Action("Excel", f"{here}?_export=xlsx", "file-spreadsheet"),
         ]
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
@@ -204,8 +204,8 @@ class MadeReportPage(_ComposedPage, DetailPage):
         here = self.object.get_absolute_url()
         return [
             Action(_("PDF"), "programme:made_report_pdf", "download", primary=True, args=(self.object.pk,)),
-            Action("CSV", f"{here}?_export=csv", "file-text"),
-            Action("XLSX", f"{here}?_export=xlsx", "table"),
+            Action("CSV", f"{here}?_export=csv", "download"),
+            Action("Excel", f"{here}?_export=xlsx", "file-spreadsheet"),
         ]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
 PAUSE = timedelta(minutes=5)
-# A month whose bill has not come is asked for again, until it is too late to be of use.
-ASK_AGAIN, WAIT_FOR_BILLS = timedelta(hours=6), timedelta(days=5)
+# A month whose bill has not come, or is not closed, is asked for again, until the next report is due.
+ASK_AGAIN, LONGEST_WAIT = timedelta(hours=6), timedelta(days=31)
 State = ReportRun.State
 
 
@@ -151,6 +151,9 @@ def _make(run: ReportRun, now: datetime) -> None:
     if schedule is None:
         _make_for_asker(run, now)
         return
+    if run.asked_by_id is None and now - run.due_at > ON_TIME and not run.is_late:
+        run.is_late = True
+        _ours(run).update(is_late=True)
     if schedule.had_team and schedule.team is None:
         ReportSchedule.objects.filter(pk=schedule.pk).update(
             is_paused=True, pause_reason=_("The team that it was about is not there any more.")
@@ -161,11 +164,17 @@ def _make(run: ReportRun, now: datetime) -> None:
         raise NothingToReport(_("The schedule has nobody to send to."))
     sent = _send_statements if run.kind == ReportKind.STATEMENTS else _send_reports
     problem = sent(run, schedule, targets, now)
-    if problem and now - run.due_at < WAIT_FOR_BILLS and run.asked_by_id is None:
+    if problem and run.asked_by_id is None and now < _waits_until(run, schedule):
+        text = _("{problem} It is looked at again until there is something to send.").format(problem=problem)
+        letters.tell_owner(schedule, f"run {run.pk} waits", text, now)
         _ours(run).update(state=State.WAITING, claimed_until=now + ASK_AGAIN, problem=problem[:1000], attempts=0)
         return
     _end(run, State.DONE, problem, now)
     sending.post_waiting(now, run)
+
+
+def _waits_until(run: ReportRun, schedule: ReportSchedule) -> datetime:
+    return min(schedule.rhythm.next_due(run.due_at), run.due_at + LONGEST_WAIT)
 
 
 def _make_for_asker(run: ReportRun, now: datetime) -> None:
