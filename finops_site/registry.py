@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import share_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -510,7 +511,7 @@ class TeamBudget:
     @property
     def share_text(self) -> str:
         """The same as whole percent: ``112%``; a dash where the amount is zero."""
-        return "—" if self.share is None else f"{self.share * 100:,.0f}%"
+        return "—" if self.share is None else share_text(self.share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,11 @@ from decimal import Decimal
 
 from budgets.calc.fiscal_calendar import CALENDAR_YEAR, MONTHS, FiscalCalendar
 from finops_site.lib import money
+from finops_site.lib.language import gettext as _
+from finops_site.lib.locale_format import percent_figure
 from finops_site.lib.money import EXACT, STORED_UNIT, BadAmount, exact_text, places, rounded, split
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.words import number_text
 
 MOST_PERIODS = 120
 MOST_AMOUNT = Decimal(10) ** 18
@@ -229,8 +232,8 @@ def change_text(before: Decimal, after: Decimal) -> str:
         return ""
     times = EXACT.divide(after, before)
     if times > 10:
-        return f"{times:,.0f}x as much"
+        return _("{times}x as much").format(times=number_text(times))
     if 0 < times < Decimal("0.1"):
-        return f"1/{1 / times:,.0f} of it"
+        return _("1/{times} of it").format(times=number_text(1 / times))
     percent = EXACT.multiply(times - 1, Decimal(100)).quantize(Decimal("0.1"), context=EXACT)
-    return f"{percent if percent else abs(percent):+,f}%".replace("+0.0", "0")
+    return percent_figure(f"{percent if percent else abs(percent):+,f}".replace("+0.0", "0"))

@@ -8,8 +8,10 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from budgets.calc.fiscal_calendar import CALENDAR_YEAR, FiscalCalendar
+from finops_site.lib.locale_format import in_marks
 from finops_site.lib.money import EXACT, ratio
-from finops_site.lib.periods import Month, Period, day_text
+from finops_site.lib.periods import Month, Period, day_text, month_text
+from finops_site.lib.words import number_text
 
 INFORMATION, WARNING, CRITICAL = "information", "warning", "critical"
 HUNDRED = Decimal(100)
@@ -83,7 +85,7 @@ def _actual_headline(summary: AlertSummary, span: str) -> str:
 def _times(value: Decimal, budgeted: Decimal) -> str:
     """``13x`` from ten times the amount on, where a percentage says nothing any more; else empty."""
     share = ratio(value, budgeted) if budgeted > 0 else None
-    return f"{share:,.0f}x" if share is not None and share >= MOST_AS_PERCENT else ""
+    return f"{number_text(share)}x" if share is not None and share >= MOST_AS_PERCENT else ""
 
 
 def _percent_over(value: Decimal, budgeted: Decimal) -> str | None:
@@ -95,14 +97,14 @@ def _percent_over(value: Decimal, budgeted: Decimal) -> str | None:
 
 
 def _whole_percent(share: Decimal) -> str:
-    return f"{share.quantize(Decimal(1), rounding=ROUND_HALF_EVEN, context=EXACT):,f}"
+    return in_marks(f"{share.quantize(Decimal(1), rounding=ROUND_HALF_EVEN, context=EXACT):,f}")
 
 
 def span_text(period: Period) -> str:
     """``November``, ``Q4 2026``, ``2026`` or its first and last day."""
     month = Month.of(period.start)
     if period == month.period:
-        return month.start.strftime("%B")
+        return month_text(month, "long name")
     if period.start.day == 1 and period.end == month.plus(3).start and month.number % 3 == 1:
         return f"Q{month.number // 3 + 1} {month.year}"
     if period.start.day == 1 and period.end == month.plus(12).start and month.number == 1:
@@ -113,7 +115,7 @@ def span_text(period: Period) -> str:
 def full_span_text(period: Period) -> str:
     """The same with its year: ``November 2026``."""
     month = Month.of(period.start)
-    return month.start.strftime("%B %Y") if period == month.period else span_text(period)
+    return month_text(month, "long") if period == month.period else span_text(period)
 
 
 def words_by_calendar(period: Period, calendar: FiscalCalendar) -> str:
@@ -135,7 +137,7 @@ def words_by_calendar(period: Period, calendar: FiscalCalendar) -> str:
 def whole_units(amount: Decimal) -> str:
     """``12,400``; less than ten has its cents."""
     unit = Decimal(1) if abs(amount) >= 10 else Decimal("0.01")
-    return f"{amount.quantize(unit, rounding=ROUND_HALF_EVEN, context=EXACT):,f}"
+    return in_marks(f"{amount.quantize(unit, rounding=ROUND_HALF_EVEN, context=EXACT):,f}")
 
 
 def severity(kind: str, value: Decimal, budgeted: Decimal) -> str:

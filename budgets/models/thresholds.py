@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from budgets.models.budgets import Budget, amount_field
+from finops_site.lib.locale_format import in_marks, percent_figure
 
 
 class Threshold(models.Model):
@@ -56,11 +57,11 @@ class Threshold(models.Model):
     def level(self) -> str:
         """The threshold in words: ``80%`` or ``500 USD``."""
         if self.percent is not None:
-            return f"{Decimal(self.percent).normalize():f}%"
+            return percent_figure(f"{Decimal(self.percent).normalize():f}")
         if self.amount is None:
             # A form that was sent without either has written nothing into it.
             return "without a limit"
-        return f"{Decimal(self.amount).normalize():,f} {self.budget.currency}"
+        return in_marks(f"{Decimal(self.amount).normalize():,f}") + f" {self.budget.currency}"
 
     def clean(self) -> None:
         if self.percent is not None and not (0 < self.percent <= 1000):

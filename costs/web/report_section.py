@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import named
 from costs.query import latest_month, trends
@@ -100,7 +101,7 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
                 "label": f"{month.year} so far",
                 "amount": year.get(code),
                 "currency": code,
-                "note": f"January to {month.start:%B}",
+                "note": _("January to {month}").format(month=month_text(month, "long name")),
                 "icon": "calendar-stats",
             },
         ]

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.locale_format import in_marks, marks
+
 # ISO 4217 minor units where they are not two.
 NO_CENTS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
@@ -92,9 +95,9 @@ class AmountWithPlaces(Decimal):
 
 
 def formatted(amount: Decimal, currency: str) -> str:
-    """`amount` rounded for a reader, with thousands separators: ``-1,234.50``."""
+    """`amount` rounded for a reader, with thousands separators: ``-1,234.50``, in German ``-1.234,50``."""
     value = rounded(amount, currency)
-    return f"{value if value else abs(value):,f}"
+    return in_marks(f"{value if value else abs(value):,f}")
 
 
 def compact(value: Decimal, *, on_axis: bool = False) -> str:
@@ -103,15 +106,16 @@ def compact(value: Decimal, *, on_axis: bool = False) -> str:
     On an axis two places at most, without zeros at the end: ``12.5k``, ``0.25``. The browser's
     charts follow the same rule (`compact` in charts.js), and a test compares the two.
     """
-    for power, letter in enumerate(("", "k", "M", "B", "T")):
+    letters = marks().letters
+    for power, letter in enumerate(letters):
         places = 2 if on_axis or (not letter and abs(value) < 100) else 1 if letter else 0
         cut = EXACT.divide(value, Decimal(1000) ** power).quantize(Decimal(1).scaleb(-places), context=EXACT)
-        if abs(cut) < 1000 or letter == "T":
+        if abs(cut) < 1000 or letter == letters[-1]:
             break
     if not on_axis:
-        return f"{cut if cut else abs(cut):,f}{letter}"
-    digits = exact_text(abs(value if abs(value) < 1 else cut))
-    return f"{'-' if value < 0 else ''}{digits}{letter}"
+        return in_marks(f"{cut if cut else abs(cut):,f}") + letter
+    digits = exact_text(abs(value if abs(value) < 1 else cut)) or ""
+    return f"{'-' if value < 0 else ''}{in_marks(digits)}{letter}"
 
 
 def exact_text(amount: Decimal | None) -> str | None:
@@ -127,9 +131,9 @@ def parse_amount(text: str, *, decimal_mark: str = "", most: Decimal | None = No
     """The amount that somebody typed: ``12,400.50``, ``12 400,50``, ``-12.400,50``, ``(12.50)``; raises BadAmount.
 
     A number that reads in two ways is decided by `decimal_mark` ("." or ",") where it is known, by `most` where one of
-    them is more than there can be, and by our own pages where it has a comma: they write thousands so, ``12,400``.
-    ``12.400`` is asked about: in half of Europe it is twelve thousand. Groups of digits must be groups of three, or
-    Indian ones (``12,34,567``): ``1,2,3.4`` is a slip.
+    them is more than there can be, and by our own pages where it has their mark of thousands: ``12,400`` in English.
+    ``12.400`` is asked about there: in half of Europe it is twelve thousand, and so it is on our German pages. Groups
+    of digits must be groups of three, or Indian ones (``12,34,567``): ``1,2,3.4`` is a slip.
     """
     typed = text.strip()
     plain = re.sub(r"\s", " ", typed).replace("\u2212", "-").replace("\u2019", "'")
@@ -141,13 +145,19 @@ def parse_amount(text: str, *, decimal_mark: str = "", most: Decimal | None = No
     if most is not None and len(values) > 1:
         values = [value for value in values if value <= most] or values
     if not values:
-        raise BadAmount(f"{typed[:40]!r} is not an amount: {_why_no_amount(plain)}")
-    if len(values) > 1 and "," not in digits:
+        raise BadAmount(_("{typed} is not an amount: {why}").format(typed=repr(typed[:40]), why=_why_no_amount(plain)))
+    if len(values) > 1 and marks().group not in digits:
         low, high = values
         cents = low.quantize(Decimal("0.01"), context=EXACT)
-        clear = f"{cents:f}" if cents == low else typed_text(low)
+        clear = in_marks(f"{cents:f}") if cents == low else typed_text(low)
         raise BadAmount(
-            f"{typed[:40]!r} reads in two ways. Did you mean {high:,f} or {exact_text(low)}? Write {high:f} or {clear}."
+            _("{typed} reads in two ways. Did you mean {high} or {low}? Write {high_digits} or {clear}.").format(
+                typed=repr(typed[:40]),
+                high=in_marks(f"{high:,f}"),
+                low=in_marks(exact_text(low) or ""),
+                high_digits=f"{high:f}",
+                clear=clear,
+            )
         )
     return -values[-1] if sign == "-" else values[-1]
 
@@ -162,16 +172,21 @@ def _read_with(digits: str, mark: str) -> Decimal | None:
 
 def _why_no_amount(plain: str) -> str:
     if any(sign.isdigit() and not sign.isascii() for sign in plain):
-        return "write it in the digits 0 to 9."
+        return _("write it in the digits 0 to 9.")
     if any(unicodedata.category(sign) == "Sc" for sign in plain) or CURRENCY_CODE.search(plain):
-        return "write it without its currency, like 12400 or 12,400.50."
-    return "write it like 12400 or 12,400.50."
+        return _("write it without its currency, like 12400 or {example}.").format(example=in_marks("12,400.50"))
+    return _("write it like 12400 or {example}.").format(example=in_marks("12,400.50"))
 
 
 def typed_text(amount: Decimal | None) -> str | None:
-    """The exact text of an amount for a form, which reads it again as the same: ``12.345`` as ``12.3450``."""
+    """The exact text of an amount for a form, which reads it again as the same: ``12.345`` as ``12.3450``.
+
+    Its decimals stand behind the mark of the reader: ``12,3450`` in German.
+    """
     text = exact_text(amount)
-    return f"{text}0" if text and text.partition(".")[2] and len(decimal_marks(text)) > 1 else text
+    if text and text.partition(".")[2] and len(decimal_marks(text)) > 1:
+        text = f"{text}0"
+    return text and text.replace(".", marks().decimal)
 
 
 def decimal_marks(text: str) -> set[str]:
@@ -195,12 +210,13 @@ def decimal_mark_of(texts: Iterable[str]) -> str:
 
     Raises BadAmount where some have a point and others a comma.
     """
-    marks = {".", ","}
+    possible = {".", ","}
     for text in texts:
-        if not decimal_marks(text) & marks:
-            raise BadAmount(f"{text.strip()[:40]!r} has another decimal mark than the numbers before it.")
-        marks &= decimal_marks(text)
-    return marks.pop() if len(marks) == 1 else ""
+        if not decimal_marks(text) & possible:
+            problem = _("{typed} has another decimal mark than the numbers before it.")
+            raise BadAmount(problem.format(typed=repr(text.strip()[:40])))
+        possible &= decimal_marks(text)
+    return possible.pop() if len(possible) == 1 else ""
 
 
 def total_by_currency(amounts: Iterable[Money]) -> dict[str, Decimal]:

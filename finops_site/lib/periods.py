@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from finops_site.lib.language import get_zone
+from finops_site.lib.language import gettext as _
+from finops_site.lib.locale_format import date_figure
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
@@ -132,22 +136,48 @@ def last_months(count: int, today: date) -> Period:
 
 
 def day_text(day: date | str | None) -> str:
-    """``3 Nov 2025``, also of ``2025-11-03``: the one way in which pages and mails show a day; a dash for none."""
+    """``3 Nov 2025``, also of ``2025-11-03``: the one way in which pages and mails show a day; a dash for none.
+
+    A day of a charge stays the UTC day that it is; a moment has the day that its reader has then.
+    """
     if isinstance(day, str):
         day = date.fromisoformat(day) if day else None
-    return f"{day.day} {day:%b %Y}" if day else "—"
+    return date_figure(_for_reader(day) if isinstance(day, datetime) else day, "day") if day else "—"
+
+
+def _for_reader(moment: datetime) -> datetime:
+    """`moment` in the time zone of the reader; one without a zone is of a bill, and stays in UTC."""
+    return moment.astimezone(get_zone()) if moment.tzinfo else moment
 
 
 def days_text(first: date, last: date) -> str:
     """``3 Nov 2025``, or ``3 Nov 2025 to 5 Dec 2025`` for several days."""
-    return day_text(first) if first == last else f"{day_text(first)} to {day_text(last)}"
+    if first == last:
+        return day_text(first)
+    return _("{first} to {last}").format(first=day_text(first), last=day_text(last))
 
 
 def short_day_text(day: date) -> str:
     """``3 Nov``, where the year is plain: along a chart."""
-    return f"{day.day} {day:%b}"
+    return date_figure(day, "short day")
+
+
+def month_text(value: Month | date | str | None, style: str = "") -> str:
+    """``Nov 2025`` for a Month, a date or the text ``2025-11``; style "long": November 2025, "name": Nov alone.
+
+    "long name": November. A dash for none.
+    """
+    if value is None or value == "":
+        return "—"
+    if isinstance(value, str):
+        value = Month.parse(value[:7])
+    styles = {"long": "long month", "name": "month name", "long name": "long month name"}
+    return date_figure(value.start if isinstance(value, Month) else value, styles.get(style, "month"))
 
 
 def moment_text(moment: datetime | None) -> str:
-    """``3 Nov 2025, 14:05 UTC``; a dash for none."""
-    return f"{day_text(moment)}, {moment:%H:%M} UTC" if moment else "—"
+    """``3 Nov 2025, 14:05 UTC``, in the time zone of the reader and with its name; a dash for none."""
+    if not moment:
+        return "—"
+    here = _for_reader(moment)
+    return f"{date_figure(here, 'day')}, {here:%H:%M} {here.tzname() or 'UTC'}"

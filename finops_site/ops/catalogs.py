@@ -140,14 +140,19 @@ def _is_in(ground: dict[tuple[str, str], Text], text: Text) -> bool:
 
 def texts_of_python(source: str) -> Iterator[Text]:
     """The texts that a module marks; names and formatted strings inside of a mark are none."""
-    if "gettext" not in source:
+    if "gettext" not in source and "counted(" not in source:
         return
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         texts = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
-        yield from _texts_of_calls([(name, texts)])
+        if name == "counted" and len(texts) > 1 and isinstance(texts[1], str):
+            # lib/words.py makes these two of its noun.
+            one, *rest = (str(text) for text in texts[1:])
+            yield Text(f"{{count}} {one}", f"{{count}} {rest[0] if rest else f'{one}s'}")
+        else:
+            yield from _texts_of_calls([(name, texts)])
 
 
 def texts_of_template(path: Path) -> Iterator[Text]:

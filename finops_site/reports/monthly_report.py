@@ -22,6 +22,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
@@ -135,7 +136,7 @@ def _figure(value: Decimal, measure: Measure, *, places: int = 1) -> str:
     if measure.unit == Unit.MONEY:
         return f"{formatted(value, measure.currency)} {measure.currency}"
     text = f"{value.quantize(Decimal(1).scaleb(-places), context=EXACT):,f}".rstrip("0").rstrip(".")
-    return f"{text}%" if measure.unit == Unit.PERCENT else f"{text} {measure.unit}"
+    return percent_figure(text) if measure.unit == Unit.PERCENT else f"{in_marks(text)} {measure.unit}"
 
 
 def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:

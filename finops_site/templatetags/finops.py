@@ -1,5 +1,6 @@
 """Template tags of every page: figures, icons and links that keep the state in the address."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from django_filters import FilterSet
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text, formatted
 from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.words import in_sentence
 from finops_site.saved_views.menu import menu_of
 from finops_site.ui import figures
 from finops_site.ui.block_tags import register_frame
@@ -41,6 +43,7 @@ register.filter("day", day_text)
 register.filter("moment", moment_text)
 register.filter("rounded", formatted)
 register.filter("phone_rows", mark_rows)
+register.filter("in_sentence", in_sentence)
 register.filter(widget_class)
 
 # {% card "Title" text="One sentence" body="flush" %} head {% cardbody %} content {% endcard %}
@@ -113,6 +116,15 @@ register.simple_tag(filter_controls)
 def exact_difference(after: figures.Amount, before: figures.Amount) -> Decimal:
     """after - before, exactly; both in the same currency."""
     return EXACT.subtract(figures.as_decimal(after), figures.as_decimal(before))
+
+
+@register.simple_tag
+def money_list(
+    amounts: Mapping[str, figures.Amount] | Iterable[tuple[str, figures.Amount]], between: str = ", "
+) -> SafeString:
+    """The amounts of several currencies, each as `money` draws it, with `between` between them."""
+    pairs = amounts.items() if isinstance(amounts, Mapping) else amounts
+    return format_html_join(between, "{}", ((figures.money_html(amount, code),) for code, amount in pairs))
 
 
 @register.simple_tag

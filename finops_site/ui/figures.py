@@ -1,14 +1,14 @@
 """How figures read on pages: rounded text for the eye, the exact digits in the title, never colour alone."""
 
-from datetime import date
 from decimal import Context, Decimal
 
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import EXACT, compact, exact_text, formatted, ratio
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import month_text as month_text
 from finops_site.ui.icons import known_icons
 
 # What a template or a table may hand over as an amount or a share; None is "not in the bill".
@@ -89,16 +89,16 @@ def percent_text(share: Amount, places: int = 1) -> str | None:
     if share is None:
         return None
     if as_decimal(share) >= MOST_AS_PERCENT:
-        return f"{as_decimal(share):,.0f}x"
+        return in_marks(f"{as_decimal(share):,.0f}") + "x"
     value = EXACT.multiply(as_decimal(share), Decimal(100)).quantize(Decimal(1).scaleb(-places))
-    return f"{value if value else abs(value):,f}%"
+    return percent_figure(f"{value if value else abs(value):,f}")
 
 
 def figure_text(value: Decimal) -> str:
     """``1,234.5``, ``0.0416``: a quantity or the price of a unit, to six digits at most and whole above them."""
     shown = Context(prec=6).plus(value) if abs(value) < SIX_DIGITS else value.quantize(Decimal(1), context=EXACT)
     text = f"{shown:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return in_marks(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def figure_html(amount: Amount, currency: str | None, unit: str = "") -> SafeString:
@@ -149,13 +149,3 @@ def _share_of(value: Decimal, before: Amount) -> SafeString | str:
     if share >= MOST_AS_PERCENT:
         return format_html(' <span class="change-share">({} as much)</span>', percent_text(share + 1))
     return format_html(' <span class="change-share">({}{})</span>', "+" if share > 0 else "", percent_text(share))
-
-
-def month_text(value: Month | date | str | None, style: str = "") -> str:
-    """``Nov 2025`` (``November 2025`` with style "long") for a Month, a date or the text ``2025-11``."""
-    if value is None or value == "":
-        return "—"
-    if isinstance(value, str):
-        value = Month.parse(value[:7])
-    day = value.start if isinstance(value, Month) else value
-    return day.strftime("%B %Y" if style == "long" else "%b %Y")

@@ -17,6 +17,7 @@ from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
 
+from finops_site.lib.locale_format import in_marks
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, day_text, moment_text
 from finops_site.ui import figures, phone_rows
@@ -175,7 +176,7 @@ class NumberColumn(django_tables2.Column):
         super().__init__(*args, **{"attrs": attrs, **kwargs})
 
     def render(self, value: Amount) -> str:
-        return f"{value:,}"
+        return in_marks(f"{value:,}")
 
     def value(self, value: Amount) -> Amount:
         return value

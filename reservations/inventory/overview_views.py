@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.generic import TemplateView
 
 from costs.query.known_until import known_in
@@ -20,6 +21,15 @@ from reservations.inventory import commitment_use, metrics
 from reservations.inventory.coverage_by_kind import coverage_by_kind
 from reservations.inventory.tables import CoverageTable, KindCoverageTable, MetricsMonthTable
 from reservations.models import Commitment, Notice, Plan
+
+# A dimension of metrics.DIMENSIONS: its name, and the title of what is grouped by it.
+DIMENSION_LABELS = {
+    "account": (_lazy("account"), _lazy("By account")),
+    "service": (_lazy("service"), _lazy("By service")),
+    "family": (_lazy("family"), _lazy("By family")),
+    "region": (_lazy("region"), _lazy("By region")),
+    "team": (_lazy("team"), _lazy("By team")),
+}
 
 
 class CommitmentsOverview(Page, TemplateView):
@@ -67,7 +77,8 @@ class CommitmentsOverview(Page, TemplateView):
             "kinds": KindCoverageTable([asdict(kind) for kind in coverage_by_kind(user, period, code)], request=None),
             "rows": CoverageTable(metrics.metrics_by_dimension(user, period, self.dimension), request=None),
             "dimension": self.dimension,
-            "dimensions": list(metrics.DIMENSIONS),
+            "dimension_title": DIMENSION_LABELS[self.dimension][1],
+            "dimensions": [(name, DIMENSION_LABELS[name][0]) for name in metrics.DIMENSIONS],
             "idle": metrics.idle_commitments(user, period),
             "owns": Commitment.objects.visible_to(user).exists(),
             "notices": Notice.objects.filter(commitment__in=Commitment.objects.visible_to(user))[:5],

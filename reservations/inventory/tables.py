@@ -7,6 +7,7 @@ from typing import Any
 import django_tables2
 from django.utils.safestring import SafeString
 
+from finops_site.lib.periods import month_text
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -107,7 +108,7 @@ class MetricsMonthTable(BaseTable):
         orderable = False
 
     def render_moment(self, value: date) -> str:
-        return f"{value:%b %Y}"
+        return month_text(value)
 
 
 class DayUseTable(BaseTable):

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from finops_site.lib.periods import day_text
+from finops_site.lib.periods import day_text, month_text
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -166,4 +166,4 @@ class StandingOrderTable(BaseTable):
         return str(record.team or "the whole company")
 
     def render_last_request_month(self, value: date) -> str:
-        return f"{value:%b %Y}"
+        return month_text(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, formatted, ratio
-from finops_site.lib.periods import Month, last_months
+from finops_site.lib.periods import Month, last_months, month_text
 from finops_site.ui.figures import percent_text
 from reservations.calc import realised_savings
 from reservations.models import PurchaseRequest
@@ -51,7 +51,7 @@ def month_chart(rows: LedgerQuerySet, code: str, months: list[Month]) -> dict[st
         "kind": "bar",
         "title": f"Promised and realised by month, {code}",
         "currency": code,
-        "categories": [f"{month.start:%b %Y}" for month in months],
+        "categories": [month_text(month) for month in months],
         "series": [
             charts.series(name.capitalize(), [known[month][name] if month in known else None for month in months])
             for name in ("promised", "realised")

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, month_text
 from finops_site.ui.tables import (
     BaseTable,
     MoneyColumn,
@@ -66,7 +66,7 @@ class LedgerTable(BaseTable):
         ]
 
     def render_month(self, value: date, record: LedgerMonth) -> SafeString:
-        return format_html('<a href="{}">{}</a>', cost_lines_url(record), f"{value:%b %Y}")
+        return format_html('<a href="{}">{}</a>', cost_lines_url(record), month_text(value))
 
     def value_month(self, value: date) -> str:
         return str(Month.of(value))

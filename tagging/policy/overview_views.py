@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.generic import TemplateView
 
 from costs.query.scope import NOBODY
@@ -22,7 +23,8 @@ from tagging.policy.compliance_figures import COMPLIANT, EXCEPTED, TARGET, WRONG
 from tagging.policy.compliance_page import ComplianceMonthPage, worklist_url
 from tagging.policy.explanations import PATTERNS, STATE_LABELS, TONES
 
-GROUPS = [("team", "team"), ("account", "account"), ("service", "service")]
+GROUPS = [("team", _lazy("team")), ("account", _lazy("account")), ("service", _lazy("service"))]
+GROUP_TITLES = {"team": _lazy("By team"), "account": _lazy("By account"), "service": _lazy("By service")}
 NO_RESOURCES = Empty(
     "No resources yet",
     "A loaded bill brings them: each resource of it is checked against the tag policy within minutes.",
@@ -78,6 +80,8 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                 "tag_chart": self._tag_chart(),
                 "group_rows": self._group_rows(),
                 "by": self.by,
+                "by_label": dict(GROUPS)[self.by],
+                "by_title": GROUP_TITLES[self.by],
                 "groups": GROUPS,
                 "trend_chart": self._trend_chart(),
                 "untaggable": [

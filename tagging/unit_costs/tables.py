@@ -6,6 +6,7 @@ from typing import Any
 import django_tables2
 from django.utils.html import format_html
 
+from finops_site.lib.locale_format import in_marks
 from finops_site.lib.money import EXACT, formatted
 from finops_site.ui.figures import money_html, percent_text
 from finops_site.ui.tables import BaseTable, MoneyColumn, NumberColumn
@@ -25,14 +26,14 @@ def price(amount: Decimal | None) -> Decimal | None:
 
 def price_text(amount: Decimal | None, currency: str) -> str:
     """``1,234.0500 EUR``."""
-    return "—" if amount is None else f"{price(amount):,f} {currency}"
+    return "—" if amount is None else in_marks(f"{price(amount):,f}") + f" {currency}"
 
 
 def units_text(value: Decimal) -> str:
     """``1,234.5``: all its digits, the thousands separated."""
     digits, _, fraction = f"{value:,f}".partition(".")
     fraction = fraction.rstrip("0")
-    return f"{digits}.{fraction}" if fraction else digits
+    return in_marks(f"{digits}.{fraction}" if fraction else digits)
 
 
 class UnitCostTable(BaseTable):
