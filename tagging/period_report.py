@@ -32,7 +32,8 @@ def unit_cost_section(user: Person, period: Period, today: date) -> dict[str, An
     """What one unit of business cost in the period, against as many months before."""
     metrics = list(Metric.objects.order_by("name")[:MOST_METRICS])
     teams = list(Team.objects.visible_to(user).order_by("name"))
-    rows, sentences = [], []
+    rows: list[list[Any]] = []
+    sentences: list[str] = []
     before = Period(Month.of(period.start).plus(-len(period.months())).start, period.start)
     for metric in metrics:
         now, earlier = (_overall(user, metric, teams, days, today) for days in (period, before))

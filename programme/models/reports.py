@@ -190,6 +190,9 @@ class ReportRun(models.Model):
     percent = models.PositiveSmallIntegerField(default=0)
     problem = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # When the worker that holds it began, by its own clock.
+    began: float
+
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -222,14 +225,14 @@ class ReportRun(models.Model):
 class MadeReportQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> Self:
         """Reports of nothing that she may not see today, and with no part that she has no permission for."""
-        mine = (
+        rows = (
             self
             if user.sees_whole_company
             else self.filter(is_company=False, teams__contained_by=list(user.visible_team_ids)).exclude(teams=[])
         )
-        needed = {name for names in mine.order_by().values_list("needs", flat=True).distinct() for name in names}
+        needed = {name for names in rows.order_by().values_list("needs", flat=True).distinct() for name in names}
         lacking = [name for name in needed if not user.has_perm(name)]
-        return mine.exclude(needs__overlap=lacking) if lacking else mine
+        return rows.exclude(needs__overlap=lacking) if lacking else rows
 
 
 class MadeReport(models.Model):

@@ -81,7 +81,8 @@ class ScheduleForm(forms.ModelForm):
         )
         cast(forms.ModelChoiceField, self.fields["team"]).queryset = Team.objects.visible_to(user)
         secrets = cast(forms.ModelChoiceField, self.fields["secret"])
-        secrets.queryset = secrets.queryset.exclude(sealed="")
+        if secrets.queryset is not None:
+            secrets.queryset = secrets.queryset.exclude(sealed="")
         self.initial["url"] = ""
         if self.saved_url:
             self.fields["url"].help_text = _("Leave empty to keep it: it is at {host}.").format(
@@ -100,15 +101,15 @@ class ScheduleForm(forms.ModelForm):
         return self.cleaned_data["time_zone"] or "UTC"
 
     def clean_addresses(self) -> list[str]:
-        found = [text for text in re.split(r"[\s,;]+", self.cleaned_data["addresses"]) if text]
-        for address in found:
+        typed = [text for text in re.split(r"[\s,;]+", self.cleaned_data["addresses"]) if text]
+        for address in typed:
             try:
                 validate_email(address)
             except ValidationError:
                 raise ValidationError(
                     _("{address} is no address of a mailbox.").format(address=repr(address))
                 ) from None
-        return list({address.lower(): address for address in found}.values())
+        return list({address.lower(): address for address in typed}.values())
 
     def clean_secret(self) -> Any:
         secret = self.cleaned_data["secret"]

@@ -21,7 +21,7 @@ from finops_site.registry import (
 COMPANY = "costs.view_company"
 READS = "costs.view_costline"
 # What may stand in a report, each with its permission.
-PARTS = (Kpi, ReportSection, PeriodSection, Freshness, PendingDecisionSource, TeamDocumentSource)
+PARTS: tuple[type[Any], ...] = (Kpi, ReportSection, PeriodSection, Freshness, PendingDecisionSource, TeamDocumentSource)
 
 
 class NoAccess(Exception):
@@ -89,7 +89,8 @@ def scope_of(user: User, *, team: Team | None = None, extra: tuple[str, ...] = (
 
 def _permissions(person: Any) -> tuple[str, ...]:
     """The permissions of parts that this person holds."""
-    named = {entry.permission for kind in PARTS for entry in registry.of(kind) if entry.permission}
+    entries: list[Any] = [entry for kind in PARTS for entry in registry.of(kind)]
+    named = {entry.permission for entry in entries if entry.permission}
     return tuple(sorted(name for name in named if person.has_perm(name)))
 
 

@@ -1,5 +1,6 @@
 """The pages of reports: what there is, one as it stands now, one as it was made, and one being made."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -96,7 +97,7 @@ class _ComposedPage(Page):
     """A report on a page, and its tables as files."""
 
     kwargs: dict[str, Any]
-    exports = ("csv", "xlsx")
+    exports: Sequence[str] = ("csv", "xlsx")
 
     @property
     def report(self) -> ComposedReport:
@@ -175,7 +176,7 @@ class MadeReportPage(_ComposedPage, DetailPage):
     object: MadeReport
 
     @cached_property
-    def report(self) -> ComposedReport:  # type: ignore[override]
+    def report(self) -> ComposedReport:
         composed = archive.report_of(self.object)
         if composed is None:
             raise Http404

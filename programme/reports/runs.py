@@ -6,13 +6,13 @@ already is not made again, and who was sent her report is not sent it again.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from finops_site.celery import task
@@ -117,13 +117,11 @@ def _claim(pk: int, now: datetime) -> ReportRun | None:
     """The run, ours for some minutes; None where another worker has it or it is over."""
     free = Q(claimed_until=None) | Q(claimed_until__lt=now)
     rows = ReportRun.objects.filter(free, pk=pk, state__in=[State.WAITING, State.RUNNING])
-    if not rows.update(state=State.RUNNING, attempts=F("attempts") + 1, claimed_until=_until(now)):
+    if not rows.update(state=State.RUNNING, attempts=F("attempts") + 1, claimed_until=now + LEASE):
         return None
-    return ReportRun.objects.select_related("schedule__owner", "schedule__team", "asked_by").get(pk=pk)
-
-
-def _until(now: datetime) -> datetime:
-    return max(now, timezone.now()) + LEASE
+    run = ReportRun.objects.select_related("schedule__owner", "schedule__team", "asked_by").get(pk=pk)
+    run.began = time.monotonic()
+    return run
 
 
 def _ours(run: ReportRun) -> QuerySet[ReportRun]:
@@ -134,7 +132,9 @@ def _ours(run: ReportRun) -> QuerySet[ReportRun]:
 def _go_on(run: ReportRun, now: datetime, stage: str, done: int, of: int) -> None:
     """Says how far it is, and that the worker lives. Raises LostClaim."""
     percent = 100 * done // max(of, 1)
-    if not _ours(run).update(claimed_until=_until(now), stage=stage[:200], percent=percent):
+    # `now` is when the work began.
+    until = now + timedelta(seconds=time.monotonic() - run.began) + LEASE
+    if not _ours(run).update(claimed_until=until, stage=stage[:200], percent=percent):
         raise LostClaim
 
 
@@ -228,14 +228,14 @@ def _send_statements(run: ReportRun, schedule: ReportSchedule, targets: Sequence
     """To each the closed statements of the teams that she may see: the bytes that were kept at closing."""
     problem, anything = "", False
     allowed = sending.with_access(run, schedule, targets, now)
-    kept: dict[int, MadeReport] = {}
+    by_team: dict[int, MadeReport] = {}
     for number, target in enumerate(allowed):
         _go_on(run, now, target.to, number, len(allowed))
         scope = scope_of(target.reader, team=schedule.team)
-        mine = [report for team in _teams_of(scope) if (report := _statement(run, team, scope, kept, now))]
-        if mine:
+        statements = [report for team in _teams_of(scope) if (report := _statement(run, team, scope, by_team, now))]
+        if statements:
             anything = True
-            sending.deliver(run, schedule, target, mine, now)
+            sending.deliver(run, schedule, target, statements, now)
         else:
             problem = _("No statement of {month} is closed yet.").format(month=str(Month.of(run.start)))
     return "" if anything else problem
@@ -246,15 +246,15 @@ def _teams_of(scope: Scope) -> Iterable[int]:
 
 
 def _statement(
-    run: ReportRun, team: int, scope: Scope, kept: dict[int, MadeReport], now: datetime
+    run: ReportRun, team: int, scope: Scope, by_team: dict[int, MadeReport], now: datetime
 ) -> MadeReport | None:
     """The statement of a team, of who may see statements; kept once for all its readers."""
-    if team not in kept:
+    if team not in by_team:
         for source in registry.of(TeamDocumentSource):
             for document in source.documents([team], Month.of(run.start)):
                 needs = [source.permission] if source.permission else []
-                kept[team] = archive.keep_document(document, run, needs=needs, now=now)
-    made = kept.get(team)
+                by_team[team] = archive.keep_document(document, run, needs=needs, now=now)
+    made = by_team.get(team)
     return made if made and set(made.needs) <= set(scope.permissions) else None
 
 

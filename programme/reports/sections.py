@@ -70,8 +70,8 @@ def decisions_section(user: Person, period: Period, today: date) -> dict[str, An
     """
     deciding = role_permissions()[FINANCE] | role_permissions()[EXECUTIVE]
     sources = [one for one in registry.of(PendingDecisionSource) if one.permission in deciding]
-    rows = [source.rows(user) for source in sources]  # type: ignore[arg-type]
-    counts = count_rows(user, rows)  # type: ignore[arg-type]
+    rows = [source.rows(user) for source in sources]
+    counts = count_rows(user, rows)
     waiting = [pair for *pair, count in zip(sources, rows, counts, strict=True) if count]
     items = [item for source, of_source in waiting for item in source.items(user, of_source)]
     if not items:

@@ -129,7 +129,8 @@ def post(pk: int, now: datetime) -> bool:
     if schedule is None or delivery.report is None:
         row.update(state=Sent.FAILED, problem=_("Its schedule is not there any more."))
         return False
-    if not MadeReport.objects.visible_to(schedule.owner).filter(pk=delivery.report_id).exists():
+    owner = User.objects.get(email=schedule.owner.email)
+    if not owner.is_active or not MadeReport.objects.visible_to(owner).filter(pk=delivery.report.pk).exists():
         row.update(state=Sent.NO_ACCESS, problem=letters.NO_ACCESS)
         letters.tell_owner(schedule, f"lost {delivery.run_id} {delivery.to}", letters.NO_ACCESS, now)
         return False
@@ -168,8 +169,9 @@ def send_again(delivery: ReportDelivery, now: datetime) -> ReportDelivery:
     run, schedule = delivery.run, delivery.run.schedule
     if schedule is None or delivery.report is None:
         raise NoAccess(_("Its schedule, or the report itself, is not there any more."))
-    reader = delivery.user or schedule.owner
-    if not reader.is_active or not MadeReport.objects.visible_to(reader).filter(pk=delivery.report_id).exists():
+    # As she is now: what a person may see is remembered with her.
+    reader = User.objects.get(email=(delivery.user or schedule.owner).email)
+    if not reader.is_active or not MadeReport.objects.visible_to(reader).filter(pk=delivery.report.pk).exists():
         raise NoAccess(_("{person} may not see this report any more.").format(person=reader))
     reports = [delivery.report]
     if run.kind == ReportKind.STATEMENTS:
