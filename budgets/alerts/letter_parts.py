@@ -17,6 +17,7 @@ from budgets.forecast import status
 from budgets.forecast.spending import DailyCost, daily_costs
 from budgets.models import Alert, AlertDelivery, Forecast
 from finops_site.lib import chart_svg
+from finops_site.lib.language import get_language
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import WholeCompany
 from finops_site.lib.words import some_of
@@ -115,8 +116,8 @@ class LetterParts:
         return "; ".join(f"It went out without {part}: {why}" for part, why in missing.items())
 
     def _part(self, alert: Alert, part: str, find: Callable[[], Part], default: Part, by: User | None = None) -> Part:
-        """A part of one alert (and reader), found once; `default` where it cannot be found."""
-        key = (alert.pk, part, by.pk if by else None, isinstance(default, bool))
+        """A part of one alert (and reader, and language), found once; `default` where it cannot be found."""
+        key = (alert.pk, part, by.pk if by else None, isinstance(default, bool), get_language())
         if key not in self.done:
             try:
                 with transaction.atomic():

@@ -36,7 +36,7 @@ from finops_site.lib.http_client import Undeliverable
 from finops_site.lib.trees import all_above
 from finops_site.mail import outbox
 from finops_site.models import OutgoingEmail
-from finops_site.people.reader_language import zone_of
+from finops_site.people.reader_language import in_language_of, zone_of
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,8 @@ def _write_letter(group: Messages, parts: Callable[[Alert], LetterParts], now: d
             return
         first = emails.severest_first(good)[0]
         letter_parts = parts(first.alert)
-        mail = emails.build_alert_email(good, digest=_waits_for_digest(first), as_of=now.date(), parts=letter_parts)
+        with in_language_of(first.address):
+            mail = emails.build_alert_email(good, digest=_waits_for_digest(first), as_of=now.date(), parts=letter_parts)
         key = _queue_anew(f"alert {first.alert_id} {first.occasion} to {first.address}", mail, now)
         AlertDelivery.objects.filter(pk__in=free).update(
             message_id=outbox.message_id(key),

@@ -16,6 +16,7 @@ from finops_site.lib.periods import days_text
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, User
+from finops_site.people.reader_language import in_language_of
 from finops_site.people.roles import FINANCE
 
 logger = logging.getLogger(__name__)
@@ -46,10 +47,11 @@ def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime
             by_reader[email].append(anomaly)
     for email, readers_anomalies in by_reader.items():
         try:
-            context = _mail_context(readers_anomalies)
-            first = context["rows"][0]["url"]
-            url = first if len(readers_anomalies) == 1 else ""
-            mail = make_message("anomalies", email, context, url=url, about=first)
+            with in_language_of(email):
+                context = _mail_context(readers_anomalies)
+                first = context["rows"][0]["url"]
+                url = first if len(readers_anomalies) == 1 else ""
+                mail = make_message("anomalies", email, context, url=url, about=first)
             # It is stored in a savepoint of its own.
             outbox.queue_email(f"anomalies of {as_of} to {email}", mail, now=now)
         except Exception:

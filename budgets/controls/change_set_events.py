@@ -67,9 +67,9 @@ def next_in_line(row: ControlChangeSet) -> set[str]:
 
 def send_emails(row: ControlChangeSet, template: str, addresses: Iterable[str], now: datetime) -> None:
     """One email to each address about the newest step, however often the step is repeated."""
-    step, context = row.events.count(), _mail_context(row, with_script=template == "control-undo")
+    step = row.events.count()
     for address in sorted(addresses):
-        message = make_message(template, address, context)
+        message = make_message(template, address, lambda: _mail_context(row, with_script=template == "control-undo"))
         outbox.queue_email(f"control {row.pk} step {step} {template} to {address}", message, now=now)
 
 

@@ -1,6 +1,7 @@
 """Finance hears once of every budget whose scope matches nothing, or nothing any more."""
 
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -35,20 +36,19 @@ def tell_finance(as_of: date, now: datetime) -> int:
     forecasts = newly_quiet(as_of)
     if not forecasts:
         return 0
-    rows = [
-        {
-            "budget": forecast.period.budget,
-            "doubt": scope_doubt(forecast),
-            "url": absolute_url(forecast.period.budget.get_absolute_url()),
-        }
-        for forecast in forecasts[:MOST_IN_MAIL]
-    ]
-    context = {
-        "rows": rows,
-        "count": len(forecasts),
-        "more": len(forecasts) - len(rows),
-        "url": absolute_url(reverse("budgets:budgets")),
-    }
+
+    def context() -> dict[str, Any]:
+        rows = [
+            {
+                "budget": forecast.period.budget,
+                "doubt": scope_doubt(forecast),
+                "url": absolute_url(forecast.period.budget.get_absolute_url()),
+            }
+            for forecast in forecasts[:MOST_IN_MAIL]
+        ]
+        more = len(forecasts) - len(rows)
+        return {"rows": rows, "count": len(forecasts), "more": more, "url": absolute_url(reverse("budgets:budgets"))}
+
     return sum(
         outbox.queue_email(
             f"quiet scopes {as_of} to {user.email}", make_message("budgets-quiet", user.email, context), now=now

@@ -73,10 +73,14 @@ def warn_of_late_bills(now: datetime) -> int:
 
 def _mail_finance(late: Sequence[Any], now: datetime) -> None:
     """`late`: sources with their last delivery (with_last_delivery)."""
-    rows = [{"source": source, "words": source_health(source, source.last_delivery, now).words} for source in late]
+
+    def context() -> dict[str, Any]:
+        rows = [{"source": source, "words": source_health(source, source.last_delivery, now).words} for source in late]
+        return {"rows": rows, "url": absolute_url("/sources/")}
+
     key = ", ".join(
         f"{source.pk} since {source.last_delivery or source.created_at:%Y-%m-%dT%H:%M:%S}" for source in late
     )
     for user in User.objects.in_role(FINANCE):
-        message = make_message("source-late", user.email, {"rows": rows, "url": absolute_url("/sources/")})
+        message = make_message("source-late", user.email, context)
         outbox.queue_email(f"late bills of {key} to {user.email}"[:300], message, now=now)

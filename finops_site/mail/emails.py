@@ -1,6 +1,6 @@
 """E-mails: three templates a message, one subject line, and links that work outside the site."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.mime.image import MIMEImage
 from typing import Any
 
@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template import Context
 from django.template.loader import get_template, render_to_string
+
+from finops_site.people.reader_language import in_language_of
 
 
 class SiteEmail(EmailMultiAlternatives):
@@ -29,7 +31,7 @@ def absolute_url(path: str) -> str:
 def make_message(
     name: str,
     to: str | Sequence[str],
-    context: dict[str, Any],
+    context: dict[str, Any] | Callable[[], dict[str, Any]],
     *,
     images: Mapping[str, bytes] | None = None,
     unsubscribe_url: str = "",
@@ -44,16 +46,15 @@ def make_message(
     whatever the context holds, so that nobody's bill or tag can add a header. Readers choose by `kind` (by default
     `name`) whether they get it; its notification leads to `url` (by default that of the context), and is for who may
     open `about`.
+
+    All of it is in the language of the (first) recipient. A context with texts in it is handed over as a function, or
+    made inside of `in_language_of`.
     """
     recipients = [to] if isinstance(to, str) else list(to)
-    context = {"site_url": settings.SITE_URL.rstrip("/"), **context}
-    subject = " ".join(_plain_text(f"emails/{name}-subject.txt", context).split())
-    message = SiteEmail(subject, _plain_text(f"emails/{name}-body.txt", context), to=recipients)
+    with in_language_of(recipients[0] if recipients else ""):
+        message, context = _written(name, recipients, context() if callable(context) else context)
     message.kind, message.url = kind or name, url or context.get("url", "")
     message.about = about or message.url
-    message.attach_alternative(
-        render_to_string(f"emails/{name}-body.html", {**context, "subject": subject}), "text/html"
-    )
     # For answering machines and ticket systems: nobody wrote this, do not answer.
     message.extra_headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     if unsubscribe_url:
@@ -67,6 +68,16 @@ def make_message(
         picture.add_header("Content-Disposition", "inline", filename=f"{identity}.png")
         message.attach(picture)
     return message
+
+
+def _written(name: str, recipients: Sequence[str], context: dict[str, Any]) -> tuple[SiteEmail, dict[str, Any]]:
+    context = {"site_url": settings.SITE_URL.rstrip("/"), **context}
+    subject = " ".join(_plain_text(f"emails/{name}-subject.txt", context).split())
+    message = SiteEmail(subject, _plain_text(f"emails/{name}-body.txt", context), to=list(recipients))
+    message.attach_alternative(
+        render_to_string(f"emails/{name}-body.html", {**context, "subject": subject}), "text/html"
+    )
+    return message, context
 
 
 def _plain_text(template: str, context: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ show it at once.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 
@@ -35,14 +36,18 @@ def _report(queue: MessageQueue, state: QueueState, now: datetime) -> int:
     last = OutgoingEmail.objects.filter(key__startswith=name).order_by("-created_at").first()
     if last and state.oldest <= last.created_at:
         return 0
-    context = {
-        "label": queue.label,
-        "waiting": state.waiting,
-        "age": age_text(now - state.oldest),
-        "oldest": state.oldest,
-        "url": absolute_url(reverse("health")),
-        "list_url": absolute_url(reverse("unsent_messages")),
-    }
+    oldest = state.oldest
+
+    def context() -> dict[str, Any]:
+        return {
+            "label": queue.label,
+            "waiting": state.waiting,
+            "age": age_text(now - oldest),
+            "oldest": oldest,
+            "url": absolute_url(reverse("health")),
+            "list_url": absolute_url(reverse("unsent_messages")),
+        }
+
     return sum(
         outbox.queue_email(
             f"{name} {now:%Y-%m-%d %H:%M} to {user.email}", make_message("queue-ages", user.email, context), now=now

@@ -16,6 +16,7 @@ from finops_site.lib.periods import Month, day_text
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.mail.outbox import queue_email
 from finops_site.models import SavedView, User, ViewMail
+from finops_site.people.reader_language import in_language_of
 from finops_site.saved_views.opened_pages import figures_of, page_label
 from finops_site.ui.figures import figure_text, signed_text
 from finops_site.ui.view_figures import Figures
@@ -75,8 +76,9 @@ def _queue(row: ViewMail, now: datetime) -> bool:
     if view is None:
         return False
     settings_url = absolute_url(reverse("saved_view", args=[view.pk]))
-    context = {**_context(view, user, row, day), "settings_url": settings_url}
-    message = make_message("saved-view", user.email, context, unsubscribe_url=settings_url)
+    with in_language_of(user):
+        context = {**_context(view, user, row, day), "settings_url": settings_url}
+        message = make_message("saved-view", user.email, context, unsubscribe_url=settings_url)
     return queue_email(f"saved view {view.pk} for person {user.pk} of {day}", message, now=now)
 
 

@@ -1,6 +1,7 @@
 """Every file that leaves a page: one way to name it, and to say that it is a download."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -8,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 
+from finops_site.people.reader_language import in_english
 from finops_site.ui import spreadsheets
 from finops_site.ui.table_export import csv_text, with_notes
 
@@ -38,14 +40,22 @@ def refused_file(reasons: Sequence[str]) -> HttpResponse:
     return HttpResponse("\n".join(reasons), status=400, content_type="text/plain; charset=utf-8")
 
 
-def csv_download(rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = ()) -> HttpResponseBase:
+def csv_download(
+    rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = (), *, for_excel: bool = True
+) -> HttpResponseBase:
     """Any rows, the header first; streamed, amounts with every digit, and safe to open in a spreadsheet.
+
+    Rows are in English whoever takes them, so that formulas and scripts go on; notes are for the reader. `for_excel`
+    begins it with the mark by which Excel knows UTF-8: our own readers, and others, pass over it.
 
     `notes` are what the rows lack, in sentences: rows of one cell at the end.
     """
-    return download(csv_text(with_notes(rows, notes)), name, "csv", CSV)
+    text = csv_text(with_notes(in_english(rows), notes))
+    return download(chain(["\ufeff"], text) if for_excel else text, name, "csv", CSV)
 
 
 def xlsx_download(rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = ()) -> HttpResponseBase:
     """The same as a workbook, the notes on a sheet of their own. Raises TooManyRows."""
-    return download(spreadsheets.xlsx(rows, title=name, notes=notes), name, "xlsx", spreadsheets.CONTENT_TYPE)
+    return download(
+        spreadsheets.xlsx(in_english(rows), title=name, notes=notes), name, "xlsx", spreadsheets.CONTENT_TYPE
+    )

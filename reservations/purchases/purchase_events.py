@@ -5,6 +5,7 @@ Every step asks `purchase_rules.next_state` whether it may happen, and writes it
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
@@ -55,7 +56,10 @@ def finance_addresses() -> list[str]:
 
 def send_emails(row: PurchaseRequest, template: str, addresses: Sequence[str], now: datetime) -> None:
     """One email to each address about the newest step, however often the step is repeated."""
-    context = {"request": row, "url": absolute_url(row.get_absolute_url()), "fall": describe_fall(row)}
+
+    def context() -> dict[str, Any]:
+        return {"request": row, "url": absolute_url(row.get_absolute_url()), "fall": describe_fall(row)}
+
     step = row.events.count()
     for address in addresses:
         outbox.queue_email(

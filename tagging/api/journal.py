@@ -97,7 +97,7 @@ class JournalOfMonth(ChargebackView):
             made = make_journal(period, form.cleaned_data["posted"])
             header, *rows = made.rows(layout)
         if request.accepted_renderer.format == CSV:
-            return csv_download([header, *rows], f"journal {made.name}")
+            return csv_download([header, *rows], f"journal {made.name}", for_excel=False)
         return Response(
             {
                 "name": made.name,

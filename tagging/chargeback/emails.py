@@ -14,6 +14,7 @@ from finops_site.lib.words import some_of
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, OutgoingEmail, Team, User
+from finops_site.people.reader_language import in_language_of
 from finops_site.people.roles import FINANCE
 from tagging.chargeback import statement_pdf
 from tagging.models import ChargebackPeriod, Dispute, Statement
@@ -77,7 +78,24 @@ def _post_to(
     if OutgoingEmail.objects.filter(key=key).exists():
         return False
     teams = list(dict.fromkeys(statement.team_name for statement in statements))
-    context = {
+    about = absolute_url(reverse("costs:team", args=[statements[0].team_id]))
+    with in_language_of(reader):
+        context = _statement_context(statements, without_lead, period, teams, numbers)
+        message = make_message("statement-closed", reader.email, context, about=about)
+    # One for each team, with all its currencies.
+    for statement in list({statement.team_id: statement for statement in statements}.values())[:MOST_ATTACHMENTS]:
+        message.attach(*statement_pdf.statement_attachment(statement))
+    return outbox.queue_email(key, message, now=now)
+
+
+def _statement_context(
+    statements: Sequence[Statement],
+    without_lead: set[str],
+    period: ChargebackPeriod,
+    teams: Sequence[str],
+    numbers: Sequence[str],
+) -> dict[str, Any]:
+    return {
         "period": period,
         "teams": some_of(teams),
         "numbers": some_of(numbers),
@@ -89,12 +107,6 @@ def _post_to(
         "team_count": len(teams),
         "url": absolute_url(period.get_absolute_url()),
     }
-    about = absolute_url(reverse("costs:team", args=[statements[0].team_id]))
-    message = make_message("statement-closed", reader.email, context, about=about)
-    # One for each team, with all its currencies.
-    for statement in list({statement.team_id: statement for statement in statements}.values())[:MOST_ATTACHMENTS]:
-        message.attach(*statement_pdf.statement_attachment(statement))
-    return outbox.queue_email(key, message, now=now)
 
 
 def _sums(statement: Statement) -> Mapping[str, Any]:
@@ -141,7 +153,7 @@ def post_correction_rejected(
         "rejected_by": user,
         "was_booked": was_booked,
         "is_of_reader": reader.pk == dispute.raised_by_id,
-        "proposed": str(Money(amount, dispute.line.statement.currency)),
+        "proposed": Money(amount, dispute.line.statement.currency),
     }
     _post_dispute("correction-rejected", dispute, reader.email, now, key=key, **more)
 
@@ -152,8 +164,8 @@ def _post_dispute(kind: str, dispute: Dispute, address: str, now: datetime, *, k
     context = {
         "dispute": dispute,
         "statement": statement,
-        "amount": str(Money(dispute.line.document_amount, statement.currency)),
-        "proposed": "" if proposed is None else str(Money(proposed, statement.currency)),
+        "amount": Money(dispute.line.document_amount, statement.currency),
+        "proposed": "" if proposed is None else Money(proposed, statement.currency),
         "url": absolute_url(reverse("tagging:dispute", args=[dispute.pk])),
         **more,
     }

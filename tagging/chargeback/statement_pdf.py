@@ -11,6 +11,7 @@ from django.utils.text import capfirst, slugify
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
+from finops_site.people.reader_language import in_company_language
 from finops_site.reports import typst_documents
 from finops_site.ui.figures import month_text
 from tagging.chargeback.periods import known_of_month
@@ -34,7 +35,8 @@ def closed_document(period: ChargebackPeriod, team: int) -> bytes:
         statements = list(rows.order_by("currency"))
         assert period.closed_by is not None
         assert period.closed_at is not None
-        content = render_statements(statements, period.closed_by, period.closed_at.date())
+        with in_company_language():
+            content = render_statements(statements, period.closed_by, period.closed_at.date())
         document, _ = StatementDocument.objects.get_or_create(
             period=period, team_id=team, defaults={"content": content}
         )

@@ -21,6 +21,7 @@ from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, Team, User
 from finops_site.ops.locks import wait_for
+from finops_site.people.reader_language import in_language_of
 from finops_site.people.roles import FINANCE
 from tagging.models import TagDigest, TaggedResource, TagIssue, TagReminder
 from tagging.policy import compliance, compliance_figures
@@ -114,7 +115,9 @@ def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: 
         TagReminder(digest=digest, week=week, recipient=address, key=key) for key in sorted({row.key for row in rows})
     ]
     TagReminder.objects.bulk_create(reminders, ignore_conflicts=True)
-    return outbox.queue_email(f"tag digest {digest.pk} to {address}", _message(digest, rows, today), now=now)
+    with in_language_of(address):
+        message = _message(digest, rows, today)
+    return outbox.queue_email(f"tag digest {digest.pk} to {address}", message, now=now)
 
 
 @transaction.atomic
@@ -167,7 +170,9 @@ def _ask(team: Team, address: str, rows: list[TaggedResource], user: User, now: 
     )
     reminders = [TagReminder(digest=digest, week=week, recipient=address, key=row.key) for row in rows]
     TagReminder.objects.bulk_create(reminders, ignore_conflicts=True)
-    outbox.queue_email(f"tag digest {digest.pk} to {address}", _message(digest, rows, today, user), now=now)
+    with in_language_of(address):
+        message = _message(digest, rows, today, user)
+    outbox.queue_email(f"tag digest {digest.pk} to {address}", message, now=now)
 
 
 class _Recipients:

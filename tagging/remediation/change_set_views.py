@@ -123,7 +123,7 @@ class ChangeSetFile(DetailPage):
         row = self.get_object()
         kind = self.kwargs["kind"]
         if kind == "csv":
-            return csv_download(tag_scripts.edits_as_csv(change_sets.as_edits(row)), str(row))
+            return csv_download(tag_scripts.edits_as_csv(change_sets.as_edits(row)), str(row), for_excel=False)
         if row.state in (State.DRAFT, State.REVIEW, State.REJECTED):
             messages.error(request, "Somebody else has to approve it before it leaves as a script.")
             return redirect(reverse("tagging:change_set", args=[row.pk]))

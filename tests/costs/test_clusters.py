@@ -346,10 +346,10 @@ class TestPages:
         page = client.get("/kubernetes/?month=2026-03&by=workload").content.decode()
         assert "shop/deployment/web" in page
         assert "Idle" in page
-        csv = client.get("/kubernetes/?month=2026-03&_export=csv").getvalue().decode()
+        csv = client.get("/kubernetes/?month=2026-03&_export=csv").getvalue().decode("utf-8-sig")
         assert "data" in csv
         assert csv.splitlines()[0].startswith("Namespace,Cluster,Share")
-        by_label = client.get("/kubernetes/?month=2026-03&by=label:app&_export=csv").getvalue().decode()
+        by_label = client.get("/kubernetes/?month=2026-03&by=label:app&_export=csv").getvalue().decode("utf-8-sig")
         assert by_label.splitlines()[0].startswith("label:app,Cluster,Share")
 
     def test_eli_finds_the_month_in_the_bar_and_reads_what_he_may_ask(self, bring, machines, people, client_of):

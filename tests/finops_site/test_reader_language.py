@@ -1,6 +1,6 @@
 """Pages, mail and the work of the night speak the language of whoever reads them."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
@@ -8,6 +8,7 @@ from django.utils import translation
 
 from finops_site.celery import task
 from finops_site.lib.language import get_language, get_zone
+from finops_site.mail.emails import make_message
 from finops_site.models import Company, User
 from finops_site.people.reader_language import in_english, in_language_of
 
@@ -78,3 +79,13 @@ def test_a_language_that_nobody_speaks_is_refused_by_the_page_of_the_company(fay
         "/set-up/company/", {"name": "Strand", "currency": "EUR", "language": "de", "time_zone": "Europe/Oslo"}
     )
     assert Company.objects.values_list("language", "time_zone").get() == ("de", "Europe/Oslo")
+
+
+def test_a_message_is_written_in_the_language_and_the_zone_of_its_recipient(lea):
+    User.objects.filter(pk=lea.pk).update(language="de", time_zone="Europe/Berlin")
+    at = datetime(2025, 10, 3, 14, 5, tzinfo=UTC)
+    context = lambda: {"server": "mail.example", "at": at, "language": get_language()}  # noqa: E731
+    texts = {to: make_message("test-letter", to, context).body for to in ("lea@demo.example", "list@elsewhere.example")}
+    assert "3. Okt. 2025, 16:05 CEST" in texts["lea@demo.example"]
+    assert "3 Oct 2025, 14:05 UTC" in texts["list@elsewhere.example"]
+    assert get_language() == "en"

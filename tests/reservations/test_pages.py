@@ -119,7 +119,7 @@ def test_the_list_has_use_and_unused_cost_of_each(march, fay, client_of):
     assert "EC2 Instance SP 0.1/h for m5 in us-east-1</a>" in page
     assert "(sp-1)</div>" in page
     assert "75.0%" in page
-    csv = b"".join(client_of(fay).get("/reservations/owned/?_export=csv").streaming_content).decode()
+    csv = b"".join(client_of(fay).get("/reservations/owned/?_export=csv").streaming_content).decode("utf-8-sig")
     assert f"{ARN},EC2 Instance SP,us-east-1,m5,0.75,12" in csv
 
 

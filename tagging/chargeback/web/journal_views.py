@@ -73,7 +73,8 @@ class JournalCsv(JournalOfMonth, View):
         except CannotBook as problem:
             messages.error(request, f"No journal was written. {problem}")
             return redirect("tagging:journal", month)
-        return csv_download(rows, f"journal {made.name}")
+        # A ledger takes it as it comes, and no mark for Excel with it.
+        return csv_download(rows, f"journal {made.name}", for_excel=False)
 
 
 class JournalAccounts(FormPage):

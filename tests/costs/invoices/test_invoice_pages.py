@@ -65,7 +65,7 @@ def record(total="15", invoice_id="", **values):
 
 def rows_of(client, query=""):
     response = client.get(f"{LIST}?_export=csv{query}")
-    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
 
 
 def upload(client, text, **fields):

@@ -141,7 +141,7 @@ class TestShowing:
 
     def test_the_csv_is_turned_too(self, spent, fay, client_of):
         url = reverse("costs:explorer") + "?group_by=service&from=2026-03&to=2026-03&show_in=EUR&_export=csv"
-        text = b"".join(client_of(fay).get(url).streaming_content).decode()
+        text = b"".join(client_of(fay).get(url).streaming_content).decode("utf-8-sig")
         assert "EC2,EC2,2026-03-01,EUR,110" in text
 
     def test_home_shows_the_reporting_currency_and_its_rates(self, spent, fay, client_of, settings):

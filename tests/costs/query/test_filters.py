@@ -181,7 +181,7 @@ def test_a_further_filter_of_resources_compares_on_the_page_of_lines_and_in_its_
     assert lines_sum(client.get("/costs/lines/", further)) == 1, "and not r-16"
     assert lines_sum(client.get("/costs/lines/", {**further, "further_how": "not"})) == 30
     assert lines_sum(client.get("/costs/lines/", {**further, "resource": "r-16"})) == 0, "both hold"
-    file = b"".join(client.get("/costs/lines/", {**further, "_export": "csv"}).streaming_content).decode()
+    file = b"".join(client.get("/costs/lines/", {**further, "_export": "csv"}).streaming_content).decode("utf-8-sig")
     assert "r-1," in file
     assert "r-16" not in file
 
@@ -396,7 +396,7 @@ def test_fay_hears_which_value_nothing_has(bill, fay, client_of):
             page = client.get(address, {name: value, **DAYS}).content.decode()
             assert words in page, (address, name)
             assert "Nothing was spent" not in page, (address, name)
-            assert words in client.get(address, {name: value, "_export": "csv", **DAYS}).getvalue().decode()
+            assert words in client.get(address, {name: value, "_export": "csv", **DAYS}).getvalue().decode("utf-8-sig")
         for path in ("/api/v1/spend/", "/api/v1/cost-lines/"):
             assert client.get(path, {name: value, **DAYS}).json()["unmatched"] == [words], (path, name)
             assert words in client.get(path, {name: value, "format": "csv", **DAYS}).content.decode(), (path, name)

@@ -114,7 +114,7 @@ def test_a_filter_by_aws_is_complete_and_one_by_azure_is_not(azure_is_late, fay,
 def test_files_say_it_too(azure_is_late, fay, client_of):
     client = client_of(fay)
     for address in ("/costs/?_export=csv", "/costs/lines/?_export=csv"):
-        rows = b"".join(client.get(address).streaming_content).decode().splitlines()
+        rows = b"".join(client.get(address).streaming_content).decode("utf-8-sig").splitlines()
         assert rows[-1] == f'"Note: {LATE}"'
     book = openpyxl.load_workbook(io.BytesIO(client.get("/costs/lines/?_export=xlsx").content))
     assert [cell.value for cell in book["Notes"]["A"]] == [LATE]
@@ -223,7 +223,7 @@ def test_lists_and_ratios_say_it_like_every_total(everything, address, fay, max_
 def test_their_files_say_it_too(everything, address, fay, client_of):
     client, sign = client_of(fay), "&" if "?" in address else "?"
     kind = "csv" if "/tagging/?" not in address else "group"
-    rows = b"".join(client.get(f"{address}{sign}_export={kind}").streaming_content).decode().splitlines()
+    rows = b"".join(client.get(f"{address}{sign}_export={kind}").streaming_content).decode("utf-8-sig").splitlines()
     assert rows[-1] == f'"Note: {LATE}"'
     if address in LISTS:
         book = openpyxl.load_workbook(io.BytesIO(client.get(f"{address}{sign}_export=xlsx").content))

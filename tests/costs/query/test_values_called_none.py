@@ -84,7 +84,7 @@ def test_a_row_of_none_opens_and_narrows_to_itself_on_pages_in_files_and_in_the_
             assert narrowed["total"] == cost, (dimension, label)
             lines = client.get(rows[label]["url"])
             assert [row["billed_cost"] for row in lines.context["sums"]] == [cost], (dimension, label)
-        text = client.get("/costs/", {"group_by": dimension, "_export": "csv", **DAYS}).getvalue().decode()
+        text = client.get("/costs/", {"group_by": dimension, "_export": "csv", **DAYS}).getvalue().decode("utf-8-sig")
         in_file = {row["label"]: D(row["billed_cost"]) for row in csv.DictReader(io.StringIO(text)) if row["label"]}
         assert (in_file["none"], in_file[nothing]) == (COSTS["none"], COSTS[""])
         for value in ("none", ""):

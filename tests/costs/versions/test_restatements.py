@@ -96,7 +96,7 @@ def test_the_page_of_the_delivery_shows_what_it_changed(load, fay, client_of):
     assert "What this bill changed" in page
     assert "leads Payments" in page
     csv = client_of(fay).get(reverse("costs:delivery_changes", args=[newer.pk]) + "?_export=csv")
-    assert "12.5" in b"".join(csv.streaming_content).decode()
+    assert "12.5" in b"".join(csv.streaming_content).decode("utf-8-sig")
     api = client_of(fay).get(f"/api/v1/deliveries/{newer.pk}/changes/").json()["results"]
     assert [(row["billed_before"], row["billed_after"]) for row in api] == [("10", "12.5")]
 
@@ -106,7 +106,9 @@ def test_a_correction_of_an_invoiced_month_is_a_visible_adjustment(load, fay, cl
     load(("5", "10", {}), ("5", "0", late))
     page = client_of(fay).get(reverse("costs:corrections")).content.decode()
     assert "Feb 2026" in page
-    csv = b"".join(client_of(fay).get(reverse("costs:corrections") + "?_export=csv").streaming_content).decode()
+    csv = b"".join(client_of(fay).get(reverse("costs:corrections") + "?_export=csv").streaming_content).decode(
+        "utf-8-sig"
+    )
     assert csv.splitlines()[1].startswith("2026-03,2026-02,Amazon Elastic Compute Cloud,000000000042,Payments,-3,")
 
 

@@ -48,7 +48,7 @@ def test_the_groups_and_the_rest_sum_to_the_bill(bill, fay, client_of):
     begins = client.get("/api/v1/spend/", {"account_group__prefix": "cust", **DAYS}).json()
     assert begins["totals"] == {"USD": "3"}
     assert "Customer A" in client.get("/costs/", {"group_by": "account_group", **DAYS}).content.decode()
-    assert "111; 222" in client.get("/costs/account-groups/?_export=csv").getvalue().decode()
+    assert "111; 222" in client.get("/costs/account-groups/?_export=csv").getvalue().decode("utf-8-sig")
 
 
 def test_a_changed_group_changes_the_answer_at_once(bill, fay, client_of):

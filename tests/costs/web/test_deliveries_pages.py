@@ -378,7 +378,7 @@ def test_rejects_are_shown_and_their_csv_runs_no_formula(fay, tmp_path):
     assert "<script>alert" not in text
     response = page(fay, delivery, "rejects/?_export=csv")
     assert response["Content-Disposition"].startswith("attachment")
-    rows = list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))
+    rows = list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
     assert rows[0] == ["File", "Line", "Column", "Value", "Why"]
     assert rows[1] == ["march.csv", "3", "BilledCost", "'" + evil, "is not a number"]
 

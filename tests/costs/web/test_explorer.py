@@ -294,7 +294,9 @@ def test_the_days_to_compare_with_are_a_year_earlier_or_chosen(bill, fay, client
 
 
 def test_the_csv_of_a_comparison_has_every_group_and_every_part(bill, fay, client_of):
-    text = b"".join(client_of(fay).get("/costs/compare/?group_by=service&top=5&_export=csv").streaming_content).decode()
+    text = b"".join(client_of(fay).get("/costs/compare/?group_by=service&top=5&_export=csv").streaming_content).decode(
+        "utf-8-sig"
+    )
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["currency"]]
     assert {row["label"] for row in rows} == {
         "Amazon EC2", "Amazon RDS", "AWS Lambda", "Tax", "Promotion", "AWS Support (Business)",
@@ -307,7 +309,7 @@ def test_the_csv_of_a_comparison_has_every_group_and_every_part(bill, fay, clien
 @pytest.mark.parametrize("path", ["/costs/?metric=unit_price&", "/costs/?", "/costs/compare/?"])
 def test_a_workbook_has_the_rows_of_the_csv(bill, fay, client_of, path):
     browser = client_of(fay)
-    text = b"".join(browser.get(f"{path}_export=csv").streaming_content).decode()
+    text = b"".join(browser.get(f"{path}_export=csv").streaming_content).decode("utf-8-sig")
     answer = browser.get(f"{path}_export=xlsx")
     content = answer.content if not answer.streaming else b"".join(answer.streaming_content)
     sheet_of = load_workbook(io.BytesIO(content)).worksheets[0]
@@ -455,7 +457,7 @@ def test_quantities_without_a_unit_are_left_out_and_counted(people, fay, client_
     browser = client_of(fay)
     words = "1 cost line has a quantity without a unit, which no table has."
     assert words in page(browser, "/costs/", metric="quantity").content.decode()
-    assert words in b"".join(browser.get("/costs/?metric=quantity&_export=csv").streaming_content).decode()
+    assert words in b"".join(browser.get("/costs/?metric=quantity&_export=csv").streaming_content).decode("utf-8-sig")
     assert words not in page(browser, "/costs/").content.decode()
 
 

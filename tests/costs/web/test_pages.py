@@ -90,7 +90,7 @@ def page(client, path, **parameters):
 
 
 def sheet(client, path, **parameters):
-    text = b"".join(client.get(path, {**parameters, "_export": "csv"}).streaming_content).decode()
+    text = b"".join(client.get(path, {**parameters, "_export": "csv"}).streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text)))
 
 

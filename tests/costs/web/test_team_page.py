@@ -22,7 +22,7 @@ def test_lea_sees_how_one_month_led_to_the_next_and_the_csv_has_the_same(two_mon
     total, more, less = (one["data"] for one in chart["series"])
     assert (total[0], more[1], total[2]) == (Decimal(100), Decimal(30), Decimal(130))
     assert less == [None, None, None]
-    csv = b"".join(client_of(lea).get(chart["csv_url"]).streaming_content).decode()
+    csv = b"".join(client_of(lea).get(chart["csv_url"]).streaming_content).decode("utf-8-sig")
     assert "Amazon EC2,more,100,130,30,USD" in csv
 
 

@@ -5,6 +5,9 @@ from django.core import mail
 
 from finops_site.mail.emails import absolute_url, make_message
 
+# Whose language it is in, the builder asks.
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 def templates(settings, tmp_path):

@@ -8,6 +8,9 @@ from django.urls import reverse
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 
+# Whose language it is in, the builder asks.
+pytestmark = pytest.mark.django_db
+
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
 )

@@ -62,7 +62,9 @@ def test_all_that_the_filters_leave_are_tried_again_and_nothing_else(people, ada
 def test_the_list_is_exported_with_its_reasons(people, ada, now, client_of):
     refuse(queue(1, now))
     answer = client_of(ada).get(f"{PAGE}?_export=csv")
-    lines = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode().splitlines()
+    lines = (
+        b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode("utf-8-sig").splitlines()
+    )
     assert lines[0].split(",")[:5] == ["Written", "To", "About", "State", "Tries"]
     assert "550 no such mailbox" in lines[1]
 

@@ -254,7 +254,7 @@ def test_the_csv_has_all_rows_of_the_filters_and_no_other_teams(client, lea):
     make_teams("Payments EU")
     response = client.get("/teams/?name=pay&_export=csv")
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    lines = b"".join(response.streaming_content).decode().splitlines()
+    lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
     assert lines == ["Name,Cost center", "Payments,CC-1"]
 
 
@@ -348,7 +348,7 @@ def test_a_cursor_of_a_number_too_large_is_bad():
 def test_the_csv_of_a_long_list_is_in_its_order(client, boss):
     make_teams(*"abcd")
     response = client.get("/long/?_export=csv")
-    lines = b"".join(response.streaming_content).decode().splitlines()
+    lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
     assert [line.split(",")[0] for line in lines] == ["Name", "d", "c", "b", "a"]
 
 
@@ -457,3 +457,15 @@ def test_sort_links_keep_the_filters(client, boss):
     page = client.get("/teams/?name=da&page=1").content.decode()
     link = re.search(r'id="sort-name" class="sort" href="([^"]+)"', page)[1].replace("&amp;", "&")
     assert parse_qs(link[1:]) == {"name": ["da"], "sort": ["name"]}
+
+
+def test_a_csv_begins_with_the_mark_by_which_excel_knows_its_letters_and_is_in_english_whoever_takes_it():
+    from django.utils import translation
+
+    from finops_site.lib.language import get_language
+    from finops_site.ui.downloads import csv_download
+
+    with translation.override("de"):
+        answer = csv_download(([get_language(), "Gebühren"] for _ in range(1)), "x")
+        content = b"".join(answer.streaming_content)
+    assert content == "\ufeffen,Gebühren\r\n".encode()

@@ -62,7 +62,7 @@ def html(*rows: dict[str, object], **options: object) -> str:
 
 def exported(*rows: dict[str, object], table: type[BaseTable] = Costs) -> list[list[str]]:
     response = csv_download(export_rows(table(rows)), "Cost lines: November")
-    text = b"".join(response.streaming_content).decode()
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
     return list(csv.reader(io.StringIO(text)))
 
 

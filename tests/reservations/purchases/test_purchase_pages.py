@@ -85,7 +85,7 @@ def test_the_list_says_what_waits_for_whom(row, fay, fred, eli, client_of):  # n
     assert shows(eli, "asked")
     ApproverLimit.objects.create(user=fred, limit=1)
     assert not shows(fred, "approve")
-    csv = b"".join(client_of(fay).get(url, {"_export": "csv"}).streaming_content).decode()
+    csv = b"".join(client_of(fay).get(url, {"_export": "csv"}).streaming_content).decode("utf-8-sig")
     assert "1 × m5.large Linux in us-east-1, Standard RI, 1 year, no upfront" in csv
     assert "waiting for approval,438,438" in csv
 

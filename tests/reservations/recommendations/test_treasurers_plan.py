@@ -279,7 +279,7 @@ def test_purchases_and_slices_leave_as_sheets(people, fay, client_of, tmp_path):
 
     def sheet(kind):
         answer = client_of(fay).get(plan.get_absolute_url(), {"_export": kind})
-        return b"".join(answer.streaming_content).decode().splitlines()
+        return b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
 
     head, all_of_it, *batches = sheet("csv")[:6]
     assert head.startswith("Purchase,Batch,Buy on")

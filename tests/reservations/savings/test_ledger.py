@@ -377,7 +377,7 @@ def test_a_purchase_opens_to_its_months_its_promise_and_its_cost_lines(bought, f
 
 def test_the_csv_has_every_amount_of_the_equation(bought, fay, client_of):
     url = reverse("reservations:savings")
-    text = b"".join(client_of(fay).get(f"{url}?_export=csv").streaming_content).decode()
+    text = b"".join(client_of(fay).get(f"{url}?_export=csv").streaming_content).decode("utf-8-sig")
     (row,) = [row for row in csv.DictReader(io.StringIO(text)) if row["Month"] == "2026-04"]
     missing = sum(Decimal(row[name]) for name in row if name.startswith("Missing") or name == "Older ones idle")
     assert Decimal(row["Promised"]) - Decimal(row["Realised"]) == missing == 18

@@ -51,7 +51,7 @@ def closed(march, fay):
 
 
 def read(response):
-    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))
+    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
 
 
 def month_url(name="chargeback_month", *args):

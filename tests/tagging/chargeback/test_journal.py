@@ -147,7 +147,7 @@ def march(people, tmp_path):
 
 
 def read(response):
-    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
 
 
 def debits(rows, **where):

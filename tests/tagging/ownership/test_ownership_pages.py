@@ -189,7 +189,7 @@ def test_rules_go_out_as_csv_and_come_in_the_same(bill, fay, client_of):
     OwnershipRule.objects.create(
         name='Quotes, "and" commas', team=team("Data"), tag_key="ключ", start=date(2026, 1, 1), order=20
     )
-    text = b"".join(client_of(fay).get(LIST + "?_export=csv")).decode()
+    text = b"".join(client_of(fay).get(LIST + "?_export=csv")).decode("utf-8-sig")
     before = list(OwnershipRule.objects.values("name", "order", "team", "start", "end", "tag_key", "is_active"))
     OwnershipRule.objects.filter(order=20).delete()
     upload(client_of(fay), text)

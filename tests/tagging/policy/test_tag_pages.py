@@ -97,7 +97,7 @@ def test_a_card_counts_the_resources_of_its_own_currency(bill, fay, tmp_path, cl
         if card["label"] == "Cost of what is to fix"
     }
     assert notes == {"EUR": "1 resource", "USD": "2 resources"}
-    text = b"".join(browser.get("/tagging/?_export=course").streaming_content).decode()
+    text = b"".join(browser.get("/tagging/?_export=course").streaming_content).decode("utf-8-sig")
     rows = [row for row in csv.DictReader(text.splitlines()) if row["currency"]]
     counts = {row["currency"]: (row["compliant"], row["wrong"]) for row in rows}
     assert counts == {"EUR": ("1", "1"), "USD": ("1", "2")}
@@ -123,7 +123,7 @@ def test_a_resource_says_what_is_wrong_and_what_to_do(bill, eli, client_of):
 
 def test_the_worklist_is_csv_and_a_workbook_that_runs_no_formula(bill, fay, client_of):
     browser = client_of(fay)
-    text = b"".join(browser.get("/tagging/resources/?_export=csv").streaming_content).decode()
+    text = b"".join(browser.get("/tagging/resources/?_export=csv").streaming_content).decode("utf-8-sig")
     assert "Owner: value empty; Environment: key missing" in text
     sheet = load_workbook(BytesIO(browser.get("/tagging/resources/?_export=xlsx").content)).active
     cells = [cell for row in sheet.iter_rows() for cell in row]

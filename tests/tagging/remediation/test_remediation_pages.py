@@ -217,7 +217,7 @@ def test_the_page_divides_and_says_what_is_missing(shop, client_of):  # noqa: F8
     assert "0.8500" in page
     assert "not counted" in page
     answer = client_of(shop["lea"]).get("/unit-costs/?basis=effective_cost&by=day&_export=csv")
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
     fifth = next(row for row in rows if row["When"] == "2026-03-05")
     assert (Decimal(fifth["Cost"]), Decimal(fifth["Cost per unit"])) == (17, Decimal("0.85"))
     assert next(row for row in rows if row["When"] == "2026-03-08")["Cost per unit"] in ("", "—")
@@ -235,7 +235,7 @@ def test_a_unit_costs_its_share_of_pools_too_where_that_is_asked_for(shop, clien
     ):
         Allocation.objects.create(team=team, day=day, effective_cost=3, **fields)
     answer = client_of(shop["lea"]).get("/unit-costs/?basis=effective_cost&by=day&cost=shared&_export=csv")
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
     assert {row["Team"] for row in rows} == {"Payments"}
     fifth = next(row for row in rows if row["When"] == "2026-03-05")
     assert (Decimal(fifth["Cost"]), Decimal(fifth["Cost per unit"])) == (20, 1)
