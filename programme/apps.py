@@ -2,7 +2,15 @@ from celery.schedules import crontab
 
 from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
-from finops_site.registry import NavTab, NotificationKind, OutgoingEmailCheck, PeriodSection, registry
+from finops_site.registry import (
+    DemoPart,
+    DemoStep,
+    NavTab,
+    NotificationKind,
+    OutgoingEmailCheck,
+    PeriodSection,
+    registry,
+)
 from finops_site.translation import gettext_lazy as _lazy
 
 RUNS_SCHEDULES = {
@@ -45,7 +53,7 @@ class ProgrammeConfig(PillarConfig):
     def register_reports(self) -> None:
         from auditlog.registry import auditlog
 
-        from programme.reports import letters, sections
+        from programme.reports import demo, letters, sections
 
         for name in ("ReportSchedule", "ReportRecipient"):
             auditlog.register(self.get_model(name), exclude_fields=["pause_reason", "url"])
@@ -68,5 +76,7 @@ class ProgrammeConfig(PillarConfig):
             NotificationKind(
                 "report-not-sent", _lazy("Reports that somebody did not get"), "programme.view_reportschedule", 51
             ),
+            DemoStep("reports", demo.make_reports, 92),
+            DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
         )
