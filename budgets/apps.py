@@ -11,7 +11,6 @@ from finops_site.registry import (
     DemoPart,
     DemoStep,
     HealthCheck,
-    Kpi,
     MessageQueue,
     NavItem,
     NavTab,
@@ -99,7 +98,7 @@ class BudgetsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import demo_removal, nightly_checks, panels, receivers, search, to_do  # noqa: F401
+        from budgets import demo_removal, kpis, nightly_checks, panels, receivers, search, to_do  # noqa: F401
         from budgets.alerts import notifications, unsent
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
@@ -175,8 +174,7 @@ class BudgetsConfig(PillarConfig):
                 (ENGINEERING,),
                 "budgets:budgets",
             ),
-            Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
-            Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
+            *kpis.KPIS,
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
             PeriodSection(
                 "budgets", _lazy("Budgets and alerts"), panels.budgets_of_period, may_see, 60, in_update=True
@@ -197,7 +195,6 @@ class BudgetsConfig(PillarConfig):
                 "budgets.approve_controlchangeset",
                 31,
             ),
-            Kpi("controls-saved", "Saved by controls", control_panels.saved_measure, "budgets.view_control", 23),
             ReportSection("controls", "Cost controls", "", control_panels.controls_report, "budgets.view_control", 21),
             MessageQueue(
                 "alerts", "Messages of alerts", unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20

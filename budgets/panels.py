@@ -25,7 +25,7 @@ from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.people.demo_rows import without_demo
 from finops_site.people.signed_in import signed_in_user
-from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
+from finops_site.registry import Better, Measure, MeasureInput, PendingDecision, TeamBudget, Unit
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pending_decisions import decision_items
 
@@ -149,9 +149,12 @@ def variance_measure(user: Person, as_of: date) -> Measure | None:
     if len(figures.by_currency) > 1:
         text += f", in {figures.currency}"
     text = "; ".join([text, *(note.rstrip(".") for note in figures.notes[:MOST_NOTES])])
-    return Measure(
-        figures.value, Unit.PERCENT, annual_plan.VARIANCE_TARGET, Better.LOWER, text, reverse("budgets:annual_plan")
+    url = reverse("budgets:annual_plan")
+    inputs = tuple(
+        MeasureInput(_("Variance of budgets in {currency}").format(currency=code), value, url, Unit.PERCENT)
+        for code, value in figures.by_currency.items()
     )
+    return Measure(figures.value, Unit.PERCENT, annual_plan.VARIANCE_TARGET, Better.LOWER, text, url, "", inputs)
 
 
 def response_measure(user: Person, as_of: date) -> Measure | None:
@@ -166,14 +169,20 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
     )
     # What is acknowledged or resolved after `as_of` was neither then.
     answered = Least(Coalesce("acknowledged_at", "resolved_at", Value(now)), Value(now))
-    figures = alerts.aggregate(mean=Avg(answered - F("opened_at")), unanswered=Count("pk", filter=UNANSWERED))
+    mean, unanswered = Avg(answered - F("opened_at")), Count("pk", filter=UNANSWERED)
+    figures = alerts.aggregate(mean=mean, unanswered=unanswered, alerts=Count("pk"))
     if figures["mean"] is None:
         return None
     hours = Decimal(round(figures["mean"].total_seconds() / 360)) / 10
     text = f"from an alert to its acknowledgement, on average of the last {RESPONSE_DAYS} days"
     if figures["unanswered"]:
         text += f"; {counted(figures['unanswered'], 'alert')} without an answer with the age so far"
-    return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, reverse("budgets:alerts"))
+    url = reverse("budgets:alerts")
+    inputs = (
+        MeasureInput(_("Alerts of {days} days").format(days=RESPONSE_DAYS), Decimal(figures["alerts"]), url),
+        MeasureInput(_("Of them without an answer"), Decimal(figures["unanswered"]), url),
+    )
+    return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, url, "", inputs)
 
 
 def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -109,8 +109,8 @@ class Programme(Page, TemplateView):
         return ["includes/gates.html"] if self.request.headers.get("HX-Request") else [self.template_name]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        gates = monthly_report.make_gates(self.person, timezone.now().date())
-        return super().get_context_data(gates=gates, **kwargs)
+        gates, night = monthly_report.make_home_gates(self.person, timezone.now().date())
+        return super().get_context_data(gates=gates, night=night, **kwargs)
 
 
 class ApiToken(Page, TemplateView):

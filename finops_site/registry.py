@@ -6,12 +6,13 @@ permissions, schedule) is in pillars.py. Adding a pillar changes no file of the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -140,6 +141,8 @@ class Unit(StrEnum):
     PERCENT = "%"
     HOURS = "hours"
     MONEY = "money"
+    COUNT = "count"
+    MONTHS = "months"
 
 
 class Better(StrEnum):
@@ -149,11 +152,32 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
+class KpiArea(StrEnum):
+    """The headings that KPIs stand under, in their order; translated where they are shown."""
+
+    COMMITMENTS = gettext_noop("Commitments")
+    BUDGETS = gettext_noop("Budgets and forecast")
+    OWNERSHIP = gettext_noop("Tags and ownership")
+    VALUE = gettext_noop("Value of the programme")
+    OTHER = gettext_noop("Others")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureInput:
+    """A figure that a measure was made of, and the list that it counts; None where it is not known."""
+
+    label: str
+    value: Decimal | None
+    url: str = ""
+    unit: Unit = Unit.COUNT
+    currency: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """The value of a KPI and its target: None where it is not known yet, or where there is no target.
 
-    A value that equals its target has reached it. `description` names what was measured.
+    A value that equals its target has reached it. `description` names what was measured, or why it is not known.
     """
 
     value: Decimal | None
@@ -163,6 +187,7 @@ class Measure:
     description: str
     url: str = ""
     currency: str = ""
+    inputs: tuple[MeasureInput, ...] = ()
 
     @property
     def met(self) -> bool | None:
@@ -174,12 +199,50 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A figure of the programme: `measure(user, as_of)` of what the user may see, or None to show nothing."""
+    """A figure of the programme: `measure(user, as_of)` of what the user may see, or None to show nothing.
+
+    What its page says of it: `definition`, one sentence, and `formula`; `area`, the heading it stands under; the name
+    that the FinOps Foundation has for it; the target of the plan, in `currency` where it is money, and what the plan
+    says it was before; and why there is no value while there is nothing to measure.
+    """
 
     name: str
     label: str
     measure: Callable[[Person, date], Measure | None]
     permission: str = ""
+    order: int = 100
+    area: KpiArea = KpiArea.OTHER
+    definition: str = ""
+    formula: str = ""
+    foundation_name: str = ""
+    unit: Unit = Unit.PERCENT
+    better: Better = Better.HIGHER
+    target: Decimal | None = None
+    baseline: Decimal | None = None
+    currency: str = ""
+    why_unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KpiTarget:
+    """The target that somebody set for a KPI, None for none; of money in `currency`."""
+
+    value: Decimal | None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KpiArchive:
+    """Who keeps the targets of KPIs and their past, of the whole company.
+
+    `targets()`: {name of a KPI: its target} of those that somebody set. `stored(as_of)`: the newest day that a night
+    stored up to `as_of`, and {name: measure} of it, or None where that is older than a day. `url(name)`: a KPI's page.
+    """
+
+    name: str
+    targets: Callable[[], Mapping[str, KpiTarget]]
+    stored: Callable[[date], tuple[date, Mapping[str, Measure]] | None]
+    url: Callable[[str], str]
     order: int = 100
 
 
@@ -645,6 +708,7 @@ Entry = (
     | DemoPart
     | SetupStep
     | Kpi
+    | KpiArchive
     | ReportSection
     | PeriodSection
     | Freshness
@@ -665,6 +729,14 @@ Entry = (
     | SearchSource
 )
 Kind = TypeVar("Kind", bound=Entry)
+
+
+def against(measure: Measure, target: KpiTarget | None) -> Measure:
+    """The measure against a target that somebody set, if any; one in another currency says nothing about it."""
+    if target is None:
+        return measure
+    is_other = measure.unit == Unit.MONEY and target.currency not in ("", measure.currency)
+    return replace(measure, target=None if is_other else target.value)
 
 
 class Registry:
@@ -713,9 +785,28 @@ class Registry:
         return [stat for figure in figures for stat in figure.stats(user, as_of)]
 
     def measures(self, user: Person, as_of: date) -> list[tuple[Kpi, Measure]]:
-        """Every figure of the programme that this person may see and that has a measure."""
+        """Every figure of the programme that this person may see and that has a measure, against its target."""
+        targets = self.kpi_targets()
         measures = [(kpi, kpi.measure(user, as_of)) for kpi in self.allowed(Kpi, user)]
-        return [(kpi, measure) for kpi, measure in measures if measure is not None]
+        return [(kpi, against(measure, targets.get(kpi.name))) for kpi, measure in measures if measure is not None]
+
+    def stored_measures(self, user: Person, as_of: date) -> tuple[date, list[tuple[Kpi, Measure]]] | None:
+        """The same as a night stored it, and of which day: for who sees the whole company; None where no night did."""
+        archives = self.of(KpiArchive) if user.sees_whole_company else []
+        stored = next(filter(None, (archive.stored(as_of) for archive in archives)), None)
+        if stored is None:
+            return None
+        day, measures = stored
+        targets, kpis = self.kpi_targets(), self.allowed(Kpi, user)
+        return day, [(kpi, against(measures[kpi.name], targets.get(kpi.name))) for kpi in kpis if kpi.name in measures]
+
+    def kpi_targets(self) -> dict[str, KpiTarget]:
+        """{name of a KPI: the target that somebody set for it}."""
+        return {name: target for archive in self.of(KpiArchive) for name, target in archive.targets().items()}
+
+    def kpi_url(self, name: str) -> str:
+        """The page of a KPI; empty where nobody keeps one."""
+        return next((archive.url(name) for archive in self.of(KpiArchive)), "")
 
     def report_sections(self, user: Person, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
         """Every section of the report of `month` that this person may see and that has something to show."""

@@ -10,6 +10,7 @@ from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
 from finops_site.home_views import ApiToken, DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
+from finops_site.my_settings_views import MySettingsPage
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
@@ -33,6 +34,7 @@ urlpatterns = [
     path("dashboards/<int:pk>/edit/", dashboard_pages.DashboardFormPage.as_view(), name="dashboard_edit"),
     path("dashboards/<int:pk>/act/<slug:verb>/", dashboard_pages.ActOnDashboard.as_view(), name="dashboard_act"),
     path("typed-text/", DiscardTypedText.as_view(), name="typed_text"),
+    path("settings/", MySettingsPage.as_view(), name="my_settings"),
     path("token/", ApiToken.as_view(), name="token"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),
     path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),

@@ -1,11 +1,15 @@
 from celery.schedules import crontab
+from django.urls import reverse
 
 from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     DemoPart,
     DemoStep,
+    KpiArchive,
+    NavItem,
     NavTab,
+    NightlyCheck,
     NotificationKind,
     OutgoingEmailCheck,
     PeriodSection,
@@ -13,6 +17,9 @@ from finops_site.registry import (
 )
 from finops_site.translation import gettext_lazy as _lazy
 
+# Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
+DECIDES = {"programme.change_kpi"}
+COMMENTS = {"programme.add_kpicomment"}
 RUNS_SCHEDULES = {
     "programme.view_reportschedule",
     "programme.add_reportschedule",
@@ -29,12 +36,12 @@ class ProgrammeConfig(PillarConfig):
     urls = "programme.urls"
     api_urls = "programme.api.urls"
     permissions = {
-        EVERYBODY: {"programme.view_madereport"},
-        FINANCE: RUNS_SCHEDULES,
-        EXECUTIVE: {"programme.view_reportschedule"},
+        EVERYBODY: {"programme.view_kpi", "programme.view_madereport"},
+        FINANCE: DECIDES | COMMENTS | RUNS_SCHEDULES,
+        EXECUTIVE: COMMENTS | {"programme.view_reportschedule"},
         ADMINISTRATOR: {"programme.view_reportschedule"},
     }
-    never_for_administrators = RUNS_SCHEDULES - {"programme.view_reportschedule"}
+    never_for_administrators = DECIDES | RUNS_SCHEDULES - {"programme.view_reportschedule"}
     schedule = {
         # Five past, so that a report that is due at eight is there soon after.
         "scheduled-reports-every-five-minutes": {
@@ -48,6 +55,10 @@ class ProgrammeConfig(PillarConfig):
     }
 
     def ready(self) -> None:
+        from auditlog.registry import auditlog
+
+        auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
+        self.register_kpis()
         self.register_reports()
 
     def register_reports(self) -> None:
@@ -80,3 +91,18 @@ class ProgrammeConfig(PillarConfig):
             DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
         )
+
+    def register_kpis(self) -> None:
+        from programme.kpis import nights, targets
+
+        registry.add(
+            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
+            KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
+            # After all pillars have done their nights.
+            NightlyCheck("kpis", nights.run_night, 95),
+        )
+
+
+def kpi_url(name: str) -> str:
+    """The page of a KPI."""
+    return reverse("programme:kpi", args=[name])

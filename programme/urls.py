@@ -2,6 +2,7 @@
 
 from django.urls import path, register_converter
 
+from programme.kpis import views as kpis
 from programme.reports import report_pages, schedule_pages
 
 app_name = "programme"
@@ -28,4 +29,7 @@ urlpatterns = [
     path("programme/reports/deliveries/<int:pk>/again/", schedule_pages.SendAgain.as_view(), name="report_send_again"),
     path("programme/reports/<str:kind>/<day:day>/", report_pages.LiveReport.as_view(), name="report"),
     path("programme/reports/<str:kind>/<day:day>/pdf/", report_pages.LivePdf.as_view(), name="report_pdf"),
+    path("programme/kpis/", kpis.KpiList.as_view(), name="kpis"),
+    path("programme/kpis/<slug:name>/", kpis.KpiPage.as_view(), name="kpi"),
+    path("programme/kpis/<slug:name>/edit/", kpis.EditKpi.as_view(), name="kpi_edit"),
 ]

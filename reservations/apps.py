@@ -12,7 +12,6 @@ from finops_site.registry import (
     DemoStep,
     HomeFigure,
     KnownChangeSource,
-    Kpi,
     NavItem,
     NavTab,
     NightlyCheck,
@@ -97,7 +96,7 @@ class ReservationsConfig(PillarConfig):
 
     def register_panels(self) -> None:
         """What commitments add to the pages, the nights and the reports of the site."""
-        from reservations import demo_removal, kpis, nightly, panels, reports, search, to_do
+        from reservations import demo_removal, kpi_registrations, kpis, nightly, panels, reports, search, to_do
         from reservations.inventory import known_changes
 
         nav, saved, purchases = (
@@ -116,10 +115,7 @@ class ReservationsConfig(PillarConfig):
             NavTab("Prices", "reservations:prices", nav, "reservations.view_rate", 50),
             NavTab("Savings ledger", "reservations:savings", nav, saved, 60),
             SearchSource("commitments", "Commitments", "certificate", search.find_commitments, see, 75),
-            Kpi("savings-realised", "Savings realised", kpis.savings_kpi, saved, 59),
-            Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),
-            Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),
-            Kpi("effective-savings-rate", "Effective savings rate", kpis.savings_rate_kpi, see, 62),
+            *kpi_registrations.kpis(see, saved),
             AdviceSource("commitments", panels.commitment_advice, plans, 61),
             NotificationKind("purchase-asked", "Purchases to approve", decides, 40),
             NotificationKind("purchase-decided", "Purchases that were decided", purchases, 41),

@@ -5,18 +5,24 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import formatted, percent
+from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import Better, Measure, Unit
+from finops_site.registry import Better, Measure, MeasureInput, Unit
+from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from reservations.inventory import metrics
+from reservations.models import LedgerMonth
 from reservations.savings import ledger
 
 HUNDRED = Decimal(100)
-
-
 ZERO = Decimal(0)
+COVERAGE_TARGET = metrics.TARGET_COVERAGE * HUNDRED
+UTILISATION_TARGET = metrics.TARGET_UTILISATION * HUNDRED
+# A twelfth of what the programme wants in a year.
+MONTHLY_TARGET = ledger.TARGET / 12
 
 
 def _main(user: Person, as_of: date) -> metrics.CommitmentMetrics | None:
@@ -41,9 +47,12 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
         return None
     words = main.why_unknown or "of what a commitment could cover, at on-demand prices, over the last 30 days"
     words += f"; {main.price_note}" if main.price_note else ""
-    return Measure(
-        percent(main.coverage, 2), Unit.PERCENT, Decimal(70), Better.HIGHER, words, reverse("reservations:overview")
+    overview = reverse("reservations:overview")
+    inputs = (
+        _money_input(main, _("Could be covered, at on-demand prices"), main.eligible, overview),
+        _money_input(main, _("Of it covered"), main.covered, reverse("reservations:commitments")),
     )
+    return Measure(percent(main.coverage, 2), Unit.PERCENT, COVERAGE_TARGET, Better.HIGHER, words, overview, "", inputs)
 
 
 def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
@@ -53,8 +62,12 @@ def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
         return None
     words = "of what is committed was used over the last 30 days"
     url = reverse("reservations:overview")
+    inputs = (
+        MeasureInput(_("Paid for commitments"), main.committed, reverse("reservations:commitments"), *_money(main)),
+        MeasureInput(_("Of it unused"), main.unused_cost, url, *_money(main)),
+    )
     return Measure(
-        percent(main.utilisation, 2), Unit.PERCENT, metrics.TARGET_UTILISATION * HUNDRED, Better.HIGHER, words, url
+        percent(main.utilisation, 2), Unit.PERCENT, UTILISATION_TARGET, Better.HIGHER, words, url, "", inputs
     )
 
 
@@ -65,9 +78,12 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
         return None
     words = main.why_unknown or "saved on eligible usage, unused commitments included"
     words += f"; {main.price_note}" if main.price_note else ""
-    return Measure(
-        percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, reverse("reservations:overview")
+    overview = reverse("reservations:overview")
+    inputs = (
+        _money_input(main, _("At on-demand prices"), main.eligible, overview),
+        _money_input(main, _("Paid, unused commitments included"), main.paid, overview),
     )
+    return Measure(percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, overview, "", inputs)
 
 
 def savings_kpi(user: Person, as_of: date) -> Measure | None:
@@ -88,7 +104,48 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     words = f"{words}; and {', '.join(others)}" if others else words
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
-    return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, reverse("reservations:savings"), code)
+    url = reverse("reservations:savings")
+    inputs = (
+        MeasureInput(_("Promised by purchases"), main["promised"], url, Unit.MONEY, code),
+        MeasureInput(_("Proved by bills"), main["realised"], url, Unit.MONEY, code),
+    )
+    return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, url, code, inputs)
+
+
+def monthly_savings_kpi(user: Person, as_of: date) -> Measure | None:
+    """What commitments saved in the newest month that is over and whose use is known to its end.
+
+    Not known while no such month is there; 0 for the whole company where one is and nothing was bought.
+    """
+    newest = _newest_day(user, as_of)
+    if newest is None:
+        return None
+    month = Month.of(newest)
+    month = month if newest == month.period.last_day else month.previous
+    rows = ledger.sum_lines(LedgerMonth.objects.visible_to(user).within(month.period))
+    by_currency = {row["currency"]: row for row in rows}
+    if not by_currency and not user.sees_whole_company:
+        return None
+    is_in_target_currency = ledger.TARGET_CURRENCY in by_currency or not by_currency
+    code = ledger.TARGET_CURRENCY if is_in_target_currency else min(by_currency)
+    main = by_currency.get(code, {"promised": ZERO, "realised": ZERO})
+    target = MONTHLY_TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
+    url = reverse("reservations:savings")
+    inputs = (
+        MeasureInput(_("Promised by purchases"), main["promised"], url, Unit.MONEY, code),
+        MeasureInput(_("Proved by bills"), main["realised"], url, Unit.MONEY, code),
+    )
+    words = _("proved by the bills of {month}").format(month=month_text(month, "long"))
+    return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, url, code, inputs)
+
+
+def _money(main: metrics.CommitmentMetrics) -> tuple[Unit, str]:
+    return Unit.MONEY, main.currency
+
+
+def _money_input(main: metrics.CommitmentMetrics, label: str, amount: Decimal, url: str) -> MeasureInput:
+    """An amount at on-demand prices, which are not known of every line."""
+    return MeasureInput(label, None if main.unpriced else amount, url, Unit.MONEY, main.currency)
 
 
 def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:

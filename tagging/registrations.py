@@ -10,7 +10,6 @@ from finops_site.registry import (
     AdviceSource,
     DemoPart,
     DemoStep,
-    Kpi,
     LineFactSource,
     NavItem,
     NavTab,
@@ -28,7 +27,7 @@ from finops_site.registry import (
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
-from tagging import demo_removal, pending_decisions, period_report, search, to_do
+from tagging import demo_removal, kpis, pending_decisions, period_report, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
@@ -216,7 +215,7 @@ POLICY = (
         (ENGINEERING,),
         "tagging:resources",
     ),
-    Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
+    *kpis.KPIS,
     PeriodSection("tags", _lazy("Tags"), period_report.compliance_section, SEE_COSTS, 50, in_update=True),
     PeriodSection("unit-cost", _lazy("What one unit costs"), period_report.unit_cost_section, SEE_COSTS, 30),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),

@@ -110,6 +110,10 @@ ACCESS = {
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
     "programme": WHOLE_COMPANY,
+    "programme:kpis": EVERYBODY,
+    "programme:kpi": EVERYBODY,
+    "programme:kpi_edit": FINANCE_ONLY,
+    **dict.fromkeys(("api:kpi", "api:kpi-history", "api:kpi-comments"), API_EVERYBODY),
     "report": LINE_OF_PAYMENTS,
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),
@@ -118,6 +122,7 @@ ACCESS = {
     # One's own alone.
     "notification": row(SIGN_IN, all=404),
     "notification_preferences": EVERYBODY,
+    "my_settings": EVERYBODY,
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "token": EVERYBODY,
@@ -626,6 +631,8 @@ def arguments(name, line):
         return chargeback_arguments(name, line)
     if name.startswith(("api:pool", "api:split", "api:dispute", "api:adjustment")):
         return of_shared_cost(name, line)
+    if name.startswith(("programme:", "api:kpi")):
+        return of_programme(name.split(":")[-1])
     if name == "api:audit-detail":
         return [LogEntry.objects.first().pk]
     if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
@@ -688,6 +695,11 @@ def arguments(name, line):
     }
     pk = ids.get(kind.replace("_", "-").split("-")[0])
     return [pk] if pk and (part != "list") else []
+
+
+def of_programme(kind):
+    """A KPI that everybody sees, each of her own teams."""
+    return ["tag-compliance"] if kind.startswith("kpi") and kind != "kpis" else []
 
 
 def of_views(kind, line):

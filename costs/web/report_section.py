@@ -23,8 +23,9 @@ from costs.web.links import group_filters, lines_url
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
-from finops_site.registry import Better, Measure, ReportMonth, Unit
+from finops_site.registry import Better, Measure, MeasureInput, ReportMonth, Unit
 from finops_site.ui.figures import month_text, percent_text, signed_text
+from finops_site.ui.request_memo import request_memo
 
 FIRST_DAY = date(2000, 1, 1)
 SHOWN = 10
@@ -32,6 +33,7 @@ SHOWN = 10
 BRIEF_ROWS, BRIEF_TEAMS, MOST_SENTENCES = 6, 7, 2
 # The share of cost that a mature practice can name an owner of: the FinOps Foundation's "run" of cost allocation.
 OWNED_TARGET = Decimal(90)
+HUNDRED = Decimal(100)
 
 
 def report_months(user: Person, today: date) -> list[ReportMonth]:
@@ -52,6 +54,21 @@ def newest_report_month(user: Person, today: date) -> Month | None:
 
 def owned_share(user: Person, as_of: date) -> Measure | None:
     """How much of the month's cost has an owner, in percent, in the currency of most cost."""
+    return request_memo(user, ("owned share", as_of), lambda: _measure_owned(user, as_of))
+
+
+def unallocated_share(user: Person, as_of: date) -> Measure | None:
+    """How much of the month's cost has no owner: what `owned_share` leaves of 100 %."""
+    owned = owned_share(user, as_of)
+    if owned is None:
+        return None
+    value = None if owned.value is None else EXACT.subtract(HUNDRED, owned.value)
+    text = owned.description.replace("has a team", "has no team", 1)
+    target = EXACT.subtract(HUNDRED, OWNED_TARGET)
+    return replace(owned, value=value, target=target, better=Better.LOWER, description=text)
+
+
+def _measure_owned(user: Person, as_of: date) -> Measure | None:
     month = Month.of(as_of)
     # The days billed so far and not the month: the page has asked that already. Of a bill that is late nobody knows the
     # owner: the days that all bills have say it.
@@ -72,7 +89,13 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
         return None
     owned = add(row.amount for row in by_owner if row.currency == code and row.group[0] != NOBODY)
     share = ratio(owned or Decimal(0), total)
-    return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
+    nobody = f"{reverse('costs:lines')}?{urlencode({'from': month, 'to': month, 'team': 'none'})}"
+    inputs = (
+        MeasureInput(_("Cost of the month"), total, url, Unit.MONEY, code),
+        MeasureInput(_("Of it with a team"), owned or Decimal(0), url, Unit.MONEY, code),
+        MeasureInput(_("Of it without one"), EXACT.subtract(total, owned or Decimal(0)), nobody, Unit.MONEY, code),
+    )
+    return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url, "", inputs)
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import serializers, status
@@ -11,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from finops_site.api.base import HoldsPermission
-from finops_site.models import Membership, User
+from finops_site.api.base import BadRequest, HoldsPermission
+from finops_site.models import Membership, User, check_time_zone
 from finops_site.people.reader_language import zone_of
 from finops_site.people.roles import role_of
 from finops_site.people.tokens import drop_token, make_token
@@ -60,13 +61,38 @@ class MeSerializer(serializers.ModelSerializer):
         return role_of(user)
 
 
+class MySettingsSerializer(serializers.ModelSerializer):
+    """What is left out stays; empty for what the browser and the company say."""
+
+    class Meta:
+        model = User
+        fields = ["language", "time_zone"]
+
+    def validate_time_zone(self, value: str) -> str:
+        try:
+            check_time_zone(value)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from None
+        return value
+
+
 class Me(APIView):
     permission_classes = [HoldsPermission]
-    permission_required = ""
+    permission_required = write_permission_required = ""
 
     @extend_schema(summary="Who is asking", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(request.user).data)
+
+    @extend_schema(
+        summary="Choose your language and time zone",
+        request=MySettingsSerializer,
+        responses={200: MeSerializer, 400: BadRequest},
+    )
+    def patch(self, request: Request) -> Response:
+        serializer = MySettingsSerializer(User.objects.get(pk=request.user.pk), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        return Response(MeSerializer(serializer.save()).data)
 
 
 class TokenSerializer(serializers.ModelSerializer):

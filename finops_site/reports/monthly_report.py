@@ -22,13 +22,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from finops_site.lib.locale_format import in_marks, percent_figure
-from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
-from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
-from finops_site.ui.figures import month_text
+from finops_site.registry import Better, Kpi, Measure, ReportSection, registry
+from finops_site.ui.figures import measure_text, month_text
 
 CONTRACT = ("text", "stats", "charts", "tables", "links", "brief")
 ABSENT = "—"
@@ -115,14 +113,28 @@ def make_gates(user: Person, as_of: date) -> list[Gate]:
     return [make_gate(kpi, measure) for kpi, measure in registry.measures(user, as_of)]
 
 
+def make_home_gates(user: Person, as_of: date) -> tuple[list[Gate], date | None]:
+    """The same for home, as the last night stored them, and the day of that night; None where they are measured now.
+
+    What has neither a value nor a target is left to the list of KPIs.
+    """
+    stored = registry.stored_measures(user, as_of)
+    if stored is None:
+        return make_gates(user, as_of), None
+    day, measures = stored
+    shown = [pair for pair in measures if pair[1].value is not None or pair[1].target is not None]
+    return [make_gate(kpi, measure) for kpi, measure in shown], day
+
+
 def make_gate(kpi: Kpi, measure: Measure) -> Gate:
     side = "at most" if measure.better == Better.LOWER else "at least"
     target = "" if measure.target is None else f"{side} {_figure(measure.target, measure)}"
     state = {True: "met", False: "not met", None: ""}[measure.met]
-    return Gate(kpi.label, _shown(measure), target, state, measure.description, measure.url)
+    url = registry.kpi_url(kpi.name) or measure.url
+    return Gate(str(kpi.label), shown_value(measure), target, state, measure.description, url)
 
 
-def _shown(measure: Measure) -> str:
+def shown_value(measure: Measure) -> str:
     """The value in words, with as many digits as it takes not to look like the target while it is not there."""
     if measure.value is None:
         return ABSENT
@@ -132,11 +144,7 @@ def _shown(measure: Measure) -> str:
 
 
 def _figure(value: Decimal, measure: Measure, *, places: int = 1) -> str:
-    """``70%``, ``5.2 hours`` or ``1,234.50 USD``."""
-    if measure.unit == Unit.MONEY:
-        return f"{formatted(value, measure.currency)} {measure.currency}"
-    text = f"{value.quantize(Decimal(1).scaleb(-places), context=EXACT):,f}".rstrip("0").rstrip(".")
-    return percent_figure(text) if measure.unit == Unit.PERCENT else f"{in_marks(text)} {measure.unit}"
+    return measure_text(value, measure.unit, measure.currency, places=places)
 
 
 def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:

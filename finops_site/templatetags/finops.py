@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 from django_filters import FilterSet
 
 from finops_site.lib import charts
+from finops_site.lib.language import get_language
+from finops_site.lib.locale_format import ENGLISH_MARKS, marks
 from finops_site.lib.money import EXACT, exact_text, formatted
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.lib.words import in_sentence
@@ -22,6 +24,7 @@ from finops_site.ui.forms import widget_class
 from finops_site.ui.keyset import PAGING_PARAMETERS
 from finops_site.ui.pages import Page
 from finops_site.ui.phone_rows import mark_rows
+from finops_site.ui.script_words import texts_of_scripts
 from finops_site.ui.tables import status_html, usage_bar
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
 from finops_site.ui.typed_text import typed_here as typed_here_of
@@ -125,6 +128,28 @@ def money_list(
     """The amounts of several currencies, each as `money` draws it, with `between` between them."""
     pairs = amounts.items() if isinstance(amounts, Mapping) else amounts
     return format_html_join(between, "{}", ((figures.money_html(amount, code),) for code, amount in pairs))
+
+
+@register.simple_tag
+def reader_marks() -> SafeString | str:
+    """What words.js needs to write numbers as the reader does, as attributes; nothing for English."""
+    reader = marks()
+    if reader == ENGLISH_MARKS:
+        return ""
+    return format_html(
+        ' data-group="{}" data-decimal="{}" data-percent="{}%" data-letters="{}"',
+        reader.group,
+        reader.decimal,
+        reader.before_percent,
+        "|".join(reader.letters),
+    )
+
+
+@register.simple_tag
+def script_words() -> SafeString | str:
+    """The texts of scripts in the reader's language, for words.js; nothing for English."""
+    words = texts_of_scripts(get_language())
+    return json_script(words, "words-of-scripts") if words else ""
 
 
 @register.simple_tag

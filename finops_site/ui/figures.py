@@ -6,9 +6,11 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import EXACT, compact, exact_text, formatted, ratio
 from finops_site.lib.periods import month_text as month_text
+from finops_site.registry import Unit
 from finops_site.ui.icons import known_icons
 
 # What a template or a table may hand over as an amount or a share; None is "not in the bill".
@@ -149,3 +151,14 @@ def _share_of(value: Decimal, before: Amount) -> SafeString | str:
     if share >= MOST_AS_PERCENT:
         return format_html(' <span class="change-share">({} as much)</span>', percent_text(share + 1))
     return format_html(' <span class="change-share">({}{})</span>', "+" if share > 0 else "", percent_text(share))
+
+
+def measure_text(value: Decimal, unit: Unit, currency: str = "", *, places: int = 1) -> str:
+    """A value of a KPI: ``70%``, ``5.2 hours``, ``12`` or ``1,234.50 USD``."""
+    if unit == Unit.MONEY:
+        return f"{formatted(value, currency)} {currency}" if currency else formatted(value, currency)
+    text = f"{value.quantize(Decimal(1).scaleb(-places), context=EXACT):,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    if unit == Unit.PERCENT:
+        return percent_figure(text)
+    return in_marks(text) if unit == Unit.COUNT else f"{in_marks(text)} {_(unit.value)}"

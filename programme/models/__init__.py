@@ -1,3 +1,4 @@
+from programme.models.kpis import Kpi, KpiComment, KpiDay, KpiRecount
 from programme.models.reports import (
     MadeReport,
     ReportDelivery,
@@ -7,4 +8,15 @@ from programme.models.reports import (
     ReportSchedule,
 )
 
-__all__ = ["MadeReport", "ReportDelivery", "ReportKind", "ReportRecipient", "ReportRun", "ReportSchedule"]
+__all__ = [
+    "Kpi",
+    "KpiComment",
+    "KpiDay",
+    "KpiRecount",
+    "MadeReport",
+    "ReportDelivery",
+    "ReportKind",
+    "ReportRecipient",
+    "ReportRun",
+    "ReportSchedule",
+]

@@ -16,7 +16,7 @@ LOOKED_BACK = timedelta(days=100)
 
 
 def make_reports(say: Callable[[str], object], *, as_of: date) -> None:
-    """The review of the quarter to max, the update of two weeks to lea too, statements to everybody who leads a team."""
+    """The review of the quarter to max, the update of two weeks to lea too, statements to all leads."""
     people = {user.email.split("@")[0]: user for user in User.objects.filter(email__endswith=f"@{demo.DOMAIN}")}
     if "fay" not in people or ReportSchedule.objects.exists():
         return

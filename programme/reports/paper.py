@@ -15,8 +15,8 @@ from programme.reports.composed import ComposedReport
 # A report that nobody reads is none: beyond this somebody chooses a team, or takes the workbook.
 MOST_PAGES = 200
 ROWS_A_PAGE = 36
-# Of a table on a page of one idea.
-MOST_ROWS = 12
+# Of a table on a page of one idea, beside a drawing and alone.
+MOST_ROWS, MOST_ROWS_ALONE = 12, 18
 # What the first page has room for.
 MOST_GATES = 7
 PAGE = re.compile(rb"/Type\s*/Page\b")
@@ -140,9 +140,10 @@ def _shortened(section: dict[str, Any]) -> dict[str, Any]:
     tables = []
     drawn = 1 if section["charts"] and len(section["tables"]) > 1 else 0
     for table in section["tables"][drawn:]:
-        rest = len(table["rows"]) - MOST_ROWS
+        most = MOST_ROWS if section["charts"] else MOST_ROWS_ALONE
+        rest = len(table["rows"]) - most
         if rest > 1:
             more = [_("{count} more: in the workbook").format(count=rest), *[""] * (len(table["head"]) - 1)]
-            table = {**table, "rows": [*table["rows"][:MOST_ROWS], more]}
+            table = {**table, "rows": [*table["rows"][:most], more]}
         tables.append(table)
     return {**section, "tables": tables}

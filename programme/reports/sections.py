@@ -11,7 +11,7 @@ from finops_site.lib.money import formatted
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.people.roles import EXECUTIVE, FINANCE, role_permissions
-from finops_site.registry import PendingDecisionSource, registry
+from finops_site.registry import Kpi, Measure, PendingDecisionSource, registry
 from finops_site.reports.monthly_report import make_gate
 from finops_site.ui.pending_decisions import count_rows
 
@@ -21,10 +21,10 @@ MOST_ITEMS = 10
 def promises_section(user: Person, period: Period, today: date) -> dict[str, Any] | None:
     """Every figure with a target: what it was before the period, what it is at its end, and whether that is enough."""
     day, before = min(today, period.last_day), period.start - timedelta(days=1)
-    now = [(kpi, make_gate(kpi, measure)) for kpi, measure in registry.measures(user, day)]
+    now = [(kpi, make_gate(kpi, measure)) for kpi, measure in _measures(user, day)]
     if not now:
         return None
-    earlier = {kpi.name: make_gate(kpi, measure).value for kpi, measure in registry.measures(user, before)}
+    earlier = {kpi.name: make_gate(kpi, measure).value for kpi, measure in _measures(user, before)}
     with_target = [gate for _kpi, gate in now if gate.target]
     met = [gate for gate in with_target if gate.state == "met"]
     unknown = [gate for gate in with_target if not gate.state]
@@ -55,6 +55,12 @@ def promises_section(user: Person, period: Period, today: date) -> dict[str, Any
         ],
         "brief": {"text": sentences},
     }
+
+
+def _measures(user: Person, day: date) -> list[tuple[Kpi, Measure]]:
+    """The figures as the night of that day stored them, whatever bills say since; measured where no night did."""
+    stored = registry.stored_measures(user, day)
+    return stored[1] if stored and stored[0] == day else registry.measures(user, day)
 
 
 def _verdict(state: str, has_target: bool) -> str:

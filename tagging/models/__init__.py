@@ -10,6 +10,7 @@ from tagging.models.chargeback import (
     Statement,
     StatementDocument,
     StatementLine,
+    StatementOpening,
 )
 from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule
@@ -54,6 +55,7 @@ __all__ = [
     "Statement",
     "StatementDocument",
     "StatementLine",
+    "StatementOpening",
     "Suggestion",
     "SuggestionDecision",
     "TagChange",

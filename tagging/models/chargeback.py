@@ -492,6 +492,22 @@ class Adjustment(models.Model):
         return f"{self.amount} {self.currency} from {self.from_team} to {self.to_team or 'nobody'}"
 
 
+class StatementOpening(models.Model):
+    """When somebody who leads a team first opened the statement of a closed month: its page, its PDF or its CSV."""
+
+    period = models.ForeignKey(ChargebackPeriod, models.CASCADE, related_name="openings")
+    team = models.ForeignKey("finops_site.Team", models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    opened_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["period", "team", "user"], name="statement_opening_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} opened {self.team}, {self.period.month}"
+
+
 class JournalAccount(models.Model):
     """The account codes that the journal books to, and what the ledger that reads it wants; one row."""
 

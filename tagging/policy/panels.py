@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import named
 from costs.calc.filters import dimension_of
@@ -15,7 +17,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.people.audit import is_changed_by_people
-from finops_site.registry import AdviceItem, Better, Measure, Unit
+from finops_site.registry import AdviceItem, Better, Measure, MeasureInput, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from tagging.models import TaggedResource, TagRequirement
@@ -68,14 +70,14 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
         return None
     share = tally.by_resources
     text = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"
-    return Measure(
-        percent(share),
-        Unit.PERCENT,
-        TARGET * 100,
-        Better.HIGHER,
-        text,
-        f"{reverse('tagging:overview')}?month={month}",
+    url = f"{reverse('tagging:overview')}?month={month}"
+    to_fix = f"{reverse('tagging:resources')}?month={month}"
+    inputs = (
+        MeasureInput(_("Resources that can carry tags"), Decimal(tally.counted), to_fix),
+        MeasureInput(_("Of them as the policy has it"), Decimal(tally.count(COMPLIANT)), url),
+        MeasureInput(_("Of them to fix"), Decimal(tally.count(WRONG)), to_fix),
     )
+    return Measure(percent(share), Unit.PERCENT, TARGET * 100, Better.HIGHER, text, url, "", inputs)
 
 
 def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@
     box.id = "toast";
     box.setAttribute("role", "alert");
     words.textContent = text;
-    box.append(words, button(label, "btn btn-sm btn-primary", act), button("Dismiss", "btn btn-sm btn-ghost", hide));
+    box.append(words, button(label, "btn btn-sm btn-primary", act), button(gettext("Dismiss"), "btn btn-sm btn-ghost", hide));
     document.body.append(box);
   }
 
@@ -42,10 +42,10 @@
       if (/every /.test(detail.elt.getAttribute("hx-trigger") || "")) return;
       var status = detail.xhr ? detail.xhr.status : 0;
       if (status >= 400 && status < 500) {
-        var why = status === 403 ? "You may not do this, or the page is from before you signed in." : "This was refused.";
-        toast(why + " Nothing changed.", "Reload", function () { window.location.reload(); });
+        var why = status === 403 ? gettext("You may not do this, or the page is from before you signed in. Nothing changed.") : gettext("This was refused. Nothing changed.");
+        toast(why, gettext("Reload"), function () { window.location.reload(); });
       } else {
-        toast(text + " What is shown did not change.", "Retry", function () { hide(); again(detail); });
+        toast(text, gettext("Retry"), function () { hide(); again(detail); });
       }
     };
   }
@@ -62,9 +62,9 @@
     }
   }
 
-  document.addEventListener("htmx:sendError", failed("The site could not be reached: is this computer offline?"));
-  document.addEventListener("htmx:timeout", failed("There was no answer for a minute."));
-  document.addEventListener("htmx:responseError", failed("Something went wrong on the site."));
+  document.addEventListener("htmx:sendError", failed(gettext("The site could not be reached: is this computer offline? What is shown did not change.")));
+  document.addEventListener("htmx:timeout", failed(gettext("There was no answer for a minute. What is shown did not change.")));
+  document.addEventListener("htmx:responseError", failed(gettext("Something went wrong on the site. What is shown did not change.")));
   document.addEventListener("htmx:afterRequest", function (event) { if (event.detail.successful) hide(); });
 
   /* What was typed before a new sign-in: json_script of ui/typed_text.py. Nothing is sent by itself. */

@@ -58,7 +58,7 @@
       });
     });
     var announcer = document.getElementById("announcer");
-    if (announcer) announcer.textContent = left ? left + " cells have no place here." : "The cells are pasted.";
+    if (announcer) announcer.textContent = left ? ngettext("{count} cell has no place here.", "{count} cells have no place here.", left).replace("{count}", left) : gettext("The cells are pasted.");
     follow();
   });
 
@@ -71,7 +71,7 @@
 
   /* Millionths of an amount that reads in one way; null for any other, which the server reads or asks about. */
   function exact(text) {
-    text = text.trim();
+    text = marks.read(text.trim());
     if (!text) return null;
     if (!/^(\d+|\d{1,3}(,\d{3})+)(\.(\d{1,2}|\d{4,6}))?$/.test(text)) return undefined;
     var parts = text.replace(/,/g, "").split(".");
@@ -82,7 +82,7 @@
   function words(sum, shown) {
     var places = shown.dataset.places, unit = BigInt(10) ** BigInt(6 - Number(places)), whole = (sum + unit / BigInt(2)) / unit;
     var digits = String(whole).padStart(Number(places) + 1, "0"), cut = digits.length - Number(places);
-    return digits.slice(0, cut).replace(/\B(?=(\d{3})+$)/g, ",") + (Number(places) ? "." + digits.slice(cut) : "");
+    return marks.write(digits.slice(0, cut).replace(/\B(?=(\d{3})+$)/g, ",") + (Number(places) ? "." + digits.slice(cut) : ""));
   }
 
   function add(values) {
@@ -93,7 +93,7 @@
   function amount(input) { return input && exact(input.value || input.dataset.was); }
 
   function show(output, sum) {
-    if (output.dataset.places === undefined) output.dataset.places = (output.textContent.trim().split(".")[1] || "").length;
+    if (output.dataset.places === undefined) output.dataset.places = (output.textContent.trim().split(marks.decimal)[1] || "").length;
     output.textContent = sum === undefined ? "—" : words(sum, output);
   }
 

@@ -14,7 +14,7 @@
     var cent = BigInt(10) ** BigInt(SCALE - 2), minus = sum < 0 ? "-" : "";
     var cents = ((sum < 0 ? -sum : sum) + cent / BigInt(2)) / cent;
     var whole = (cents / BigInt(100)).toString().replace(/\B(?=(\d{3})+$)/g, ",");
-    return minus + whole + "." + (cents % BigInt(100)).toString().padStart(2, "0") + " " + currency;
+    return marks.write(minus + whole + "." + (cents % BigInt(100)).toString().padStart(2, "0")) + " " + currency;
   }
 
   function count(form) {
@@ -27,7 +27,7 @@
       if (box.dataset.amount) sums[box.dataset.currency] = (sums[box.dataset.currency] || BigInt(0)) + units(box.dataset.amount);
     });
     var money = Object.keys(sums).sort().map(function (code) { return words(sums[code], code); }).join(", ");
-    var said = ticked.length ? ticked.length + " ticked" + (money ? ", " + money : "") : "Nothing ticked";
+    var said = ticked.length ? ngettext("{count} ticked", "{count} ticked", ticked.length).replace("{count}", ticked.length) + (money ? ", " + money : "") : gettext("Nothing ticked");
     if (every && every.checked) said = every.dataset.pickEverything;
     if (place.textContent !== said) place.textContent = said;
     var page = form.querySelector("[data-pick-all]");

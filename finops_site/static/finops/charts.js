@@ -25,7 +25,7 @@
     var size = Math.abs(value), power = 0;
     function cut() { return Math.round(size / Math.pow(1000, power) * 100) / 100; }
     while (power < 4 && cut() >= 1000) power++;
-    return (value < 0 ? "-" : "") + (size < 1 ? Number(size.toPrecision(10)) : cut()) + ["", "k", "M", "B", "T"][power];
+    return (value < 0 ? "-" : "") + marks.write(String(size < 1 ? Number(size.toPrecision(10)) : cut())) + marks.letters[power];
   }
 
   function unit(chart) { return chart.currency || chart.unit || ""; }
@@ -258,7 +258,7 @@
       known.legend = document.createElement("div");
       known.legend.className = "chart-legend";
       known.legend.setAttribute("role", "group");
-      known.legend.setAttribute("aria-label", "Series");
+      known.legend.setAttribute("aria-label", gettext("Series"));
       place.after(known.legend);
     }
     known.legend.replaceChildren.apply(known.legend, chart.series.map(function (one, number) {

@@ -5,7 +5,7 @@ document.addEventListener("click", function (event) {
   var source = document.querySelector(button.getAttribute("data-copy"));
   var word = button.querySelector("[data-copy-word]");
   navigator.clipboard.writeText(source.textContent).then(
-    function () { word.textContent = "Copied"; },
-    function () { word.textContent = "Select and copy it"; }
+    function () { word.textContent = gettext("Copied"); },
+    function () { word.textContent = gettext("Select and copy it"); }
   );
 });

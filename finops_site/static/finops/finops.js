@@ -25,10 +25,10 @@
 
   function ask(element) {
     var dialog = document.getElementById("confirm");
-    dialog.querySelector("#confirm-title").textContent = element.dataset.confirmTitle || "Are you sure?";
+    dialog.querySelector("#confirm-title").textContent = element.dataset.confirmTitle || gettext("Are you sure?");
     dialog.querySelector("#confirm-text").textContent = element.dataset.confirm;
     var yes = dialog.querySelector("#confirm-yes");
-    yes.textContent = element.dataset.confirmLabel || "Continue";
+    yes.textContent = element.dataset.confirmLabel || gettext("Continue");
     yes.classList.toggle("btn-danger", element.hasAttribute("data-danger"));
     yes.classList.toggle("btn-primary", !element.hasAttribute("data-danger"));
     dialog.returnValue = "no";
@@ -180,9 +180,9 @@
     if (select.tomselect) return;
     var picker = new TomSelect(select, {
       plugins: ["dropdown_input", "checkbox_options", "remove_button"],
-      placeholder: "Any", hidePlaceholder: true, allowEmptyOption: false, maxOptions: 200, hideSelected: false, closeAfterSelect: false, refreshThrottle: 0
+      placeholder: gettext("Any"), hidePlaceholder: true, allowEmptyOption: false, maxOptions: 200, hideSelected: false, closeAfterSelect: false, refreshThrottle: 0
     });
-    picker.control_input.placeholder = "Search";
+    picker.control_input.placeholder = gettext("Search");
     select.setAttribute("aria-hidden", "true");
     /* The search box is no field of the form: what is typed into it changes no filter. */
     [picker.wrapper, picker.dropdown].forEach(function (part) {

@@ -48,7 +48,7 @@
     }
 
     function refuse() {
-      fail(["At most " + input.dataset.maxText + " can be uploaded at once. Deliver a bigger bill as CSV.gz or Parquet, or load it on the server with load_bill."]);
+      fail([gettext("At most {size} can be uploaded at once. Deliver a bigger bill as CSV.gz or Parquet, or load it on the server with load_bill.").replace("{size}", input.dataset.maxText)]);
     }
 
     function line(file) {
@@ -62,8 +62,8 @@
       size.textContent = bytes(file.size);
       remove.type = "button";
       remove.className = "btn btn-sm btn-ghost";
-      remove.textContent = "Remove";
-      remove.setAttribute("aria-label", "Remove " + file.name);
+      remove.textContent = gettext("Remove");
+      remove.setAttribute("aria-label", gettext("Remove {name}").replace("{name}", file.name));
       remove.addEventListener("click", function () {
         chosen = chosen.filter(function (one) { return one !== file; });
         keep();
@@ -81,9 +81,9 @@
       request.upload.addEventListener("progress", function (event) {
         if (event.lengthComputable) show(event.loaded / event.total);
       });
-      request.upload.addEventListener("load", function () { show(1, "Received, checking"); });
+      request.upload.addEventListener("load", function () { show(1, gettext("Received, checking")); });
       request.addEventListener("load", function () { answered(request); });
-      request.addEventListener("error", function () { fail(["The connection broke before the file was received. Try again."]); });
+      request.addEventListener("error", function () { fail([gettext("The connection broke before the file was received. Try again.")]); });
       busy(true);
       show(0);
       errors.replaceChildren();
@@ -100,8 +100,8 @@
         if (request.responseURL !== form.action && request.responseURL !== window.location.href) return window.location.assign(request.responseURL);
         return pageErrors(request.responseText);
       }
-      if (request.status === 413) return fail(["The server takes no files of this size."]);
-      pageErrors(request.responseText) || fail(["The upload failed (" + request.status + "). Nothing was taken over."]);
+      if (request.status === 413) return fail([gettext("The server takes no files of this size.")]);
+      pageErrors(request.responseText) || fail([gettext("The upload failed ({status}). Nothing was taken over.").replace("{status}", request.status)]);
     }
 
     /* The server drew the form again: its errors are ours. */
@@ -131,8 +131,8 @@
     function show(share, words) {
       var percent = Math.floor(share * 100);
       progress.querySelector("progress").value = percent;
-      progress.querySelector("[data-progress-percent]").textContent = percent + "%";
-      progress.querySelector("[data-progress-label]").textContent = words || "Uploading";
+      progress.querySelector("[data-progress-percent]").textContent = percent + marks.percent;
+      progress.querySelector("[data-progress-label]").textContent = words || gettext("Uploading");
     }
   });
 
@@ -140,6 +140,6 @@
     if (size < 1024) return size + " B";
     var units = ["kB", "MB", "GB"];
     var step = Math.min(Math.floor(Math.log(size) / Math.log(1024)), 3);
-    return (size / Math.pow(1024, step)).toFixed(1) + " " + units[step - 1];
+    return marks.write((size / Math.pow(1024, step)).toFixed(1)) + " " + units[step - 1];
   }
 })();

@@ -19,6 +19,7 @@ from tagging.chargeback.periods import known_of_month
 from tagging.chargeback.statement_details import statement_details, statements_of
 from tagging.chargeback.web.period_pages import BREADCRUMBS, PeriodPage
 from tagging.models import Dispute, Statement
+from tagging.statement_openings import record_opening
 
 
 class StatementPage(PeriodPage, TemplateView):
@@ -35,6 +36,10 @@ class StatementPage(PeriodPage, TemplateView):
     @cached_property
     def statements(self) -> list[Statement]:
         return statements_of(self.person, self.period, self.team)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        record_opening(self.period, self.team, self.person, timezone.now())
+        return super().get(request, *args, **kwargs)
 
     def get_title(self) -> str:
         name = self.statements[0].team_name if self.statements else self.team.name
@@ -69,6 +74,7 @@ class StatementPdf(StatementPage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not self.statements:
             raise Http404("the team has no statement in this month")
+        record_opening(self.period, self.team, self.person, timezone.now())
         name = f"statement-{self.period.month}-{slugify(self.statements[0].team_name) or self.team.pk}"
         if self.period.is_closed:
             content = statement_pdf.closed_document(self.period, self.team.pk)
@@ -81,6 +87,7 @@ class StatementCsv(StatementPage):
     """One team's statement, line by line."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        record_opening(self.period, self.team, self.person, timezone.now())
         rows = exports.statement_rows(self.statements)
         name = self.statements[0].team_name if self.statements else self.team.name
         return csv_download(rows, f"statement {self.period.month} {name}", self.known.notes)

@@ -93,3 +93,13 @@ def test_words_around_a_number_keep_its_marks():
     assert counted(1204, "row") == "1,204 rows"
     assert age_text(timedelta(hours=3)) == "3 hours"
     assert days_text(DAY, date(2025, 12, 5)) == "3 Nov 2025 to 5 Dec 2025"
+
+
+def test_scripts_are_handed_the_marks_of_the_reader_and_english_needs_none():
+    from finops_site.templatetags.finops import reader_marks
+
+    assert reader_marks() == ""
+    with translation.override("de"):
+        html = reader_marks()
+    assert ' data-group="." data-decimal="," data-percent="\u00a0%"' in html
+    assert 'data-letters="|\u00a0Tsd.|\u00a0Mio.|\u00a0Mrd.|\u00a0Bio."' in html

@@ -10,9 +10,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    initial = True
-
     dependencies = [
+        ("programme", "0001_kpis"),
         ("costs", "0040_places_of_focus_exports"),
         ("finops_site", "0011_language_and_time_zone"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -1,0 +1,112 @@
+"""The past of KPIs: each night stores what it knows of the whole company, once; what is stored stays as it is."""
+
+import logging
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from finops_site.lib.periods import Month
+from finops_site.lib.person import WholeCompany
+from finops_site.registry import Kpi, Measure, NightlyCheckFailed, registry
+from programme.calc.kpi_progress import last_of_months
+from programme.models import KpiDay, KpiRecount
+
+logger = logging.getLogger(__name__)
+
+# A night that was missed is stored later, as it would be known by then; of longer ago it stays a gap.
+MOST_NIGHTS_BACK = 31
+# Bills are restated for about so long.
+MONTHS_COUNTED_AGAIN = 12
+
+
+def run_night(as_of: date) -> str:
+    """Stores the nights that are missing up to `as_of`, then counts the ends of past months again.
+
+    Raises NightlyCheckFailed, after all else is done, where a KPI could not be measured.
+    """
+    stored, failed = 0, set[str]()
+    for day in missing_nights(as_of):
+        made, broken = store_day(day)
+        stored, failed = stored + made, failed | broken
+    differing = count_again(as_of)
+    if failed:
+        raise NightlyCheckFailed(f"{stored} values of KPIs stored; could not be measured: {', '.join(sorted(failed))}")
+    return f"{stored} values of KPIs stored; {differing} of past months would differ with today's bills"
+
+
+def missing_nights(as_of: date) -> list[date]:
+    """The days to store: from the one after the newest that is stored to `as_of`, and that one where KPIs are new."""
+    newest = KpiDay.objects.filter(day__lt=as_of).order_by("-day").values_list("day", flat=True).first()
+    first = as_of if newest is None else max(newest + timedelta(days=1), as_of - timedelta(days=MOST_NIGHTS_BACK))
+    return [first + timedelta(days=number) for number in range((as_of - first).days + 1)]
+
+
+def store_day(day: date, *, now: datetime | None = None) -> tuple[int, set[str]]:
+    """Stores the KPIs of a day that are not stored yet; returns how many, and the names of those that failed."""
+    there = set(KpiDay.objects.filter(day=day).values_list("name", flat=True))
+    rows, failed = [], set[str]()
+    for kpi in registry.of(Kpi):
+        if kpi.name not in there:
+            try:
+                # One that breaks in the database must not take the others with it.
+                with transaction.atomic():
+                    rows.append(make_day(kpi, kpi.measure(WholeCompany(), day), day, now or timezone.now()))
+            except Exception:
+                logger.exception("the KPI %s could not be measured as of %s", kpi.name, day)
+                failed.add(kpi.name)
+    # Two nights at once: who was first has written it.
+    KpiDay.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows), failed
+
+
+def make_day(kpi: Kpi, measure: Measure | None, day: date, now: datetime) -> KpiDay:
+    """The row of a day, not saved. Without a measure it says why there is none."""
+    measure = measure or unknown_measure(kpi)
+    target = registry.kpi_targets().get(kpi.name)
+    return KpiDay(
+        name=kpi.name,
+        day=day,
+        value=measure.value,
+        unit=measure.unit.value,
+        currency=measure.currency,
+        target=measure.target if target is None else target.value,
+        better=measure.better.value,
+        description=str(measure.description or _("not known"))[:1000],
+        url=measure.url[:500],
+        made_at=now,
+    )
+
+
+def unknown_measure(kpi: Kpi) -> Measure:
+    """What stands for a KPI that has nothing to measure yet: no value, and why."""
+    why = str(kpi.why_unknown or _("There is nothing to measure it by yet."))
+    return Measure(None, kpi.unit, kpi.target, kpi.better, why, "", kpi.currency)
+
+
+def count_again(as_of: date, *, names: Iterable[str] | None = None) -> int:
+    """Counts the last stored day of each past month again; returns of how many KPIs and months that differs.
+
+    What was stored stays: the answer stands beside it.
+    """
+    oldest = Month.of(as_of).plus(-MONTHS_COUNTED_AGAIN).start
+    stored = KpiDay.objects.filter(day__gte=oldest, day__lt=Month.of(as_of).start)
+    ends = [day for day in last_of_months(stored.order_by().values_list("day", flat=True).distinct()).values() if day]
+    kpis = {kpi.name: kpi for kpi in registry.of(Kpi) if names is None or kpi.name in names}
+    rows, now, differing = [], timezone.now(), 0
+    for row in KpiDay.objects.filter(day__in=ends, name__in=kpis):
+        try:
+            with transaction.atomic():
+                measure = kpis[row.name].measure(WholeCompany(), row.day) or unknown_measure(kpis[row.name])
+        except Exception:
+            logger.exception("the KPI %s could not be counted again as of %s", row.name, row.day)
+            continue
+        recount = KpiRecount(kpi_day=row, value=measure.value, currency=measure.currency, counted_at=now)
+        differing += recount.differs
+        rows.append(recount)
+    KpiRecount.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["kpi_day"], update_fields=["value", "currency", "counted_at"]
+    )
+    return differing

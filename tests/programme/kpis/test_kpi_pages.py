@@ -1,0 +1,199 @@
+"""KPIs: nights store them once, finance says what is aimed at, executives comment, leads see their own teams."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from auditlog.models import LogEntry
+from django.db import connection
+from django.utils import timezone
+
+from finops_site.registry import Better, Kpi, Measure, MeasureInput, NightlyCheckFailed, Unit, registry
+from programme.kpis import nights, targets
+from programme.models import Kpi as KpiSettings
+from programme.models import KpiComment, KpiDay, KpiRecount
+from tests.people import signed_in
+
+pytestmark = pytest.mark.django_db
+TODAY = date(2026, 4, 5)
+NAME = "steady-share"
+
+
+class Answer:
+    """What the KPI of these tests says: a value for each person's scope, as of any day."""
+
+    value: Decimal | None = Decimal(40)
+    unit = Unit.PERCENT
+    currency = ""
+    reason = "of steady machines"
+
+    def __call__(self, user, as_of):
+        value = self.value if user.sees_whole_company else Decimal(7)
+        inputs = (MeasureInput("Steady machines", Decimal(82), "/reservations/"),)
+        return Measure(value, self.unit, Decimal(70), Better.HIGHER, self.reason, "/x/", self.currency, inputs)
+
+
+@pytest.fixture
+def answer(people, monkeypatch):
+    """A KPI of our own, and no other; today is 5 April 2026."""
+    answer = Answer()
+    kpi = Kpi(NAME, "Steady share", answer, definition="How much is steady.", formula="a / b", target=Decimal(70))
+    monkeypatch.setitem(registry.entries, Kpi, [kpi])
+    noon = timezone.now().replace(year=2026, month=4, day=5, hour=12)
+    monkeypatch.setattr(timezone, "now", lambda: noon)
+    return answer
+
+
+def page(person, path=f"/programme/kpis/{NAME}/", **query):
+    response = signed_in(person).get(path, query)
+    assert response.status_code == 200, path
+    return response
+
+
+def test_a_night_is_stored_once_and_never_rewritten(answer):
+    assert nights.run_night(TODAY).startswith("1 values")
+    answer.value = Decimal(50)
+    assert nights.run_night(TODAY).startswith("0 values")
+    row = KpiDay.objects.get()
+    assert (row.value, row.target, row.day) == (40, 70, TODAY)
+    row.value = Decimal(99)
+    with pytest.raises(TypeError, match="not rewritten"):
+        row.save()
+
+
+def test_missed_nights_are_stored_later_and_say_so(answer, fay):
+    nights.store_day(TODAY - timedelta(days=3), now=timezone.now() - timedelta(days=3))
+    nights.run_night(TODAY)
+    assert KpiDay.objects.count() == 4
+    assert "Stored on 5 Apr 2026." in page(fay).content.decode()
+    nights.run_night(TODAY + timedelta(days=200))
+    # So long without nights stays a gap, which nothing fills with a guess.
+    assert KpiDay.objects.filter(day__gt=TODAY, day__lt=TODAY + timedelta(days=168)).count() == 0
+
+
+def test_a_restated_bill_changes_no_stored_month_and_the_page_says_what_it_would_be(answer, max_):
+    march = date(2026, 3, 31)
+    nights.store_day(march)
+    answer.value = Decimal("41.5")
+    assert "1 of past months would differ" in nights.run_night(TODAY)
+    assert KpiDay.objects.get(day=march).value == 40
+    assert KpiRecount.objects.get().value == Decimal("41.5")
+    html = " ".join(page(max_, by="month").content.decode().split())
+    assert "Mar 2026: 40% is stored, with today's bills it would be 41.5%." in html
+    answer.value = Decimal(40)
+    nights.count_again(TODAY)
+    assert "Bills have changed since" not in page(max_).content.decode()
+
+
+def test_what_is_not_known_is_stored_with_its_reason_and_is_never_zero(answer, fay):
+    answer.value, answer.reason = None, "no bill of March is here"
+    nights.run_night(TODAY)
+    row = KpiDay.objects.get()
+    assert (row.value, row.description) == (None, "no bill of March is here")
+    html = page(fay).content.decode()
+    assert "no bill of March is here" in html
+    assert "0%" not in html.replace("70%", "")
+    assert page(fay, "/programme/kpis/").context["counts"]["unknown"] >= 1
+
+
+def test_a_kpi_that_breaks_stops_no_other_and_is_stored_an_hour_later(answer, monkeypatch):
+    def broken(user, as_of):
+        with connection.cursor() as cursor:
+            cursor.execute("select 1/0")
+
+    other = Kpi("broken", "Broken", broken)
+    monkeypatch.setitem(registry.entries, Kpi, [other, *registry.entries[Kpi]])
+    with pytest.raises(NightlyCheckFailed, match="1 values of KPIs stored; could not be measured: broken"):
+        nights.run_night(TODAY)
+    monkeypatch.setitem(registry.entries, Kpi, [Kpi("broken", "Broken", answer), *registry.entries[Kpi][1:]])
+    nights.run_night(TODAY)
+    assert set(KpiDay.objects.values_list("name", "day")) == {("broken", TODAY), (NAME, TODAY)}
+
+
+def test_fay_sets_the_target_and_home_the_list_and_the_api_go_by_it(answer, fay, max_):
+    form = {"target": "35", "target_day": "2026-06-30", "owner": fay.pk, "baseline": "10", "baseline_day": "2026-01-01"}
+    assert signed_in(fay).post(f"/programme/kpis/{NAME}/edit/", form).status_code == 302
+    (row,) = signed_in(max_).get("/api/v1/kpis/").json()
+    assert (row["target"], row["met"]) == ("35", True)
+    assert "Target at least 35%: met" in page(max_, "/programme/").content.decode()
+    assert f'href="/programme/kpis/{NAME}/"' in page(max_, "/programme/").content.decode()
+    assert "changed by Fay" in " ".join(page(max_).content.decode().split())
+    entry = LogEntry.objects.get_for_model(KpiSettings).latest("timestamp")
+    assert entry.actor == fay
+    assert entry.changes["target"][1] == "35"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"target": "101"}, "more than 100%"),
+        ({"target": "", "target_day": "2026-06-30"}, "A day without a target"),
+        ({"target": "5", "baseline_day": "2026-06-30"}, "A day without a baseline"),
+        (
+            {"target": "5", "target_day": "2026-01-01", "baseline": "1", "baseline_day": "2026-06-30"},
+            "due after the day on which the baseline was taken",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_by_page_and_api_alike(answer, fay, values, reason):
+    response = signed_in(fay).post(f"/programme/kpis/{NAME}/edit/", values)
+    assert response.status_code == 200
+    assert reason in response.content.decode().replace("&#x27;", "'")
+    sent = {name: value or None for name, value in values.items()}
+    refused = signed_in(fay).patch(f"/api/v1/kpis/{NAME}/", sent, content_type="application/json")
+    assert refused.status_code == 400
+    assert reason in str(refused.json())
+    assert not KpiSettings.objects.exists()
+
+
+def test_max_comments_and_edits_nothing_and_ada_does_neither(answer, ada, max_, lea):
+    assert signed_in(max_).post(f"/programme/kpis/{NAME}/", {"text": "Well done."}).status_code == 302
+    assert "Well done." in page(max_).content.decode()
+    for person in (ada, lea):
+        assert signed_in(person).post(f"/programme/kpis/{NAME}/", {"text": "Me too."}).status_code == 403
+        assert signed_in(person).patch(f"/api/v1/kpis/{NAME}/", {}).status_code == 403
+        assert signed_in(person).post(f"/api/v1/kpis/{NAME}/comments/", {"text": "x"}).status_code == 403
+    assert signed_in(max_).get(f"/programme/kpis/{NAME}/edit/").status_code == 403
+    assert [comment.text for comment in KpiComment.objects.all()] == ["Well done."]
+
+
+def test_lea_sees_the_value_of_her_teams_and_nothing_of_the_company(answer, lea, fay):
+    nights.run_night(TODAY)
+    targets.add_comment(registry.of(Kpi)[0], "Only for us.", by=fay, now=timezone.now())
+    html = page(lea).content.decode()
+    assert "7%" in html
+    assert "40%" not in html
+    assert "Only for us." not in html
+    assert signed_in(lea).get(f"/api/v1/kpis/{NAME}/history/").json() == []
+    assert signed_in(lea).get(f"/api/v1/kpis/{NAME}/comments/").json() == []
+    assert "7%" in page(lea, "/programme/kpis/").content.decode()
+
+
+def test_a_target_in_dollars_says_nothing_about_euros(answer, fay):
+    answer.unit, answer.currency, answer.value = Unit.MONEY, "EUR", Decimal(100)
+    KpiSettings.objects.create(name=NAME, target=Decimal(50), currency="USD", baseline=Decimal(1))
+    figure = page(fay).context["figure"]
+    assert (figure.measure.target, figure.baseline) == (None, None)
+    # The past in another currency is listed and is no part of the line.
+    nights.store_day(TODAY - timedelta(days=1))
+    answer.currency = "USD"
+    nights.store_day(TODAY)
+    shown = page(fay)
+    assert shown.context["chart"] is None
+    assert [row["value"] for row in shown.context["past"]] == ["100.00 USD", "100.00 EUR"]
+
+
+def test_home_reads_the_last_night_and_nobody_measures(answer, max_, monkeypatch):
+    nights.run_night(TODAY)
+    monkeypatch.setattr(Answer, "__call__", lambda *_: pytest.fail("home measures a KPI"))
+    html = signed_in(max_).get("/programme/", headers={"HX-Request": "true"}).content.decode()
+    assert "40%" in html
+    assert "5 Apr 2026" in html
+
+
+def test_the_history_as_csv_has_iso_days_and_every_digit(answer, fay):
+    answer.value = Decimal("40.125")
+    nights.run_night(TODAY)
+    text = b"".join(page(fay, by="day", _export="csv").streaming_content).decode()
+    assert "2026-04-05,2026-04-05,40.125,%,,70" in text
+    assert signed_in(fay).get("/programme/kpis/none/").status_code == 404
