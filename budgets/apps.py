@@ -104,11 +104,11 @@ class BudgetsConfig(PillarConfig):
         from budgets.forecast.cost_forecast import forecast_spans
 
         for name in (
-            "Budget",
+            _lazy("Budget"),
             "BudgetPeriod",
-            "Threshold",
-            "Recipient",
-            "Anomaly",
+            _lazy("Threshold"),
+            _lazy("Recipient"),
+            _lazy("Anomaly"),
             "AnomalySensitivity",
             "CompanyYear",
             "KnownCharge",
@@ -121,16 +121,16 @@ class BudgetsConfig(PillarConfig):
                 mask_fields=["url"] if name == "Recipient" else [],
                 mask_callable="budgets.alerts.masking.only_the_host" if name == "Recipient" else None,
             )
-        for name in ("Control", "ControlPolicy", "ControlAccess", "ControlChangeSet"):
+        for name in (_lazy("Control"), "ControlPolicy", "ControlAccess", "ControlChangeSet"):
             auditlog.register(self.get_model(name))
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
-            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Spend", key="b"),
-            NavTab("Annual plan", "budgets:annual_plan", "budgets:budgets", may_see, 10),
-            NavTab("All amounts", "budgets:grid", "budgets:budgets", "budgets.change_budget", 20),
-            NavTab("Controls", "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
-            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Spend", key="a"),
-            NavTab("Anomalies", "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
+            NavItem(_lazy("Budgets"), "budgets:budgets", "target", may_see, 30, _lazy("Spend"), key="b"),
+            NavTab(_lazy("Annual plan"), "budgets:annual_plan", "budgets:budgets", may_see, 10),
+            NavTab(_lazy("All amounts"), "budgets:grid", "budgets:budgets", "budgets.change_budget", 20),
+            NavTab(_lazy("Controls"), "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
+            NavItem(_lazy("Alerts"), "budgets:alerts", "bell", "budgets.view_alert", 31, _lazy("Spend"), key="a"),
+            NavTab(_lazy("Anomalies"), "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
             Panel("budgets", table, panels.budgets_panel, may_see, 15, {EXECUTIVE: None, ADMINISTRATOR: None}),
             # Whose home begins with what there is to do finds them there, one by one.
             Panel(
@@ -143,7 +143,7 @@ class BudgetsConfig(PillarConfig):
             ),
             ToDoSource(
                 "alerts",
-                "Over budget",
+                _lazy("Over budget"),
                 "bell-ringing",
                 to_do.periods_with_alerts,
                 to_do.list_alerts,
@@ -154,7 +154,7 @@ class BudgetsConfig(PillarConfig):
             ),
             ToDoSource(
                 "anomalies",
-                "Anomaly",
+                _lazy("Anomaly"),
                 "trending-up",
                 to_do.open_anomalies,
                 to_do.list_anomalies,
@@ -165,7 +165,7 @@ class BudgetsConfig(PillarConfig):
             ),
             ToDoSource(
                 "proposed-budgets",
-                "Answer",
+                _lazy("Answer"),
                 "check",
                 to_do.answered_proposals,
                 to_do.list_answers,
@@ -175,11 +175,11 @@ class BudgetsConfig(PillarConfig):
                 "budgets:budgets",
             ),
             *kpis.KPIS,
-            ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
+            ReportSection("budgets", _lazy("Budgets"), table, panels.budgets_report, may_see, 20),
             PeriodSection(
                 "budgets", _lazy("Budgets and alerts"), panels.budgets_of_period, may_see, 60, in_update=True
             ),
-            SearchSource("budgets", "Budgets", "target", search.find_budgets, may_see, 30),
+            SearchSource("budgets", _lazy("Budgets"), "target", search.find_budgets, may_see, 30),
             BudgetSource("budgets", panels.team_budgets, may_see),
             CostForecaster("budgets", forecast_spans, may_see),
             PendingDecisionSource(
@@ -195,43 +195,49 @@ class BudgetsConfig(PillarConfig):
                 "budgets.approve_controlchangeset",
                 31,
             ),
-            ReportSection("controls", "Cost controls", "", control_panels.controls_report, "budgets.view_control", 21),
-            MessageQueue(
-                "alerts", "Messages of alerts", unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20
+            ReportSection(
+                "controls", _lazy("Cost controls"), "", control_panels.controls_report, "budgets.view_control", 21
             ),
-            NotificationKind("budget-alert", "Budget alerts", "budgets.view_alert", 10),
+            MessageQueue(
+                "alerts", _lazy("Messages of alerts"), unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20
+            ),
+            NotificationKind("budget-alert", _lazy("Budget alerts"), "budgets.view_alert", 10),
             NotificationKind(
                 "alert-escalated",
-                "Alerts that nobody acknowledged",
+                _lazy("Alerts that nobody acknowledged"),
                 "budgets.view_alert",
                 11,
-                "Who was notified before you did not answer, and you are the next in line.",
+                _lazy("Who was notified before you did not answer, and you are the next in line."),
             ),
-            NotificationKind("anomalies", "Unusual costs", "budgets.view_alert", 12),
-            NotificationKind("alerts-ignored", "Thresholds that nobody acknowledges", "budgets.change_budget", 13),
-            NotificationKind("budgets-quiet", "Budgets without any cost", "budgets.change_budget", 14),
-            NotificationKind("control-proposed", "Cost controls to approve", "budgets.view_controlchangeset", 15),
+            NotificationKind("anomalies", _lazy("Unusual costs"), "budgets.view_alert", 12),
             NotificationKind(
-                "control-decided", "Cost controls approved or refused", "budgets.view_controlchangeset", 16
+                "alerts-ignored", _lazy("Thresholds that nobody acknowledges"), "budgets.change_budget", 13
             ),
-            NotificationKind("control-ran", "Cost controls that ran", "budgets.view_controlchangeset", 17),
-            NotificationKind("control-undo", "Cost controls to undo", "budgets.view_controlchangeset", 18),
+            NotificationKind("budgets-quiet", _lazy("Budgets without any cost"), "budgets.change_budget", 14),
+            NotificationKind(
+                "control-proposed", _lazy("Cost controls to approve"), "budgets.view_controlchangeset", 15
+            ),
+            NotificationKind(
+                "control-decided", _lazy("Cost controls approved or refused"), "budgets.view_controlchangeset", 16
+            ),
+            NotificationKind("control-ran", _lazy("Cost controls that ran"), "budgets.view_controlchangeset", 17),
+            NotificationKind("control-undo", _lazy("Cost controls to undo"), "budgets.view_controlchangeset", 18),
             OutgoingEmailCheck("alerts", "alert ", notifications.why_not_sent),
-            HealthCheck("budgets", "Budgets", nightly_checks.budgets_health, 40),
+            HealthCheck("budgets", _lazy("Budgets"), nightly_checks.budgets_health, 40),
             NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),
             NightlyCheck("anomalies", nightly_checks.detect_new_anomalies, 21),
             NightlyCheck("controls", nightly_checks.measure_controls, 22),
             SetupStep(
                 "budgets",
-                "First budgets",
-                "Whoever holds one hears of an overrun while there is still time to act.",
+                _lazy("First budgets"),
+                _lazy("Whoever holds one hears of an overrun while there is still time to act."),
                 "budgets:proposals",
                 panels.has_own_budget,
                 "budgets.add_budget",
                 60,
                 minutes=5,
             ),
-            DemoPart("budgets", "Budgets", demo_removal.counts, demo_removal.remove_budgets, 20),
+            DemoPart("budgets", _lazy("Budgets"), demo_removal.counts, demo_removal.remove_budgets, 20),
             DemoStep("budgets", make_demo_budgets, 70),
         )
 

@@ -6,11 +6,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from budgets.first_budgets import CannotCreate, create_proposed, propose_budgets, typed_amounts
 from finops_site.lib.money import typed_text
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
 
 
@@ -19,9 +21,9 @@ class BudgetProposalsPage(Page, TemplateView):
 
     permission_required = "budgets.add_budget"
     template_name = "budgets/first_budgets.html"
-    title = "First budgets"
-    subtitle = "For the company and each team that has cost and no budget yet, from its last whole months."
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
+    title = _lazy("First budgets")
+    subtitle = _lazy("For the company and each team that has cost and no budget yet, from its last whole months.")
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
     # {key: amount}, as they were typed; None before anybody did.
     typed: dict[str, str] | None = None
 
@@ -33,7 +35,9 @@ class BudgetProposalsPage(Page, TemplateView):
             for problem in error.problems:
                 messages.error(request, problem)
             return self.render_to_response(self.get_context_data())
-        messages.success(request, f"{counted(len(made), 'budget')} made; they are evaluated every night.")
+        messages.success(
+            request, _("{budgets} made; they are evaluated every night.").format(budgets=counted(len(made), "budget"))
+        )
         return redirect("budgets:budgets")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

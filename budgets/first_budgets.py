@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.calc.amounts import parse_amount
 from budgets.models import Budget
@@ -48,15 +49,15 @@ class BudgetProposal:
     def words(self) -> str:
         """What the amount stands on."""
         if self.suggestion is None:
-            return "Too little is known: no whole month has any cost."
+            return _("Too little is known: no whole month has any cost.")
         if not self.is_sure:
-            return "From one whole month alone."
-        return f"From the last {counted(len(self.suggestion.months), 'whole month')}."
+            return _("From one whole month alone.")
+        return _("From the last {months}.").format(months=counted(len(self.suggestion.months), "whole month"))
 
 
 def propose_budgets(today: date) -> list[BudgetProposal]:
     """For the company and every team that has cost and no budget yet, one for each currency of it."""
-    company = settings.FINOPS_COMPANY or load_company().name or "The company"
+    company = settings.FINOPS_COMPANY or load_company().name or _("The company")
     budgets = {}
     for number, (team, currency, is_one) in enumerate(_without_budget(today), 1):
         name = team.name if team else company
@@ -74,12 +75,12 @@ def _without_budget(today: date) -> list[tuple[Team | None, str, bool]]:
     period = Period(this.plus(-SUGGESTED_MONTHS).start, this.next.start)
     costs = DayRollup.objects.current().filter(charge_date__gte=period.start, charge_date__lt=period.end).order_by()
     owned = set(costs.exclude(owner=None).values_list("owner", "currency").distinct())
-    teams = {team.pk: team for team in Team.objects.filter(pk__in={pk for pk, _ in owned})}
+    teams = {team.pk: team for team in Team.objects.filter(pk__in={pk for pk, _ignored in owned})}
     with_cost: set[tuple[int | None, str]] = {(None, currency) for currency in costs.values_list("currency", flat=True)}
     with_cost |= owned
     theirs = Budget.objects.exclude(state=Budget.State.ARCHIVED).values_list("team", "currency")
     wanted = [pair for pair in with_cost if pair not in set(theirs)]
-    counts = {pk: sum(other == pk for other, _ in with_cost) for pk, _ in with_cost}
+    counts = {pk: sum(other == pk for other, _ignored in with_cost) for pk, _ignored in with_cost}
     rows = [(teams[pk] if pk else None, currency, counts[pk] == 1) for pk, currency in wanted]
     return sorted(rows, key=lambda row: (row[0] is not None, row[0].name if row[0] else "", row[1]))
 
@@ -91,7 +92,7 @@ def typed_amounts(typed: Mapping[str, str]) -> dict[str, Decimal]:
         try:
             amounts[key] = parse_amount(text, currency=key.rpartition(":")[2])
         except BadAmount as error:
-            problems.append(f"{text or 'No amount'}: {error}")
+            problems.append(f"{text or _('No amount')}: {error}")
     if problems:
         raise CannotCreate(problems)
     return amounts
@@ -125,9 +126,11 @@ def create_proposed(user: User, amounts: Mapping[str, Decimal], today: date) -> 
     Raises CannotCreate, and makes none, where one is no more proposed or would not be valid.
     """
     proposed = {one.key: one for one in propose_budgets(today)}
-    problems = [f"{key} is not proposed any more: look again." for key in amounts if key not in proposed]
+    problems = [
+        _("{key} is not proposed any more: look again.").format(key=key) for key in amounts if key not in proposed
+    ]
     if not amounts:
-        problems.append("Tick at least one.")
+        problems.append(_("Tick at least one."))
     made = []
     for key, amount in amounts.items() if not problems else ():
         budget = proposed[key].budget
@@ -135,7 +138,7 @@ def create_proposed(user: User, amounts: Mapping[str, Decimal], today: date) -> 
         try:
             budget.full_clean()
             new = dict.fromkeys(budget.cut.periods(), amount)
-            made.append(create_budget(budget, new, by=user, why="proposed from the last months"))
+            made.append(create_budget(budget, new, by=user, why=_("proposed from the last months")))
         except (ValidationError, BadAmount) as error:
             texts = error.messages if isinstance(error, ValidationError) else [str(error)]
             problems.append(f"{budget.name}: {' '.join(texts)}")

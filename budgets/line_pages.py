@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.models import Budget
@@ -35,7 +36,7 @@ class LineForm(FormPage):
         return super().dispatch(request, *args, **kwargs)
 
     def get_breadcrumbs(self) -> Any:
-        return (("Budgets", "budgets:budgets"), (str(self.object), self.object.get_absolute_url()))
+        return ((_("Budgets"), "budgets:budgets"), (str(self.object), self.object.get_absolute_url()))
 
     def get_form_kwargs(self) -> dict[str, Any]:
         kwargs = {**super().get_form_kwargs(), "budget": self.object}

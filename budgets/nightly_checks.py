@@ -3,6 +3,8 @@
 from datetime import date, datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.anomalies.detection import detect_anomalies
 from budgets.controls.savings import measure_all
@@ -21,16 +23,20 @@ def evaluate_budgets(as_of: date) -> str:
     reports = evaluate_nights(as_of, now=timezone.now())
     task("budgets.tasks.send_notifications").delay_on_commit()
     tell_finance(as_of, timezone.now())
-    nights = f"{len(reports)} nights: " if len(reports) > 1 else ""
+    nights = _("{count} nights: ").format(count=len(reports)) if len(reports) > 1 else ""
     alerts, messages = sum(r.alerts_made for r in reports), sum(r.mails_queued for r in reports)
     breaches = len(reports[-1].crossings)
-    summary = (
-        f"{nights}{reports[-1].budgets} budgets evaluated, {breaches} thresholds breached, "
-        f"{alerts} alerts opened, {messages} messages queued"
-    )
+    summary = _(
+        "{nights}{budgets} budgets evaluated, {breaches} thresholds breached, {alerts} alerts "
+        "opened, {messages} messages queued"
+    ).format(nights=nights, budgets=reports[-1].budgets, breaches=breaches, alerts=alerts, messages=messages)
     if reports[-1].not_evaluated:
         # The others are done; the night is red and run again for these.
-        raise NightlyCheckFailed(f"{summary}; not evaluated: {some_of(reports[-1].not_evaluated)}")
+        raise NightlyCheckFailed(
+            _("{summary}; not evaluated: {not_evaluated}").format(
+                summary=summary, not_evaluated=some_of(reports[-1].not_evaluated)
+            )
+        )
     return summary
 
 
@@ -38,24 +44,31 @@ def budgets_health(now: datetime) -> list[HealthStatus]:
     """Each active budget that could not be evaluated, with the reason; one line where there is none."""
     odd = list(Budget.objects.active().exclude(not_evaluated="").order_by("name")[: MOST_NAMED + 1])
     if not odd:
-        return [HealthStatus("Evaluation", HealthState.GOOD, "Every active budget could be evaluated.")]
+        return [HealthStatus(_("Evaluation"), HealthState.GOOD, _("Every active budget could be evaluated."))]
     named = [
         HealthStatus(
-            str(budget), HealthState.BROKEN, f"Not evaluated: {budget.not_evaluated}", budget.get_absolute_url()
+            str(budget),
+            HealthState.BROKEN,
+            _("Not evaluated: {not_evaluated}").format(not_evaluated=budget.not_evaluated),
+            budget.get_absolute_url(),
         )
         for budget in odd[:MOST_NAMED]
     ]
     more = Budget.objects.active().exclude(not_evaluated="").count() - len(named)
-    return [*named, HealthStatus("Others", HealthState.BROKEN, f"{more} more budgets")] if more else named
+    return (
+        [*named, HealthStatus(_("Others"), HealthState.BROKEN, _("{more} more budgets").format(more=more))]
+        if more
+        else named
+    )
 
 
 def detect_new_anomalies(as_of: date) -> str:
     """Checks the days whose bills are complete since the last check, and notifies of what is new."""
     count = detect_anomalies(as_of, now=timezone.now())
-    return f"{count} new anomalies" if count != 1 else "1 new anomaly"
+    return ngettext("{count} new anomaly", "{count} new anomalies", count).format(count=count)
 
 
 def measure_controls(as_of: date) -> str:
     """Compares what controls were to save with the bills that have come since."""
     count = measure_all(timezone.now())
-    return f"{counted(count, 'change set')} of controls proved by a bill"
+    return _("{change_sets} of controls proved by a bill").format(change_sets=counted(count, "change set"))

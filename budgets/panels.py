@@ -72,11 +72,11 @@ def proposal_decisions(user: Person, rows: QuerySet[Budget]) -> list[PendingDeci
     url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
     periods = BudgetPeriod.objects.filter(budget=OuterRef("pk")).order_by().values("budget")
     summed = rows.annotate(together=Subquery(periods.annotate(together=Sum("amount")).values("together")))
-    return decision_items(summed, "A budget is proposed", "budgets are proposed", url, amount_of=_proposed)
+    return decision_items(summed, _("A budget is proposed"), _("budgets are proposed"), url, amount_of=_proposed)
 
 
 def _proposed(budget: Any) -> tuple[Decimal | None, str, str]:
-    return budget.together, budget.currency, "all its periods together"
+    return budget.together, budget.currency, _("all its periods together")
 
 
 def changes_to_decide(user: Person) -> QuerySet[ProposedChange]:
@@ -87,7 +87,7 @@ def changes_to_decide(user: Person) -> QuerySet[ProposedChange]:
 
 def change_decisions(user: Person, rows: QuerySet[ProposedChange]) -> list[PendingDecision]:
     url = f"{reverse('budgets:budgets')}?change=waiting"
-    return decision_items(rows, "A change of a budget is proposed", "changes of budgets are proposed", url)
+    return decision_items(rows, _("A change of a budget is proposed"), _("changes of budgets are proposed"), url)
 
 
 def _active_periods(user: Person, day: date) -> list[BudgetPeriod]:
@@ -145,9 +145,9 @@ def variance_measure(user: Person, as_of: date) -> Measure | None:
     if not Budget.objects.visible_to(user).active().exists():
         return None
     figures = annual_plan.variance_figures(annual_plan.load_annual_plan(user, annual_plan.plan_year_of(as_of), as_of))
-    text = "absolute differences of all budgets and complete periods of the year, by their amounts"
+    text = _("absolute differences of all budgets and complete periods of the year, by their amounts")
     if len(figures.by_currency) > 1:
-        text += f", in {figures.currency}"
+        text += _(", in {currency}").format(currency=figures.currency)
     text = "; ".join([text, *(note.rstrip(".") for note in figures.notes[:MOST_NOTES])])
     url = reverse("budgets:annual_plan")
     inputs = tuple(
@@ -174,9 +174,13 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
     if figures["mean"] is None:
         return None
     hours = Decimal(round(figures["mean"].total_seconds() / 360)) / 10
-    text = f"from an alert to its acknowledgement, on average of the last {RESPONSE_DAYS} days"
+    text = _("from an alert to its acknowledgement, on average of the last {response_days} days").format(
+        response_days=RESPONSE_DAYS
+    )
     if figures["unanswered"]:
-        text += f"; {counted(figures['unanswered'], 'alert')} without an answer with the age so far"
+        text += _("; {alerts} without an answer with the age so far").format(
+            alerts=counted(figures["unanswered"], "alert")
+        )
     url = reverse("budgets:alerts")
     inputs = (
         MeasureInput(_("Alerts of {days} days").format(days=RESPONSE_DAYS), Decimal(figures["alerts"]), url),
@@ -193,7 +197,9 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     rows = _rows(periods)
     over = sum(row["badge"][0] in ("over", "heading over") for row in rows)
-    sentence = f"{counted(len(rows), 'budget')}; {over} over their amount or heading there."
+    sentence = _("{budgets}; {over} over their amount or heading there.").format(
+        budgets=counted(len(rows), "budget"), over=over
+    )
     return {
         "rows": rows,
         "brief": {"text": sentence},
@@ -203,8 +209,8 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
         ],
         "tables": [
             {
-                "title": "Budgets",
-                "head": ["Budget", "Amount", "Actual", "Forecast", "Status"],
+                "title": _("Budgets"),
+                "head": [_("Budget"), _("Amount"), _("Actual"), _("Forecast"), _("Status")],
                 "rows": [_report_cells(row) for row in rows],
             }
         ],

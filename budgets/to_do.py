@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.alerts.alert_summary import alert_headline, alert_severity
 from budgets.anomalies.anomaly_words import PATTERNS
@@ -14,12 +15,13 @@ from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, BudgetVersion, 
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.registry import ToDo, Urgency
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import percent_text
 
 # An answer is news for so long.
 NEWS = timedelta(days=14)
 SEVERITIES = (CRITICAL, WARNING, INFORMATION)
-ANSWERS = {"approved": "approved: it is in force", "sent back": "sent back"}
+ANSWERS = {"approved": _lazy("approved: it is in force"), "sent back": _lazy("sent back")}
 
 
 def open_alerts() -> QuerySet[Alert]:
@@ -44,14 +46,14 @@ def _alert(period: BudgetPeriod, alerts: Sequence[Alert], forecast: Forecast | N
     """The period by its figures now where they are over its amount; else in the words of its worst alert."""
     worst = min(alerts, key=lambda alert: SEVERITIES.index(alert_severity(alert)))
     name, url, code = period.budget.name, worst.get_absolute_url(), period.budget.currency
-    whose = f"{span_text(period.period)}'s budget"
+    whose = _("{period}'s budget").format(period=span_text(period.period))
     amounts = (forecast.known_spent, forecast.p50) if forecast else (None, None)
-    for amount, words, note in zip(
-        amounts, ("", "heading for "), ("over its amount so far", "over its amount, most likely"), strict=True
-    ):
+    texts = (_("{name}: {share} of {whose}"), _("{name}: heading for {share} of {whose}"))
+    notes = (_("over its amount so far"), _("over its amount, most likely"))
+    for amount, words, note in zip(amounts, texts, notes, strict=True):
         share = status.share_spent(amount, period.budgeted)
         if amount is not None and share is not None and amount > period.budgeted:
-            text = f"{name}: {words}{percent_text(share, 0)} of {whose}"
+            text = words.format(name=name, share=percent_text(share, 0), whose=whose)
             return ToDo(text, url, amount - period.budgeted, code, note, Urgency.NOW)
     return ToDo(alert_headline(worst, forecast=forecast), url, urgency=Urgency.NOW)
 
@@ -64,11 +66,13 @@ def list_anomalies(user: Person, rows: QuerySet[Anomaly], most: int) -> list[ToD
     anomalies = rows.select_related("team").by_money()[:most]  # type: ignore[attr-defined]
     return [
         ToDo(
-            f"{row.scope_name}: {PATTERNS[row.pattern][0]} since {day_text(row.day)}",
+            _("{scope}: {pattern} since {day}").format(
+                scope=row.scope_name, pattern=PATTERNS[row.pattern][0], day=day_text(row.day)
+            ),
             row.get_absolute_url(),
             row.difference,
             row.currency,
-            "less than expected" if row.is_drop else "more than expected",
+            _("less than expected") if row.is_drop else _("more than expected"),
         )
         for row in anomalies
     ]
@@ -90,7 +94,7 @@ def answered_proposals(user: Person) -> QuerySet[BudgetVersion]:
 def list_answers(user: Person, rows: QuerySet[BudgetVersion], most: int) -> list[ToDo]:
     return [
         ToDo(
-            f"{row.budget.name}: your proposed budget was {ANSWERS[row.what]}",
+            _("{budget}: your proposed budget was {answer}").format(budget=row.budget.name, answer=ANSWERS[row.what]),
             row.budget.get_absolute_url(),
             note=row.why,
             urgency=Urgency.SOON if row.what == "sent back" else Urgency.SOME_DAY,

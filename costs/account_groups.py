@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from costs.models import AccountGroup, Dimension, GroupedAccount
 
@@ -24,10 +25,14 @@ def read_accounts(text: str) -> list[str]:
         by_name.setdefault(label, []).append(account)
     for name in written:
         if name not in ids and len(by_name.get(name, ())) > 1:
-            raise BadGroup(f"{name!r} are several accounts: write the id, {' or '.join(by_name[name])}.")
+            raise BadGroup(
+                _("{name!r} are several accounts: write the id, {names}.").format(
+                    name=name, names=" or ".join(by_name[name])
+                )
+            )
     accounts = [name if name in ids else by_name.get(name, [name])[0] for name in written]
     if too_long := [account for account in accounts if len(account) > 200 or "\0" in account]:
-        raise BadGroup(f"{too_long[0][:40]!r} is no account.")
+        raise BadGroup(_("{value!r} is no account.").format(value=too_long[0][:40]))
     return list(dict.fromkeys(accounts))
 
 
@@ -35,7 +40,11 @@ def check_free(group: AccountGroup, accounts: Iterable[str]) -> None:
     """Raises BadGroup for an account that is in another group than this one."""
     elsewhere = GroupedAccount.objects.filter(account__in=list(accounts)).exclude(group=group.pk)
     if taken := elsewhere.select_related("group").first():
-        raise BadGroup(f"{taken.account} is in the group {taken.group} already: take it out there first.")
+        raise BadGroup(
+            _("{account} is in the group {group} already: take it out there first.").format(
+                account=taken.account, group=taken.group
+            )
+        )
 
 
 def save_group(group: AccountGroup, accounts: Iterable[str]) -> None:

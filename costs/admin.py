@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -47,6 +49,8 @@ from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.forms import AmountField
 
@@ -64,11 +68,13 @@ class SourceAdmin(ModelAdmin):
     filter_horizontal = ["complements"]
     actions = ["test_connection"]
 
-    @admin.action(description="Test the connection; nothing is loaded", permissions=["change"])
+    @admin.action(description=_lazy("Test the connection; nothing is loaded"), permissions=["change"])
     def test_connection(self, request: HttpRequest, queryset: models.QuerySet[Source]) -> None:
         for source in queryset.select_related("credential")[:MOST_TESTED]:
             connection = try_connection(source)
-            words = f"{source}: {connection.words}" + (f" Missing: {connection.missing}" if connection.missing else "")
+            words = f"{source}: {connection.words}"
+            if connection.missing:
+                words += " " + _("Missing: {missing}").format(missing=connection.missing)
             self.message_user(request, words, messages.SUCCESS if connection.is_ok else messages.ERROR)
 
     def save_model(self, request: HttpRequest, obj: Source, form: SourceForm, change: bool) -> None:
@@ -111,8 +117,11 @@ class CredentialForm(forms.ModelForm):
     secret = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
-        help_text="A JSON object. AWS: access_key_id, secret_access_key. Azure: sas_token or account_key. "
-        "Google Cloud: the service account's key. It is kept encrypted and never shown; empty leaves it as it is.",
+        help_text=_lazy(
+            "A JSON object. AWS: access_key_id, secret_access_key. Azure: sas_token or account_key. "
+            "Google Cloud: the service account's key. It is kept encrypted and never shown; empty leaves "
+            "it as it is."
+        ),
     )
     forget_secret = forms.BooleanField(required=False)
 
@@ -123,7 +132,7 @@ class CredentialForm(forms.ModelForm):
     def clean_role_arn(self) -> str:
         role = self.cleaned_data["role_arn"]
         if role and not AWS_ROLE.match(role):
-            raise forms.ValidationError("A role looks like arn:aws:iam::123456789012:role/name.")
+            raise forms.ValidationError(_("A role looks like arn:aws:iam::123456789012:role/name."))
         return role
 
     def clean_secret(self) -> dict[str, Any]:
@@ -247,7 +256,7 @@ class InvoiceCostAdmin(FactAdmin):
     list_display = ["billing_month", "billing_account", "invoice_id", "issuer", "billed", "currency", "charges"]
     search_fields = ["invoice_id", "billing_account"]
 
-    @admin.display(description="billed cost")
+    @admin.display(description=_lazy("billed cost"))
     def billed(self, cost: InvoiceCost) -> str | None:
         return exact_text(cost.billed_cost)
 
@@ -291,7 +300,7 @@ class DimensionAdmin(FactAdmin):
 class ChargeMonthFilter(admin.SimpleListFilter):
     """One month of use at a time, the latest unless another is chosen: no list reads all months."""
 
-    title = "charge month"
+    title = _lazy("charge month")
     parameter_name = "charge_month"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -352,11 +361,13 @@ class CostLineAdmin(FactAdmin):
     list_filter = [ChargeMonthFilter, CategoryFilter]
     list_select_related = ["owner", "pool"]
     search_fields = ["resource", "resource_name"]
-    search_help_text = f"A resource of the month; the list ends after {MOST_ROWS:,} lines."
+    search_help_text = format_lazy(
+        _lazy("A resource of the month; the list ends after {rows} lines."), rows=number_text(MOST_ROWS)
+    )
     ordering = ["-charge_date", "-id"]
     sortable_by = ["charge_date"]
 
-    @admin.display(description="billed cost")
+    @admin.display(description=_lazy("billed cost"))
     def billed(self, line: CostLine) -> str | None:
         return exact_text(line.billed_cost)
 

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs import reconciliation
 from costs.charges.source_rows import TYPES
@@ -105,23 +106,31 @@ def write_month(month: Month, path: Path, version: str = "1.2", *, may_be_empty:
     `may_be_empty`: of a month without a bill a file without rows is written, in the place of what was there.
     """
     if version not in focus_out.VERSIONS:
-        raise ValueError(f"FOCUS {version} is not written: use {', '.join(focus_out.VERSIONS)}.")
+        raise ValueError(
+            _("FOCUS {version} is not written: use {names}.").format(
+                version=version, names=", ".join(focus_out.VERSIONS)
+            )
+        )
     endings = [ending for ending in sorted(COPY_OPTIONS, key=len, reverse=True) if path.name.endswith(ending)]
     if not endings:
-        raise ValueError(f"{path}: the name must end in {', '.join(COPY_OPTIONS)}.")
+        raise ValueError(_("{path}: the name must end in {names}.").format(path=path, names=", ".join(COPY_OPTIONS)))
     options = COPY_OPTIONS[endings[0]]
     if not path.parent.is_dir():
-        raise ValueError(f"{path.parent}: no such folder.")
+        raise ValueError(_("{parent}: no such folder.").format(parent=path.parent))
     rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).select_related("delivery__source"))
     if not rows and not may_be_empty:
-        raise NothingToExport(f"No bill of {month} counts, so there is nothing to export.")
+        raise NothingToExport(_("No bill of {month} counts, so there is nothing to export.").format(month=month))
     half = path.with_name(f".{path.name}.part")
     try:
         with limited_duckdb(path.parent) as db:
             if rows:
                 notes = [*notes_on(month, timezone.now().date()), *_unknown_costs(db, rows)]
             else:
-                notes = [f"No bill of {month} counts any more: they were withdrawn, and nothing is in their place."]
+                notes = [
+                    _("No bill of {month} counts any more: they were withdrawn, and nothing is in their place.").format(
+                        month=month
+                    )
+                ]
             if notes and path.suffix == ".parquet":
                 # A reader of the file's metadata finds it there, too.
                 options += f", KV_METADATA {{notes: {literal(' '.join(notes))}}}"
@@ -161,7 +170,11 @@ def _unknown_costs(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth])
     for row in sorted(rows, key=lambda row: (row.delivery.source.name, row.pk)):
         metrics, source = stated[row.delivery.source_id], row.delivery.source.name
         if "EffectiveCost" not in metrics:
-            notes.append(f"{source}: the effective cost is not known, and billed cost stands in its place.")
+            notes.append(
+                _("{source}: the effective cost is not known, and billed cost stands in its place.").format(
+                    source=source
+                )
+            )
         elif not row.view:
             # Of a bill in two halves each row has its effective cost in one of them.
             unknown = "x_Problem IS NULL AND EffectiveCost IS NULL"
@@ -169,7 +182,11 @@ def _unknown_costs(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth])
             (count,) = db.execute(f"SELECT count(*) FROM {files} WHERE {unknown}").fetchone() or (0,)
             if count:
                 charges = counted(count, "charge")
-                notes.append(f"{source}: the effective cost of {charges} is not known, and 0 stands in its place.")
+                notes.append(
+                    _("{source}: the effective cost of {charges} is not known, and 0 stands in its place.").format(
+                        source=source, charges=charges
+                    )
+                )
     return list(dict.fromkeys(notes))
 
 
@@ -178,7 +195,7 @@ def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]
     stated, selects = _stated_metrics(rows), []
     for row in rows:
         table = f"read_parquet({literal(row.charges_glob)})"
-        present = [name for name, *_ in db.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
+        present = [name for name, *_ignored in db.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
         selects.append(focus_out.export_sql(table, present, stated[row.delivery.source_id], version))
     return " UNION ALL ".join(selects or [focus_out.export_sql(_no_charges(), CHARGE_COLUMNS, METRICS, version)])
 
@@ -198,4 +215,4 @@ def _summarise(
     totals = {code: dict(zip(NAMES, map(exact_text, amounts), strict=True)) for code, _count, *amounts in sums}
     stored = reconciliation.add_totals({}, *(row.totals for row in rows))
     filled = [name for name in NAMES if any(stored[code][name] != amounts[name] for code, amounts in totals.items())]
-    return ExportSummary(sum(count for _, count, *_ in sums), totals, filled, notes)
+    return ExportSummary(sum(count for _ignored, count, *_ignored in sums), totals, filled, notes)

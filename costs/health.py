@@ -5,6 +5,7 @@ from datetime import date, datetime
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs import retention
 from costs.models import Delivery, ExportPlace, Source
@@ -40,13 +41,27 @@ def a_bill_counts() -> bool:
 def bill_files(now: datetime) -> list[HealthStatus]:
     """The disk that bills as delivered take, and what of it belongs to bills that no longer count."""
     use = retention.disk_use()
-    message = f"{filesizeformat(use['stored'])}, of which {filesizeformat(use['ended'])} no longer count"
+    message = _("{stored}, of which {ended} no longer count").format(
+        stored=filesizeformat(use["stored"]), ended=filesizeformat(use["ended"])
+    )
     if use["removed"]:
         day = day_text(use["last_removed_at"])
-        message += f"; {filesizeformat(use['removed'])} given up so far, the last on {day}"
-    duration = f"kept for {use['days']} days" if use["days"] > 0 else "kept for ever"
+        given_up = _("{removed} given up so far, the last on {day}").format(
+            removed=filesizeformat(use["removed"]), day=day
+        )
+        message = f"{message}; {given_up}"
+    words = (
+        _("{message}. They are kept for {days} days.") if use["days"] > 0 else _("{message}. They are kept for ever.")
+    )
     url = reverse("costs:deliveries")
-    return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {duration}.", url)]
+    return [
+        HealthStatus(
+            _("As delivered"),
+            HealthState.GOOD,
+            words.format(message=message, days=use["days"]),
+            url,
+        )
+    ]
 
 
 def export_places(now: datetime) -> list[HealthStatus]:
@@ -56,8 +71,16 @@ def export_places(now: datetime) -> list[HealthStatus]:
         state = (
             HealthState.BROKEN if place.problem else HealthState.GOOD if place.written_at else HealthState.NOTHING_YET
         )
-        written = f"written {moment_text(place.written_at)}" if place.written_at else "nothing written yet"
-        words = f"{place.problem} Before: {written}." if place.problem else written
+        written = (
+            _("written {written_at}").format(written_at=moment_text(place.written_at))
+            if place.written_at
+            else _("nothing written yet")
+        )
+        words = (
+            _("{problem} Before: {written}.").format(problem=place.problem, written=written)
+            if place.problem
+            else written
+        )
         statuses.append(HealthStatus(place.name, state, words, reverse("costs:exports")))
     return statuses
 
@@ -67,9 +90,11 @@ def prune_nightly(as_of: date) -> str:
     try:
         pruning = retention.prune_files(timezone.now())
     except OSError as error:
-        raise NightlyCheckFailed(f"Nothing was given up: {error}") from None
+        raise NightlyCheckFailed(_("Nothing was given up: {error}").format(error=error)) from None
     if pruning.problems:
-        raise NightlyCheckFailed(f"Some files could not be given up: {'; '.join(pruning.problems.values())}")
+        raise NightlyCheckFailed(
+            _("Some files could not be given up: {names}").format(names="; ".join(pruning.problems.values()))
+        )
     return retention.pruning_words(pruning)
 
 
@@ -78,5 +103,9 @@ def reconcile_nightly(as_of: date) -> str:
     checks = reconcile()
     broken = [f"{check.invariant} ({check.about})" for check in checks if not check.holds]
     if broken:
-        raise RuntimeError(f"{len(broken)} of {len(checks)} checks of the books do not hold: {'; '.join(broken[:5])}")
-    return f"All {len(checks)} checks of the books hold."
+        raise RuntimeError(
+            _("{broken} of {checks} checks of the books do not hold: {names}").format(
+                broken=len(broken), checks=len(checks), names="; ".join(broken[:5])
+            )
+        )
+    return _("All {checks} checks of the books hold.").format(checks=len(checks))

@@ -21,11 +21,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum, Value
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 
 from costs.charges.files import sha256
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Source
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 
 # Neither counts nor waits for anything.
 ENDED = (
@@ -35,7 +37,7 @@ ENDED = (
     Delivery.Status.REJECTED,
     Delivery.Status.EMPTY,
 )
-NEWEST_BEFORE = "the newest version before the one that counts"
+NEWEST_BEFORE = _lazy("the newest version before the one that counts")
 
 # Of the apps above: {delivery: why its files must stay}, of these billing months or of all.
 Protection = Callable[[Collection[date] | None], Mapping[int, str]]
@@ -53,15 +55,21 @@ class FilesRemoved(Exception):
 
     def __init__(self, delivery: Delivery) -> None:
         super().__init__(
-            f"The files of {delivery} were {removal_words(delivery)}, long after it stopped counting. "
-            "Deliver the same files again to count them."
+            _(
+                "The files of {delivery} were {when}, long after it stopped counting. Deliver the "
+                "same files again to count them."
+            ).format(delivery=delivery, when=removal_words(delivery))
         )
 
 
 def removal_words(delivery: Delivery) -> str:
     """``removed on 29 Nov 2026``, or where they were moved to."""
     day = day_text(delivery.files_removed_at)
-    return f"moved to {delivery.files_moved_to} on {day}" if delivery.files_moved_to else f"removed on {day}"
+    return (
+        _("moved to {folder} on {day}").format(folder=delivery.files_moved_to, day=day)
+        if delivery.files_moved_to
+        else _("removed on {day}").format(day=day)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,7 @@ def list_retention(
     if not ended:
         return []
     by_part = find_versions(months)
-    protected: dict[int, str] = dict.fromkeys(_newest_before_current(by_part.values()), NEWEST_BEFORE)
+    protected: dict[int, str] = dict.fromkeys(_newest_before_current(by_part.values()), str(NEWEST_BEFORE))
     for protection in PROTECTIONS:
         protected |= protection(months)
     replaced_at = _replaced_at(by_part.values())
@@ -142,7 +150,7 @@ def list_retention(
     listed = []
     for delivery in ended:
         stopped = max(filter(None, [delivery.received_at, delivery.loaded_at, replaced_at.get(delivery.pk)]))
-        reason = protected.get(delivery.pk, "" if kept_for else "everything is kept")
+        reason = protected.get(delivery.pk, "" if kept_for else _("everything is kept"))
         listed.append(FileRetention(delivery, delivery.bytes or 0, None if reason else stopped + kept_for, reason))
     return listed
 
@@ -219,9 +227,9 @@ def _archive() -> Path | None:
         return None
     folder, bills = Path(settings.FINOPS_ARCHIVE_FOLDER).resolve(), (Path(settings.FINOPS_VAR) / "bills").resolve()
     if folder == bills or bills in folder.parents:
-        raise OSError(f"FINOPS_ARCHIVE_FOLDER ({folder}) lies among the bills themselves.")
+        raise OSError(_("FINOPS_ARCHIVE_FOLDER ({folder}) lies among the bills themselves.").format(folder=folder))
     if not folder.is_dir():
-        raise OSError(f"there is no folder {folder} (FINOPS_ARCHIVE_FOLDER).")
+        raise OSError(_("there is no folder {folder} (FINOPS_ARCHIVE_FOLDER).").format(folder=folder))
     return folder
 
 
@@ -264,7 +272,7 @@ def _copy_to_archive(delivery: Delivery, target: Path) -> None:
         expected = sums.get(inside.as_posix()) or sha256(path)
         if sha256(half) != expected:
             half.unlink()
-            raise OSError(f"{inside} is not what was delivered; it stays where it is")
+            raise OSError(_("{inside} is not what was delivered; it stays where it is").format(inside=inside))
         half.replace(copy)
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
     target.mkdir(parents=True, exist_ok=True)

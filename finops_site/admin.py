@@ -19,6 +19,7 @@ from django.core.paginator import Paginator
 from django.db.models import ManyToManyField, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_celery_beat.admin import PeriodicTaskAdmin as PackagedPeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
@@ -28,6 +29,7 @@ from finops_site.mail import invitations
 from finops_site.models import Dashboard, Membership, OutgoingEmail, SavedView, Team, User
 from finops_site.people.roles import ROLES
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 
 MOST_ROWS = 1_000
 # What the packages register is either shown in our style below or, like groups, kept elsewhere (roles.py).
@@ -81,9 +83,9 @@ class PersonForm(forms.ModelForm):
         model = User
         fields = ["email", "name", "language", "time_zone", "is_active", "groups"]
         widgets = {"groups": forms.CheckboxSelectMultiple}
-        labels = {"groups": "Role"}
+        labels = {"groups": _lazy("Role")}
         help_texts = {
-            "groups": "Finance: money; engineering: its teams; executives read; administrators run the system."
+            "groups": _lazy("Finance: money; engineering: its teams; executives read; administrators run the system.")
         }
 
 
@@ -105,7 +107,7 @@ class UserAdmin(ModelAdmin):
     @admin.display(description="role")
     def role(self, user: User) -> str:
         held = {group.name for group in user.groups.all()}
-        return ", ".join(role for role in ROLES if role in held)
+        return ", ".join(_(role) for role in ROLES if role in held)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""
@@ -135,15 +137,17 @@ class UserAdmin(ModelAdmin):
         if not change:
             self._invite(request, [form.instance])
 
-    @admin.action(description="Send a link to choose a password", permissions=["change"])
+    @admin.action(description=_lazy("Send a link to choose a password"), permissions=["change"])
     def send_link(self, request: HttpRequest, people: QuerySet) -> None:
         self._invite(request, [person for person in people if person.is_active])
 
     def _invite(self, request: HttpRequest, people: list[User]) -> None:
         for person in people:
             invitations.send_invitation(person, timezone.now())
-        names = ", ".join(person.email for person in people) or "nobody: they are switched off"
-        self.message_user(request, f"A link to choose a password was sent to {names}.", messages.SUCCESS)
+        names = ", ".join(person.email for person in people) or _("nobody: they are switched off")
+        self.message_user(
+            request, _("A link to choose a password was sent to {names}.").format(names=names), messages.SUCCESS
+        )
 
 
 @admin.register(Team)

@@ -3,17 +3,22 @@
 from celery.schedules import crontab
 from django.apps import apps
 from django.conf import settings
-from django.db.models.signals import post_migrate
+from django.db.models.signals import class_prepared, post_migrate
 from django.utils import translation
 
+from finops_site.field_names import translate_names
 from finops_site.lib import language
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig, beat_schedule, enum_names
+from finops_site.translation import gettext_lazy as _lazy
+
+# Before any model is read: each has its names from the beginning.
+class_prepared.connect(translate_names, dispatch_uid="finops_site.field_names")
 
 
 class FinopsSiteConfig(PillarConfig):
     name = "finops_site"
-    verbose_name = "People"
+    verbose_name = _lazy("People")
     permissions = {
         EVERYBODY: {"finops_site.view_team"},
         ADMINISTRATOR: {
@@ -133,27 +138,39 @@ class FinopsSiteConfig(PillarConfig):
             auditlog.register(self.get_model(name), exclude_fields=["queued_for"])
         registry.add(
             NavSection("", 0),
-            NavSection("Spend", 10),
-            NavSection("Improve", 40),
-            NavSection("System", 90),
-            NavItem("Reports", "reports", "report-analytics", "costs.view_costline", 10, key="r"),
-            MessageQueue("emails", "Emails", unsent.state, unsent.unsent, unsent.retry, unsent.may_look, 10),
+            NavSection(_lazy("Spend"), 10),
+            NavSection(_lazy("Improve"), 40),
+            NavSection(_lazy("System"), 90),
+            NavItem(_lazy("Reports"), "reports", "report-analytics", "costs.view_costline", 10, key="r"),
+            MessageQueue("emails", _lazy("Emails"), unsent.state, unsent.unsent, unsent.retry, unsent.may_look, 10),
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
             Panel("health", "panels/health.html", home_panels.health_panel, "finops_site.view_nightlyrun", 5),
             Panel("unsent", "panels/unsent.html", home_panels.unsent_panel, "finops_site.view_outgoingemail", 6),
-            NotificationKind("queue-ages", "Messages that wait for too long", "finops_site.view_outgoingemail", 90),
-            SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
-            SearchSource("views", "Saved views", "bookmark", search.find_views, "", 12),
-            SearchSource("dashboards", "Dashboards", "layout-dashboard", search.find_dashboards, "", 13),
-            NavTab("Saved views", "saved_views", "home", "", 10),
-            NavTab("Dashboards", "dashboards", "home", "", 11),
+            NotificationKind(
+                "queue-ages", _lazy("Messages that wait for too long"), "finops_site.view_outgoingemail", 90
+            ),
+            SearchSource("pages", _lazy("Pages"), "layout-dashboard", find_pages, "", 10),
+            SearchSource("views", _lazy("Saved views"), "bookmark", search.find_views, "", 12),
+            SearchSource("dashboards", _lazy("Dashboards"), "layout-dashboard", search.find_dashboards, "", 13),
+            NavTab(_lazy("Saved views"), "saved_views", "home", "", 10),
+            NavTab(_lazy("Dashboards"), "dashboards", "home", "", 11),
             Panel("pinned-views", "saved_views/pinned_panel.html", home_panel.pinned_panel, "", 5),
             *SITE_STEPS,
             remove_demo.PEOPLE,
-            NavItem("People", "people", "users", "finops_site.view_user", 84, "System", key="p"),
-            NavTab("Teams", "people_teams", "people", "finops_site.change_team", 20),
-            NavItem("Set up", "set_up", "clipboard-check", "finops_site.follow_setup", 85, "System", key="s"),
-            NavItem("Health", "health", "heart-rate-monitor", "finops_site.view_nightlyrun", 90, "System", key="e"),
+            NavItem(_lazy("People"), "people", "users", "finops_site.view_user", 84, _lazy("System"), key="p"),
+            NavTab(_lazy("Teams"), "people_teams", "people", "finops_site.change_team", 20),
+            NavItem(
+                _lazy("Set up"), "set_up", "clipboard-check", "finops_site.follow_setup", 85, _lazy("System"), key="s"
+            ),
+            NavItem(
+                _lazy("Health"),
+                "health",
+                "heart-rate-monitor",
+                "finops_site.view_nightlyrun",
+                90,
+                _lazy("System"),
+                key="e",
+            ),
         )

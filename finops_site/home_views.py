@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 from rest_framework.authtoken.models import Token
 
@@ -19,23 +20,24 @@ from finops_site.people.signed_in import signed_in_user
 from finops_site.people.tokens import drop_token, make_token
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui import typed_text
 from finops_site.ui.pages import Action, Empty, Page
 from finops_site.ui.to_do import SHOWN_OF_A_SOURCE, find_to_do
 
 SUBTITLES = {
-    "administrator": "Sources, people and health of the system, and what the company spends.",
-    "finance": "What the whole company spends, and whose it is.",
-    "executive": "What the company spends and where it is going.",
-    "engineering": "What your teams spend, and what changed.",
+    "administrator": _lazy("Sources, people and health of the system, and what the company spends."),
+    "finance": _lazy("What the whole company spends, and whose it is."),
+    "executive": _lazy("What the company spends and where it is going."),
+    "engineering": _lazy("What your teams spend, and what changed."),
 }
 NO_BILL = Empty(
-    title="No bill has been delivered yet",
-    text="Spending appears here as soon as a bill from your cloud provider has been loaded.",
+    title=_lazy("No bill has been delivered yet"),
+    text=_lazy("Spending appears here as soon as a bill from your cloud provider has been loaded."),
     icon="file-invoice",
-    action=Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True),
+    action=Action(_lazy("Upload a bill"), "costs:delivery_upload", "upload", "costs.add_delivery", primary=True),
 )
-NO_BILL_FOR_YOU = "Your teams own no cost yet. It appears here when a bill with their charges has been loaded."
+NO_BILL_FOR_YOU = _lazy("Your teams own no cost yet. It appears here when a bill with their charges has been loaded.")
 
 
 class Home(Page, TemplateView):
@@ -52,7 +54,7 @@ class Home(Page, TemplateView):
         return role_of(self.person)
 
     def get_subtitle(self) -> str:
-        return SUBTITLES.get(self.role, "What your teams spend.")
+        return SUBTITLES.get(self.role, _("What your teams spend."))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         empty = NO_BILL.for_user(self.person)
@@ -88,9 +90,13 @@ class ToDoPage(Page, TemplateView):
 
     template_name = "to_do.html"
     permission_required = None
-    title = "What to do"
-    subtitle = "Decisions that wait for you, then the rest by kind: those with the most money first."
-    empty = Empty("Nothing waits for you", "What you should see to or decide appears here, with its money.", "checks")
+    title = _lazy("What to do")
+    subtitle = _lazy("Decisions that wait for you, then the rest by kind: those with the most money first.")
+    empty = Empty(
+        _lazy("Nothing waits for you"),
+        _lazy("What you should see to or decide appears here, with its money."),
+        "checks",
+    )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         to_do = find_to_do(self.person, role_of(self.person))
@@ -102,8 +108,8 @@ class Programme(Page, TemplateView):
 
     template_name = "programme.html"
     permission_required = "costs.view_company"
-    title = "Programme"
-    subtitle = "Where the FinOps programme stands against its targets."
+    title = _lazy("Programme")
+    subtitle = _lazy("Where the FinOps programme stands against its targets.")
 
     def get_template_names(self) -> list[str]:
         return ["includes/gates.html"] if self.request.headers.get("HX-Request") else [self.template_name]
@@ -118,8 +124,8 @@ class ApiToken(Page, TemplateView):
 
     template_name = "token.html"
     permission_required = None
-    title = "API token"
-    subtitle = "What your scripts and spreadsheets sign in with. They see what you see, and nothing more."
+    title = _lazy("API token")
+    subtitle = _lazy("What your scripts and spreadsheets sign in with. They see what you see, and nothing more.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(current=Token.objects.filter(user=self.person).first(), **kwargs)
@@ -127,15 +133,15 @@ class ApiToken(Page, TemplateView):
     def post(self, request: HttpRequest) -> HttpResponse:
         if "stop" in request.POST:
             drop_token(signed_in_user(request))
-            messages.success(request, "The token no longer works.")
+            messages.success(request, _("The token no longer works."))
             return redirect("token")
         return self.render_to_response(self.get_context_data(fresh=make_token(signed_in_user(request)).key))
 
 
 def greeting(hour: int) -> str:
     if hour < 5 or hour >= 18:
-        return "Good evening"
-    return "Good morning" if hour < 12 else "Good afternoon"
+        return _("Good evening")
+    return _("Good morning") if hour < 12 else _("Good afternoon")
 
 
 def panels(request: HttpRequest, role: str) -> list[str]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.managers import TEAMS_OF_USER, NotificationQuerySet, SharedQuerySet, TeamQuerySet, UserManager
+from finops_site.translation import gettext_lazy as _lazy
 
 
 def check_time_zone(name: str) -> None:
@@ -30,14 +31,18 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
     language = models.CharField(
-        max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Empty: as the browser says."
+        max_length=10, blank=True, choices=settings.LANGUAGES, help_text=_lazy("Empty: as the browser says.")
     )
     time_zone = models.CharField(
-        max_length=64, blank=True, help_text="Like Europe/Berlin, for times of day. Empty: the company's."
+        max_length=64, blank=True, help_text=_lazy("Like Europe/Berlin, for times of day. Empty: the company's.")
     )
-    is_active = models.BooleanField("active", default=True, help_text="Who leaves is switched off, not deleted.")
+    is_active = models.BooleanField(
+        _lazy("active"), default=True, help_text=_lazy("Who leaves is switched off, not deleted.")
+    )
     date_joined = models.DateTimeField(default=timezone.now)
-    hides_setup = models.BooleanField(default=False, editable=False, help_text="Home does not show her the checklist.")
+    hides_setup = models.BooleanField(
+        default=False, editable=False, help_text=_lazy("Home does not show her the checklist.")
+    )
 
     objects = UserManager()
 
@@ -48,7 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ["email"]
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
-        permissions = [("open_admin", "May open the admin")]
+        permissions = [("open_admin", _lazy("May open the admin"))]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -87,7 +92,7 @@ class Team(models.Model):
     name = models.CharField(max_length=100, unique=True)
     cost_center = models.CharField(max_length=50, blank=True)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
-    email = models.EmailField(blank=True, help_text="Where mail for the whole team goes.")
+    email = models.EmailField(blank=True, help_text=_lazy("Where mail for the whole team goes."))
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
 
     objects = TeamQuerySet.as_manager()
@@ -101,15 +106,21 @@ class Team(models.Model):
 
     def clean(self) -> None:
         if self.pk and self.parent_id and Team.objects.below(self).filter(pk=self.parent_id).exists():
-            raise ValidationError({"parent": f"{self.parent} stands below {self}: a team cannot be above itself."})
+            raise ValidationError(
+                {
+                    "parent": _("{parent} stands below {team}: a team cannot be above itself.").format(
+                        parent=self.parent, team=self
+                    )
+                }
+            )
 
 
 class Membership(models.Model):
     """A person's place in a team."""
 
     class Role(models.TextChoices):
-        LEAD = "lead", "lead"
-        MEMBER = "member", "member"
+        LEAD = "lead", _lazy("lead")
+        MEMBER = "member", _lazy("member")
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
@@ -120,19 +131,19 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "team"], name="one_membership_per_team")]
 
     def __str__(self) -> str:
-        return f"{self.user}, {self.role} of {self.team}"
+        return _("{user}, {role} of {team}").format(user=self.user, role=self.get_role_display(), team=self.team)
 
 
 class OutgoingEmail(models.Model):
     """An e-mail to one address that goes out once: `key` names its occasion and its reader (see outbox.py)."""
 
     class Outcome(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        SENT = "sent", "sent"
-        REFUSED = "refused", "refused"
-        UNKNOWN = "unknown", "sent, or not"
+        WAITING = "waiting", _lazy("waiting")
+        SENT = "sent", _lazy("sent")
+        REFUSED = "refused", _lazy("refused")
+        UNKNOWN = "unknown", _lazy("sent, or not")
         # Taken back before it was handed over: the reason is in `server_reply`.
-        CANCELLED = "cancelled", "not needed any more"
+        CANCELLED = "cancelled", _lazy("not needed any more")
 
     key = models.CharField(max_length=300, unique=True)
     to = models.CharField(max_length=320)
@@ -142,21 +153,23 @@ class OutgoingEmail(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="who had this address when it was written: asked again before it is sent",
+        help_text=_lazy("who had this address when it was written: asked again before it is sent"),
     )
-    kind = models.CharField(max_length=50, blank=True, help_text="the reader may have switched mail of it off")
+    kind = models.CharField(max_length=50, blank=True, help_text=_lazy("the reader may have switched mail of it off"))
     subject = models.TextField(blank=True)
-    content = models.BinaryField(help_text="the whole message as it goes over the line")
+    content = models.BinaryField(help_text=_lazy("the whole message as it goes over the line"))
     message_id = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
-    send_after = models.DateTimeField(default=timezone.now, help_text="quiet hours and failures move it")
+    send_after = models.DateTimeField(default=timezone.now, help_text=_lazy("quiet hours and failures move it"))
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
     attempts = models.PositiveIntegerField(default=0)
-    claimed_until = models.DateTimeField(null=True, blank=True, help_text="who sends it holds it until then")
-    handed_over_at = models.DateTimeField(null=True, blank=True, help_text="from then on the server may have it")
-    may_be_duplicate = models.BooleanField(default=False, help_text="it may have arrived twice, under one Message-ID")
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text=_lazy("who sends it holds it until then"))
+    handed_over_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("from then on the server may have it"))
+    may_be_duplicate = models.BooleanField(
+        default=False, help_text=_lazy("it may have arrived twice, under one Message-ID")
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
-    server_reply = models.TextField(blank=True, help_text="what the server answered, or why it was not sent")
+    server_reply = models.TextField(blank=True, help_text=_lazy("what the server answered, or why it was not sent"))
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -167,7 +180,7 @@ class OutgoingEmail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject} to {self.to}"
+        return _("{subject} to {to}").format(subject=self.subject, to=self.to)
 
 
 class Notification(models.Model):
@@ -176,11 +189,13 @@ class Notification(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="notifications")
     kind = models.CharField(max_length=50)
     text = models.TextField()
-    url = models.CharField(max_length=1000, help_text="the page it leads to, in this site")
+    url = models.CharField(max_length=1000, help_text=_lazy("the page it leads to, in this site"))
     about = models.CharField(
-        max_length=1000, help_text="the page of what the text names: who may not open it sees none"
+        max_length=1000, help_text=_lazy("the page of what the text names: who may not open it sees none")
     )
-    occasion = models.CharField(max_length=300, help_text="one notification, however often its mail is written anew")
+    occasion = models.CharField(
+        max_length=300, help_text=_lazy("one notification, however often its mail is written anew")
+    )
     email = models.ForeignKey(OutgoingEmail, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)
@@ -216,30 +231,30 @@ class NotificationPreference(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "kind"], name="one_preference_per_kind")]
 
     def __str__(self) -> str:
-        return f"{self.kind} for {self.user}"
+        return _("{kind} for {user}").format(kind=self.kind, user=self.user)
 
 
 class NightlyRun(models.Model):
     """What one nightly check did for one day (see ops/nightly.py): once done it is not done again."""
 
     class Outcome(models.TextChoices):
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
 
     as_of = models.DateField()
-    check_name = models.CharField("check", max_length=100)
+    check_name = models.CharField(_lazy("check"), max_length=100)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
-    summary = models.TextField(blank=True, help_text="what was done, or why it was not")
+    summary = models.TextField(blank=True, help_text=_lazy("what was done, or why it was not"))
 
     class Meta:
         ordering = ["-as_of", "check_name"]
         constraints = [models.UniqueConstraint(fields=["as_of", "check_name"], name="one_run_per_check_and_day")]
 
     def __str__(self) -> str:
-        return f"{self.check_name} on {day_text(self.as_of)}"
+        return _("{check_name} on {as_of}").format(check_name=self.check_name, as_of=day_text(self.as_of))
 
 
 class Backup(models.Model):
@@ -259,33 +274,37 @@ class Backup(models.Model):
 class Company(models.Model):
     """Whose site this is: one row. What the environment names stands before it (people/company.py)."""
 
-    name = models.CharField(max_length=100, blank=True, help_text="At the head of reports and statements.")
+    name = models.CharField(max_length=100, blank=True, help_text=_lazy("At the head of reports and statements."))
     currency = models.CharField(
         max_length=3,
         blank=True,
-        help_text="Home and teams show costs in it, and the explorer offers it first: a code like EUR.",
+        help_text=_lazy("Home and teams show costs in it, and the explorer offers it first: a code like EUR."),
     )
     language = models.CharField(
         max_length=10,
         blank=True,
         choices=settings.LANGUAGES,
-        help_text="Of statements, of the work of the night, and of mail to somebody who chose none. Empty: English.",
+        help_text=_lazy(
+            "Of statements, of the work of the night, and of mail to somebody who chose none. Empty: English."
+        ),
     )
     time_zone = models.CharField(
-        max_length=64, blank=True, help_text="Of people who chose none, for times of day. Empty: UTC."
+        max_length=64, blank=True, help_text=_lazy("Of people who chose none, for times of day. Empty: UTC.")
     )
 
     class Meta:
-        verbose_name_plural = "company"
-        permissions = [("follow_setup", "May follow the checklist of the first day")]
+        verbose_name_plural = _lazy("company")
+        permissions = [("follow_setup", _lazy("May follow the checklist of the first day"))]
 
     def __str__(self) -> str:
-        return self.name or "the company"
+        return self.name or _("the company")
 
     def clean(self) -> None:
         self.currency = self.currency.upper()
         if self.currency and self.currency not in ISO_4217:
-            raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like EUR."})
+            raise ValidationError(
+                {"currency": _("{currency!r} is no currency: write its code, like EUR.").format(currency=self.currency)}
+            )
         check_time_zone(self.time_zone)
 
 
@@ -299,16 +318,18 @@ class DemoCompany(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     rows = models.JSONField(default=dict)
     ids_before = models.JSONField(default=dict)
-    making_step = models.CharField(max_length=200, blank=True, help_text="what was made last, while it is being made")
+    making_step = models.CharField(
+        max_length=200, blank=True, help_text=_lazy("what was made last, while it is being made")
+    )
     removal_asked_at = models.DateTimeField(null=True, blank=True)
     removal_asked_by = models.CharField(max_length=254, blank=True)
-    removal_step = models.CharField(max_length=200, blank=True, help_text="what is being removed")
+    removal_step = models.CharField(max_length=200, blank=True, help_text=_lazy("what is being removed"))
     removal_percent = models.PositiveSmallIntegerField(default=0)
-    problem = models.TextField(blank=True, help_text="why its removal stopped")
+    problem = models.TextField(blank=True, help_text=_lazy("why its removal stopped"))
     removed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return "the demo company"
+        return _("the demo company")
 
     @property
     def is_being_made(self) -> bool:
@@ -327,13 +348,13 @@ class Shareable(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name="Share with the team",
-        help_text="Its people and those of the teams below it find it; each sees her own rows in it.",
+        verbose_name=_lazy("Share with the team"),
+        help_text=_lazy("Its people and those of the teams below it find it; each sees her own rows in it."),
     )
     with_company = models.BooleanField(
-        "Share with the whole company",
+        _lazy("Share with the whole company"),
         default=False,
-        help_text="Everybody finds it; each sees her own rows in it.",
+        help_text=_lazy("Everybody finds it; each sees her own rows in it."),
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -359,17 +380,19 @@ class Shareable(models.Model):
     @property
     def shared_text(self) -> str:
         """With whom it is shared, in words."""
-        return "the whole company" if self.with_company else str(self.team or "nobody")
+        return _("the whole company") if self.with_company else str(self.team or _("nobody"))
 
 
 class SavedView(Shareable):
     """A page of ours with its filters, order and grouping, as its address has them (saved_views/)."""
 
-    path = models.CharField(max_length=300, help_text="the page, like /costs/")
-    query = models.TextField(blank=True, help_text="what stands behind the question mark, periods as they are named")
+    path = models.CharField(max_length=300, help_text=_lazy("the page, like /costs/"))
+    query = models.TextField(
+        blank=True, help_text=_lazy("what stands behind the question mark, periods as they are named")
+    )
 
     class Meta(Shareable.Meta):
-        permissions = [("share_savedview", "May share views and dashboards with the whole company")]
+        permissions = [("share_savedview", _lazy("May share views and dashboards with the whole company"))]
         indexes = [models.Index(fields=["path"], name="saved_view_of_page")]
 
     def get_absolute_url(self) -> str:
@@ -397,30 +420,30 @@ class ViewPin(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "view"], name="one_pin_per_view")]
 
     def __str__(self) -> str:
-        return f"{self.view}, pinned by {self.user}"
+        return _("{view}, pinned by {user}").format(view=self.view, user=self.user)
 
 
 class ViewMail(models.Model):
     """A saved view that is mailed to somebody every week or month, with what she may see of it."""
 
     class Every(models.TextChoices):
-        WEEK = "week", "every week"
-        MONTH = "month", "every month"
+        WEEK = "week", _lazy("every week")
+        MONTH = "month", _lazy("every month")
 
     user = models.ForeignKey(User, models.CASCADE, related_name="view_mails")
     view = models.ForeignKey(SavedView, models.CASCADE, related_name="mails")
     every = models.CharField(max_length=5, choices=Every)
-    weekday = models.PositiveSmallIntegerField(default=0, help_text="of a week: 0 is Monday")
-    day = models.PositiveSmallIntegerField(default=1, help_text="of a month: 1 to 28")
-    since = models.DateField(help_text="nothing is sent for days before it")
-    queued_for = models.DateField(null=True, blank=True, help_text="the day that it was queued for last")
+    weekday = models.PositiveSmallIntegerField(default=0, help_text=_lazy("of a week: 0 is Monday"))
+    day = models.PositiveSmallIntegerField(default=1, help_text=_lazy("of a month: 1 to 28"))
+    since = models.DateField(help_text=_lazy("nothing is sent for days before it"))
+    queued_for = models.DateField(null=True, blank=True, help_text=_lazy("the day that it was queued for last"))
 
     class Meta:
         ordering = ["user", "view"]
         constraints = [models.UniqueConstraint(fields=["user", "view"], name="one_mail_per_view")]
 
     def __str__(self) -> str:
-        return f"{self.view} to {self.user}, {self.get_every_display()}"
+        return _("{view} to {user}, {every}").format(view=self.view, user=self.user, every=self.get_every_display())
 
 
 class Dashboard(Shareable):

@@ -247,6 +247,20 @@ class KpiArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressCount:
+    """Whole things that a programme's milestones wait for: `count(since, as_of)`, of the whole company.
+
+    What happens is counted from the day `since` to the end of the day `as_of`, what is in force on `as_of`; None where
+    that is not known, which is not zero.
+    """
+
+    name: str
+    label: str
+    count: Callable[[date, date], int | None]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSection:
     """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to show nothing.
 
@@ -708,6 +722,7 @@ Entry = (
     | DemoPart
     | SetupStep
     | Kpi
+    | ProgressCount
     | KpiArchive
     | ReportSection
     | PeriodSection

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.views.generic import TemplateView
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
 from finops_site.ui.search import MOST_CHARACTERS, find_everywhere
 
@@ -12,7 +13,7 @@ class SearchPage(Page, TemplateView):
     """Open to anybody signed in: each source looks only at what this person may see."""
 
     permission_required = None
-    title = "Search"
+    title = _lazy("Search")
     parameters = ("q",)
 
     def get_template_names(self) -> list[str]:

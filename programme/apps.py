@@ -1,7 +1,7 @@
 from celery.schedules import crontab
 from django.urls import reverse
 
-from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     DemoPart,
@@ -20,13 +20,18 @@ from finops_site.translation import gettext_lazy as _lazy
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
 DECIDES = {"programme.change_kpi"}
 COMMENTS = {"programme.add_kpicomment"}
+SEE_SCHEDULES = "programme.view_reportschedule"
 RUNS_SCHEDULES = {
-    "programme.view_reportschedule",
+    SEE_SCHEDULES,
     "programme.add_reportschedule",
     "programme.change_reportschedule",
     "programme.delete_reportschedule",
     "programme.send_madereport",
 }
+# The plan is finance's; who owns a milestone ticks it.
+PLAN = {"programme.add_programme", "programme.change_programme"}
+DECIDE, SIGN = "programme.decide_decisionpoint", "programme.sign_decisionpoint"
+TICK = "programme.tick_milestone"
 
 
 class ProgrammeConfig(PillarConfig):
@@ -36,12 +41,16 @@ class ProgrammeConfig(PillarConfig):
     urls = "programme.urls"
     api_urls = "programme.api.urls"
     permissions = {
-        EVERYBODY: {"programme.view_kpi", "programme.view_madereport"},
-        FINANCE: DECIDES | COMMENTS | RUNS_SCHEDULES,
-        EXECUTIVE: COMMENTS | {"programme.view_reportschedule"},
-        ADMINISTRATOR: {"programme.view_reportschedule"},
+        EVERYBODY: {
+            *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),
+            "programme.view_madereport",
+        },
+        FINANCE: DECIDES | COMMENTS | PLAN | RUNS_SCHEDULES | {DECIDE, SIGN, TICK},
+        EXECUTIVE: COMMENTS | {DECIDE, SIGN, TICK, SEE_SCHEDULES},
+        ENGINEERING: {SIGN, TICK},
+        ADMINISTRATOR: {SEE_SCHEDULES},
     }
-    never_for_administrators = DECIDES | RUNS_SCHEDULES - {"programme.view_reportschedule"}
+    never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK} | RUNS_SCHEDULES - {SEE_SCHEDULES}
     schedule = {
         # Five past, so that a report that is due at eight is there soon after.
         "scheduled-reports-every-five-minutes": {
@@ -59,6 +68,7 @@ class ProgrammeConfig(PillarConfig):
 
         auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
         self.register_kpis()
+        self.register_roadmap()
         self.register_reports()
 
     def register_reports(self) -> None:
@@ -84,9 +94,7 @@ class ProgrammeConfig(PillarConfig):
                 in_update=True,
             ),
             NotificationKind("scheduled-report", _lazy("Scheduled reports"), made, 50),
-            NotificationKind(
-                "report-not-sent", _lazy("Reports that somebody did not get"), "programme.view_reportschedule", 51
-            ),
+            NotificationKind("report-not-sent", _lazy("Reports that somebody did not get"), SEE_SCHEDULES, 51),
             DemoStep("reports", demo.make_reports, 92),
             DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
@@ -101,6 +109,15 @@ class ProgrammeConfig(PillarConfig):
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),
         )
+
+    def register_roadmap(self) -> None:
+        from auditlog.registry import auditlog
+
+        from programme.roadmap.registrations import AUDITED, NIGHTLY_FIELDS, ROADMAP
+
+        for name in AUDITED:
+            auditlog.register(self.get_model(name), exclude_fields=NIGHTLY_FIELDS.get(name, []))
+        registry.add(*ROADMAP)
 
 
 def kpi_url(name: str) -> str:

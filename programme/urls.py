@@ -4,12 +4,13 @@ from django.urls import path, register_converter
 
 from programme.kpis import views as kpis
 from programme.reports import report_pages, schedule_pages
+from programme.roadmap import decision_views, item_views, programme_views
 
 app_name = "programme"
 
 register_converter(report_pages.DayConverter, "day")
 
-urlpatterns = [
+REPORTS = [
     path("programme/reports/", report_pages.ReportsPage.as_view(), name="reports"),
     path("programme/reports/make/", report_pages.MakeReport.as_view(), name="make_report"),
     path("programme/reports/runs/<int:pk>/", report_pages.RunPage.as_view(), name="report_run"),
@@ -29,7 +30,31 @@ urlpatterns = [
     path("programme/reports/deliveries/<int:pk>/again/", schedule_pages.SendAgain.as_view(), name="report_send_again"),
     path("programme/reports/<str:kind>/<day:day>/", report_pages.LiveReport.as_view(), name="report"),
     path("programme/reports/<str:kind>/<day:day>/pdf/", report_pages.LivePdf.as_view(), name="report_pdf"),
+]
+
+ROADMAP = [
+    path("programme/roadmap/", programme_views.RoadmapPage.as_view(), name="roadmap"),
+    path("programme/roadmap/start/", programme_views.StartPage.as_view(), name="programme_start"),
+    path("programme/maturity/", programme_views.MaturityPage.as_view(), name="maturity"),
+    path("programme/roadmap/<int:pk>/", programme_views.ProgrammePage.as_view(), name="programme"),
+    path("programme/roadmap/<int:pk>/milestones/", programme_views.MilestonesPage.as_view(), name="milestones"),
+    path("programme/roadmap/<int:pk>/<slug:part>/add/", item_views.PartPage.as_view(), name="part_add"),
+    path("programme/roadmap/<int:pk>/<slug:part>/<int:item>/", item_views.PartPage.as_view(), name="part_edit"),
+    path("programme/roadmap/<int:pk>/<slug:part>/<int:item>/move/", item_views.MovePage.as_view(), name="move"),
+    path(
+        "programme/roadmap/<int:pk>/<slug:part>/<int:item>/remove/", item_views.RemovePart.as_view(), name="part_remove"
+    ),
+    path("programme/roadmap/<int:pk>/act/<slug:verb>/", programme_views.ActOnProgramme.as_view(), name="programme_act"),
+    path("programme/milestones/<int:pk>/", item_views.MilestonePage.as_view(), name="milestone"),
+    path("programme/milestones/<int:pk>/<slug:verb>/", item_views.ActOnMilestone.as_view(), name="milestone_act"),
+    path("programme/risks/<int:pk>/", item_views.RiskPage.as_view(), name="risk"),
+    path("programme/risks/<int:pk>/<slug:verb>/", item_views.ActOnRisk.as_view(), name="risk_act"),
+    path("programme/decisions/<int:pk>/", decision_views.DecisionPage.as_view(), name="decision"),
+    path("programme/decisions/<int:pk>/<slug:verb>/", decision_views.ActOnDecision.as_view(), name="decision_act"),
+]
+KPIS = [
     path("programme/kpis/", kpis.KpiList.as_view(), name="kpis"),
     path("programme/kpis/<slug:name>/", kpis.KpiPage.as_view(), name="kpi"),
     path("programme/kpis/<slug:name>/edit/", kpis.EditKpi.as_view(), name="kpi_edit"),
 ]
+urlpatterns = [*KPIS, *ROADMAP, *REPORTS]

@@ -18,6 +18,7 @@ from finops_site.registry import (
     NotificationKind,
     PendingDecisionSource,
     PeriodSection,
+    ProgressCount,
     ReportSection,
     SearchSource,
     ToDoSource,
@@ -75,7 +76,7 @@ class ReservationsConfig(PillarConfig):
             "schedule": crontab(hour=6, minute=40),
         },
     }
-    enum_names = {"CommitmentKind": "reservations.calc.terms.KIND_CHOICES"}
+    enum_names = {"CommitmentKind": "reservations.models.choices.KIND_CHOICES"}
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
@@ -107,24 +108,27 @@ class ReservationsConfig(PillarConfig):
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         decides = "reservations.approve_purchaserequest"
         registry.add(
-            NavItem("Commitments", nav, "certificate", see, 60, "Improve", tab="Overview", key="m"),
-            NavTab("Recommendations", "reservations:recommendations", nav, plans, 10),
-            NavTab("Purchases", "reservations:purchases", nav, purchases, 20),
-            NavTab("Owned", "reservations:commitments", nav, see, 30),
-            NavTab("Expiry calendar", "reservations:expiries", nav, see, 40),
-            NavTab("Prices", "reservations:prices", nav, "reservations.view_rate", 50),
-            NavTab("Savings ledger", "reservations:savings", nav, saved, 60),
-            SearchSource("commitments", "Commitments", "certificate", search.find_commitments, see, 75),
+            NavItem(
+                _lazy("Commitments"), nav, "certificate", see, 60, _lazy("Improve"), tab=_lazy("Overview"), key="m"
+            ),
+            NavTab(_lazy("Recommendations"), "reservations:recommendations", nav, plans, 10),
+            NavTab(_lazy("Purchases"), "reservations:purchases", nav, purchases, 20),
+            NavTab(_lazy("Owned"), "reservations:commitments", nav, see, 30),
+            NavTab(_lazy("Expiry calendar"), "reservations:expiries", nav, see, 40),
+            NavTab(_lazy("Prices"), "reservations:prices", nav, "reservations.view_rate", 50),
+            NavTab(_lazy("Savings ledger"), "reservations:savings", nav, saved, 60),
+            SearchSource("commitments", _lazy("Commitments"), "certificate", search.find_commitments, see, 75),
+            ProgressCount("commitments-bought", _lazy("Reservations bought"), kpis.count_bought, 60),
             *kpi_registrations.kpis(see, saved),
             AdviceSource("commitments", panels.commitment_advice, plans, 61),
-            NotificationKind("purchase-asked", "Purchases to approve", decides, 40),
-            NotificationKind("purchase-decided", "Purchases that were decided", purchases, 41),
-            NotificationKind("commitment-notice", "Commitments that end or are poorly used", see, 42),
+            NotificationKind("purchase-asked", _lazy("Purchases to approve"), decides, 40),
+            NotificationKind("purchase-decided", _lazy("Purchases that were decided"), purchases, 41),
+            NotificationKind("commitment-notice", _lazy("Commitments that end or are poorly used"), see, 42),
             PendingDecisionSource("purchases", panels.purchases_to_decide, panels.purchases_waiting, decides, 60),
             HomeFigure("savings", kpis.savings_figure, saved, 59, (EXECUTIVE,)),
             ToDoSource(
                 "requested-purchases",
-                "Answer",
+                _lazy("Answer"),
                 "check",
                 to_do.answered_requests,
                 to_do.list_answers,
@@ -135,7 +139,7 @@ class ReservationsConfig(PillarConfig):
             ),
             ToDoSource(
                 "recommendation",
-                "Advice",
+                _lazy("Advice"),
                 "bulb",
                 to_do.newest_recommendation,
                 to_do.list_recommendations,
@@ -148,13 +152,13 @@ class ReservationsConfig(PillarConfig):
             NightlyCheck("commitments", nightly.check_commitments, 60),
             NightlyCheck("purchases", nightly.check_purchases, 61),
             NightlyCheck("savings-ledger", nightly.check_savings_ledger, 62),
-            ReportSection("savings", "Savings ledger", "", reports.savings_report, saved, 59),
+            ReportSection("savings", _lazy("Savings ledger"), "", reports.savings_report, saved, 59),
             ReportSection(
-                "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 61
+                "commitments", _lazy("Commitments"), "reservations/report.html", reports.commitments_report, see, 61
             ),
             PeriodSection("commitments", _lazy("Commitments"), reports.commitments_of_period, see, 41, in_update=True),
             DemoStep("owned commitments", partial(run_demo_step, "own_commitments"), 78, "commitments"),
-            DemoPart("commitments", "Commitments", demo_removal.counts, demo_removal.remove_commitments, 10),
+            DemoPart("commitments", _lazy("Commitments"), demo_removal.counts, demo_removal.remove_commitments, 10),
             DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),
             DemoStep("purchases", partial(run_demo_step, "request_purchases"), 82),
             DemoStep("savings ledger", partial(run_demo_step, "prove_savings"), 83, "commitments"),

@@ -3,6 +3,7 @@
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from finops_site.managers import TeamQuerySet
 from finops_site.models import Team
@@ -17,8 +18,8 @@ def visible_teams(request: HttpRequest | None) -> TeamQuerySet:
 def read_upload(uploaded: UploadedFile, most: int) -> str:
     """The text of an uploaded file of at most so many bytes."""
     if (uploaded.size or 0) > most:
-        raise forms.ValidationError("That is too big for such a file.")
+        raise forms.ValidationError(_("That is too big for such a file."))
     try:
         return uploaded.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise forms.ValidationError("The file is not UTF-8 text.") from None
+        raise forms.ValidationError(_("The file is not UTF-8 text.")) from None

@@ -4,6 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Sum, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -14,7 +16,7 @@ from finops_site.registry import Better, Measure, MeasureInput, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from reservations.inventory import metrics
-from reservations.models import LedgerMonth
+from reservations.models import Commitment, LedgerMonth
 from reservations.savings import ledger
 
 HUNDRED = Decimal(100)
@@ -45,7 +47,7 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None:
         return None
-    words = main.why_unknown or "of what a commitment could cover, at on-demand prices, over the last 30 days"
+    words = main.why_unknown or _("of what a commitment could cover, at on-demand prices, over the last 30 days")
     words += f"; {main.price_note}" if main.price_note else ""
     overview = reverse("reservations:overview")
     inputs = (
@@ -60,7 +62,7 @@ def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None or main.utilisation is None:
         return None
-    words = "of what is committed was used over the last 30 days"
+    words = _("of what is committed was used over the last 30 days")
     url = reverse("reservations:overview")
     inputs = (
         MeasureInput(_("Paid for commitments"), main.committed, reverse("reservations:commitments"), *_money(main)),
@@ -76,7 +78,7 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None or (main.savings_rate is None and not main.unpriced):
         return None
-    words = main.why_unknown or "saved on eligible usage, unused commitments included"
+    words = main.why_unknown or _("saved on eligible usage, unused commitments included")
     words += f"; {main.price_note}" if main.price_note else ""
     overview = reverse("reservations:overview")
     inputs = (
@@ -100,8 +102,10 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     others = [
         f"{formatted(sums['realised'], other)} {other}" for other, sums in sorted(by_currency.items()) if other != code
     ]
-    words = f"proved by the bills of 12 months, of {formatted(main['promised'], code)} {code} promised"
-    words = f"{words}; and {', '.join(others)}" if others else words
+    words = _("proved by the bills of 12 months, of {promised} {code} promised").format(
+        promised=formatted(main["promised"], code), code=code
+    )
+    words = _("{words}; and {names}").format(words=words, names=", ".join(others)) if others else words
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
     url = reverse("reservations:savings")
@@ -148,18 +152,26 @@ def _money_input(main: metrics.CommitmentMetrics, label: str, amount: Decimal, u
     return MeasureInput(label, None if main.unpriced else amount, url, Unit.MONEY, main.currency)
 
 
+def count_bought(since: date, as_of: date) -> int:
+    """Machines that commitments which began from `since` to `as_of` are for; a plan, and what names none, is one."""
+    rows = Commitment.objects.filter(start__gte=since, start__lte=as_of).exclude(unit__icontains="unit")
+    return int(rows.aggregate(machines=Sum(Coalesce("count", Value(Decimal(1)))))["machines"] or 0)
+
+
 def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:
     """What commitments saved in twelve months against what was promised, as a figure beside spend."""
     measure = savings_kpi(user, as_of)
     if measure is None:
         return []
-    target = "" if measure.target is None else f", target {formatted(measure.target, measure.currency)}"
+    note = _("in 12 months")
+    if measure.target is not None:
+        note = _("in 12 months, target {target}").format(target=formatted(measure.target, measure.currency))
     return [
         {
-            "label": "Savings realised",
+            "label": _("Savings realised"),
             "amount": measure.value,
             "currency": measure.currency,
-            "note": f"in 12 months{target}",
+            "note": note,
             "url": measure.url,
             "icon": "discount",
         }

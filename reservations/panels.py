@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import cast
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
@@ -33,12 +34,16 @@ def purchases_waiting(user: Person, rows: PurchaseQuerySet) -> list[PendingDecis
     )
     return [
         *decision_items(
-            waiting, "A purchase waits for your approval", "purchases wait for your approval", url, amount_of=_value
+            waiting,
+            _("A purchase waits for your approval"),
+            _("purchases wait for your approval"),
+            url,
+            amount_of=_value,
         ),
         *decision_items(
             approved,
-            "An approved purchase is not bought yet",
-            "approved purchases are not bought yet",
+            _("An approved purchase is not bought yet"),
+            _("approved purchases are not bought yet"),
             url,
             amount_of=_value,
         ),
@@ -46,7 +51,7 @@ def purchases_waiting(user: Person, rows: PurchaseQuerySet) -> list[PendingDecis
 
 
 def _value(row: PurchaseRequest) -> tuple[Decimal | None, str, str]:
-    return row.value, row.currency, "over the whole term"
+    return row.value, row.currency, _("over the whole term")
 
 
 def commitment_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
@@ -59,14 +64,21 @@ def commitment_advice(user: Person | None, filters: Mapping[str, Sequence[str]],
     plan = _plan_to_show(user, filters)
     if plan is None or not plan.saving or plan.saving <= 0:
         return []
-    note = " (indicative prices)" if plan.is_indicative else ""
-    what = f"{counted(plan.item_count(), 'purchase')}{note}"
+    what = counted(plan.item_count(), "purchase")
+    if plan.is_indicative:
+        what = _("{purchases} (indicative prices)").format(purchases=what)
     shown = {name: list(values) for name, values in filters.items() if name != "currency"}
     if shown and shown != {"team": [str(plan.team_id)]}:
         # What the company saves is no figure for a part of it.
-        return [AdviceItem(f"Commit to what runs all the time, for {plan.whose}: {what}", plan.get_absolute_url())]
-    whose = f", for {plan.team}" if plan.team else ""
-    text = f"Commit to what runs all the time{whose}: {what}"
+        return [
+            AdviceItem(
+                _("Commit to what runs all the time, for {whose}: {what}").format(whose=plan.whose, what=what),
+                plan.get_absolute_url(),
+            )
+        ]
+    text = _("Commit to what runs all the time: {what}").format(what=what)
+    if plan.team:
+        text = _("Commit to what runs all the time, for {whose}: {what}").format(whose=plan.team, what=what)
     return [AdviceItem(text, plan.get_absolute_url(), plan.saving / 12, plan.currency)]
 
 

@@ -32,7 +32,7 @@ def savings_report(user: Person, month: Month) -> dict[str, Any] | None:
     return {
         "text": [_savings_text(row, now.get(row["currency"])) for row in sums],
         "tables": [_savings_table(year)],
-        "links": [("Savings ledger", reverse("reservations:savings"))],
+        "links": [(_("Savings ledger"), reverse("reservations:savings"))],
     }
 
 
@@ -40,10 +40,14 @@ def _savings_text(row: Mapping[str, Any], now: Mapping[str, Any] | None) -> str:
     code = row["currency"]
     realised, promised = (f"{formatted(row[name], code)} {code}" for name in ("realised", "promised"))
     why = realised_savings.explain_gap(row, code)
-    text = f"In twelve months commitments saved {realised}, of {promised} promised. {why}"
+    text = _("In twelve months commitments saved {realised}, of {promised} promised. {why}").format(
+        realised=realised, promised=promised, why=why
+    )
     if now is None:
-        return f"{text} No bill shows this month yet."
-    return f"{text} This month: {formatted(now['realised'], code)} of {formatted(now['promised'], code)} {code}."
+        return _("{text} No bill shows this month yet.").format(text=text)
+    return _("{text} This month: {realised} of {promised} {code}.").format(
+        text=text, realised=formatted(now["realised"], code), promised=formatted(now["promised"], code), code=code
+    )
 
 
 def _savings_table(rows: LedgerQuerySet) -> dict[str, Any]:
@@ -58,10 +62,12 @@ def _savings_table(rows: LedgerQuerySet) -> dict[str, Any]:
         return {"text": str(requests[pk]), "url": reverse("reservations:saved", args=[pk])}
 
     return {
-        "title": "Purchases, twelve months",
-        "head": ["Purchase", "Promised", "Realised", "Missing"],
+        "title": _("Purchases, twelve months"),
+        "head": [_("Purchase"), _("Promised"), _("Realised"), _("Missing")],
         "rows": [cells(link(row["request"]), row) for row in ledger.sum_lines(rows, "request")],
-        "totals": [cells(f"Total {row['currency']}", row) for row in ledger.sum_lines(rows)],
+        "totals": [
+            cells(_("Total {currency}").format(currency=row["currency"]), row) for row in ledger.sum_lines(rows)
+        ],
     }
 
 
@@ -73,11 +79,16 @@ def commitments_report(user: Person, month: Month) -> dict[str, Any] | None:
     main = by_currency[0]
     ended = Commitment.objects.visible_to(user).ending_in(month.period).count()
     plan = Plan.objects.newest_for(user)
-    covered = f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (target: 70%)"
-    text = (
-        f"{f'How much of eligible usage was covered is {main.why_unknown}' if main.unpriced else covered}, "
-        f"{exact_text(main.unused_cost.quantize(Decimal('0.01')))} {main.currency} were paid for unused commitments. "
-        f"{ended} commitments ended."
+    covered = _("Nothing of eligible usage was covered (target: 70%)")
+    if share := percent_text(main.coverage):
+        covered = _("{share} of eligible usage was covered (target: 70%)").format(share=share)
+    if main.unpriced:
+        covered = _("How much of eligible usage was covered is {why}").format(why=main.why_unknown)
+    text = _("{covered}, {amount} {currency} were paid for unused commitments. {ended} commitments ended.").format(
+        covered=covered,
+        amount=exact_text(main.unused_cost.quantize(Decimal("0.01"))),
+        currency=main.currency,
+        ended=ended,
     )
     return {"text": text, "metrics": main, "ended": ended, "plan": plan}
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db.models import F, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
@@ -30,11 +31,13 @@ def answered_requests(user: Person) -> QuerySet[PurchaseEvent]:
 def list_answers(user: Person, rows: QuerySet[PurchaseEvent], most: int) -> list[ToDo]:
     return [
         ToDo(
-            f"{row.request}: your purchase was {purchase_rules.STATES[ANSWERS[row.verb]]}",
+            _("{request}: your purchase was {state}").format(
+                request=row.request, state=_(purchase_rules.STATES[ANSWERS[row.verb]])
+            ),
             row.request.get_absolute_url(),
             row.request.value,
             row.request.currency,
-            row.comment or "over the whole term",
+            row.comment or _("over the whole term"),
             Urgency.SOME_DAY,
         )
         for row in rows.select_related("request").order_by("-at")[:most]
@@ -51,11 +54,13 @@ def newest_recommendation(user: Person) -> RecommendationQuerySet:
 def list_recommendations(user: Person, rows: RecommendationQuerySet, most: int) -> list[ToDo]:
     return [
         ToDo(
-            f"Commit to what runs all the time, for {plan.whose}: {counted(plan.item_count(), 'purchase')}",
+            _("Commit to what runs all the time, for {whose}: {purchases}").format(
+                whose=plan.whose, purchases=counted(plan.item_count(), "purchase")
+            ),
             plan.get_absolute_url(),
             plan.saving / 12 if plan.saving else None,
             plan.currency,
-            "saved a month" + (", at indicative prices" if plan.is_indicative else ""),
+            _("saved a month, at indicative prices") if plan.is_indicative else _("saved a month"),
             Urgency.SOME_DAY,
         )
         for plan in rows.select_related("team")[:most]

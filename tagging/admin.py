@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.models import CONDITIONS, OwnershipRule
 from tagging.ownership import rules
 from tagging.remediation import admin as remediation_admin  # noqa: F401
@@ -24,7 +25,7 @@ class OwnershipRuleAdmin(ModelAdmin):
     autocomplete_fields = ["team"]
     fieldsets = [
         (None, {"fields": ["name", "team", "pool", "start", "end", "order", "is_active"]}),
-        ("Cost that meets every condition given", {"fields": list(CONDITIONS)}),
+        (_lazy("Cost that meets every condition given"), {"fields": list(CONDITIONS)}),
     ]
 
     @admin.display(description="when")

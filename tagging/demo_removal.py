@@ -1,6 +1,7 @@
 """What tagging takes away of the demo company: rules, splits, metrics, statements, fixes of tags."""
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.people.audit import is_changed_by_people
 from finops_site.people.demo_rows import counted_rows, delete_unless_held, demo_people, demo_rows, demo_teams
@@ -36,18 +37,18 @@ from tagging.policy import compliance
 
 def counts() -> list[tuple[str, int, int]]:
     return [
-        counted_rows("ownership rules", demo_rows(OwnershipRule)),
+        counted_rows(_("ownership rules"), demo_rows(OwnershipRule)),
         counted_rows("splits", demo_rows(Split)),
         counted_rows("metrics", demo_rows(Metric)),
         _closed_months(),
-        counted_rows("virtual tags", _of_demo(VirtualTag, "made_by")),
+        counted_rows(_("virtual tags"), _of_demo(VirtualTag, "made_by")),
     ]
 
 
 def _closed_months() -> tuple[str, int, int]:
     closed = ChargebackPeriod.objects.filter(state=ChargebackPeriod.State.CLOSED)
     goes = closed.filter(pk__in=_periods()).count()
-    return "closed months", goes, closed.count() - goes
+    return _("closed months"), goes, closed.count() - goes
 
 
 def _of_demo(model: type[Model], *by: str) -> QuerySet:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
@@ -18,15 +19,15 @@ def open_disputes(user: Person) -> QuerySet:
 
 def list_disputes(user: Person, rows: QuerySet) -> list[PendingDecision]:
     url = reverse("tagging:disputes")
-    return decision_items(rows, "A lead disputes a line", "lines are disputed", url, amount_of=_disputed)
+    return decision_items(rows, _("A lead disputes a line"), _("lines are disputed"), url, amount_of=_disputed)
 
 
 def _disputed(dispute: Dispute) -> tuple[Decimal | None, str, str]:
-    return dispute.line.document_amount, dispute.line.statement.currency, "the disputed line"
+    return dispute.line.document_amount, dispute.line.statement.currency, _("the disputed line")
 
 
 def _proposed(dispute: Dispute) -> tuple[Decimal | None, str, str]:
-    return dispute.proposed_amount, dispute.line.statement.currency, "the correcting entry"
+    return dispute.proposed_amount, dispute.line.statement.currency, _("the correcting entry")
 
 
 def proposed_corrections(user: Person) -> QuerySet:
@@ -37,7 +38,7 @@ def proposed_corrections(user: Person) -> QuerySet:
 
 def list_corrections(user: Person, rows: QuerySet) -> list[PendingDecision]:
     url = reverse("tagging:disputes")
-    one, many = "A correcting entry waits for a second person", "correcting entries wait"
+    one, many = _("A correcting entry waits for a second person"), _("correcting entries wait")
     return decision_items(rows, one, many, url, amount_of=_proposed)
 
 
@@ -46,7 +47,9 @@ def requested_exceptions(user: Person) -> QuerySet:
 
 
 def list_exceptions(user: Person, rows: QuerySet) -> list[PendingDecision]:
-    return decision_items(rows, "An exception is requested", "exceptions are requested", reverse("tagging:exceptions"))
+    return decision_items(
+        rows, _("An exception is requested"), _("exceptions are requested"), reverse("tagging:exceptions")
+    )
 
 
 def waiting_claims(user: Person) -> QuerySet:
@@ -57,7 +60,7 @@ def waiting_claims(user: Person) -> QuerySet:
 def list_claims(user: Person, rows: QuerySet) -> list[PendingDecision]:
     number, url = rows.count(), f"{reverse('tagging:virtual_tags')}?state={VirtualTag.State.WAITING}"
     waiting = counted(number, "virtual tag waits", "virtual tags wait")
-    return [PendingDecision(f"{waiting} for your confirmation", url)]
+    return [PendingDecision(_("{waiting} for your confirmation").format(waiting=waiting), url)]
 
 
 def change_sets_in_review(user: Person) -> QuerySet:
@@ -67,4 +70,4 @@ def change_sets_in_review(user: Person) -> QuerySet:
 
 def list_change_sets(user: Person, rows: QuerySet) -> list[PendingDecision]:
     url = reverse("tagging:change_sets")
-    return decision_items(rows, "A change set waits for your review", "change sets wait for your review", url)
+    return decision_items(rows, _("A change set waits for your review"), _("change sets wait for your review"), url)

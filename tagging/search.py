@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.person import Person
 from finops_site.registry import SearchHit
 from finops_site.ui.search import with_words
@@ -18,7 +20,7 @@ def find_statements(user: Person, words: Sequence[str], most: int) -> list[Searc
         SearchHit(
             f"{statement.team_name}, {statement.period.month}",
             statement.get_absolute_url(),
-            f"{statement.number or 'draft'}, {statement.currency}",
+            f"{statement.number or _('draft')}, {statement.currency}",
         )
         for statement in statements[:most]
     ]

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.lib.words import some_of
+from finops_site.lib.words import in_sentence, some_of
 from finops_site.models import Membership
 from finops_site.registry import ToDo, Urgency
 from finops_site.ui.figures import month_text
@@ -31,11 +32,13 @@ def new_statements(user: Person) -> QuerySet[Statement]:
 def list_statements(user: Person, rows: QuerySet[Statement], most: int) -> list[ToDo]:
     return [
         ToDo(
-            f"{row.team_name}: statement of {month_text(row.period.billing_month, 'long')}",
+            _("{team_name}: statement of {month_text}").format(
+                team_name=row.team_name, month_text=month_text(row.period.billing_month, "long")
+            ),
             row.get_absolute_url(),
             row.document_total,
             row.currency,
-            "charged to your team: dispute a line that is wrong",
+            _("charged to your team: dispute a line that is wrong"),
         )
         for row in rows.select_related("period").order_by("-document_total", "pk")[:most]
     ]
@@ -52,11 +55,13 @@ def answered_disputes(user: Person) -> QuerySet[Dispute]:
 def list_answers(user: Person, rows: QuerySet[Dispute], most: int) -> list[ToDo]:
     return [
         ToDo(
-            f"{row.line.label}: your dispute was {row.get_state_display().lower()}",
+            _("{line}: your dispute was {state}").format(
+                line=row.line.label, state=in_sentence(row.get_state_display())
+            ),
             row.get_absolute_url(),
             row.line.document_amount,
             row.line.statement.currency,
-            f"disputed in {row.line.statement}",
+            _("disputed in {statement}").format(statement=row.line.statement),
             Urgency.SOME_DAY,
         )
         for row in rows.select_related("line__statement__period").order_by("-resolved_at")[:most]
@@ -83,11 +88,13 @@ def list_resources(user: Person, rows: TaggedResourceQuerySet, most: int) -> lis
     dearest = rows.select_related("verdict", "tag_set").order_by("-cost", "-id")[:most]
     return [
         ToDo(
-            f"{row}: {some_of([status.tag for status in explainer.wrong(row)], 3)} to tag",
+            _("{row}: {value} to tag").format(
+                row=row, value=some_of([status.tag for status in explainer.wrong(row)], 3)
+            ),
             f"{row.get_absolute_url()}?month={month}",
             row.cost,
             row.currency,
-            f"in {month_text(row.charge_month)} without right tags",
+            _("in {month_text} without right tags").format(month_text=month_text(row.charge_month)),
             Urgency.SOME_DAY,
         )
         for row in dearest

@@ -32,6 +32,8 @@ from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
 from programme.models import MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
+from programme.roadmap import plans
+from programme.roadmap.seed_plan import ninety_days
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
 from tagging.chargeback import draft_statements
 from tagging.models import (
@@ -90,7 +92,33 @@ OF_PAYMENTS = row(SIGN_IN, all=404, eli=200, lea=200)
 API_OF_PAYMENTS = row(NO_TOKEN, all=404, eli=200, lea=200)
 MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
 
+# A plan is everybody's to read and finance's to change; its decisions are those of finance and executives.
+ROADMAP = {
+    "programme:roadmap": EVERYBODY,
+    "programme:programme": EVERYBODY,
+    "programme:milestones": EVERYBODY,
+    "programme:milestone": EVERYBODY,
+    "programme:risk": EVERYBODY,
+    "programme:decision": EVERYBODY,
+    "programme:maturity": WHOLE_COMPANY,
+    "programme:programme_start": FINANCE_ONLY,
+    "programme:part_add": FINANCE_ONLY,
+    "programme:part_edit": FINANCE_ONLY,
+    "programme:move": FINANCE_ONLY,
+    "programme:part_remove": FINANCE_POSTS,
+    "programme:programme_act": FINANCE_POSTS,
+    "programme:risk_act": FINANCE_POSTS,
+    "programme:milestone_act": row(SIGN_IN, all=405, ada=403),
+    "programme:decision_act": row(SIGN_IN, all=405),
+    **{f"api:{kind}-list": API_EVERYBODY for kind in ("programme", "milestone", "risk", "decision-point")},
+    **{f"api:{kind}-detail": API_EVERYBODY for kind in ("programme", "milestone", "risk", "decision-point")},
+    "api:milestone-tick": row(NO_TOKEN, all=405),
+    "api:decision-point-decide": row(NO_TOKEN, all=405),
+    "api:maturity": API_WHOLE_COMPANY,
+}
+
 ACCESS = {
+    **ROADMAP,
     "home": EVERYBODY,
     "reports": EVERYBODY,
     "search": EVERYBODY,
@@ -627,6 +655,8 @@ def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team, its delivery, or a thing of its team."""
     if name.startswith(REPORTS):
         return of_made_reports(name.split(":")[-1], line)
+    if name in ROADMAP:
+        return roadmap_arguments(name)
     if name in CHARGEBACK:
         return chargeback_arguments(name, line)
     if name.startswith(("api:pool", "api:split", "api:dispute", "api:adjustment")):
@@ -695,6 +725,21 @@ def arguments(name, line):
     }
     pk = ids.get(kind.replace("_", "-").split("-")[0])
     return [pk] if pk and (part != "list") else []
+
+
+def roadmap_arguments(name):
+    """A programme that runs by the plan of the product, and its first milestone, risk or decision."""
+    kind = name.split(":")[-1]
+    if kind in ("roadmap", "maturity", "programme_start") or kind.endswith("-list"):
+        return []
+    programme = plans.start(ninety_days(), timezone.now().date(), by=person("fay"), now=timezone.now())
+    milestone = programme.milestones.first().pk
+    if kind.startswith("part") or kind == "move":
+        return [programme.pk, "milestone", *([] if kind == "part_add" else [milestone])]
+    rows = {"milestone": milestone, "risk": programme.risks.first().pk, "decision": programme.decisions.first().pk}
+    thing = rows.get(kind.replace("_", "-").split("-")[0], programme.pk)
+    verbs = {"programme_act": "begin", "milestone_act": "tick", "risk_act": "over", "decision_act": "sign"}
+    return [programme.pk if kind == "milestones" else thing, *([verbs[kind]] if kind in verbs else [])]
 
 
 def of_programme(kind):

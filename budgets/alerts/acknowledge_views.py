@@ -17,13 +17,17 @@ from budgets.alerts.alert_summary import ALERT_STATES, alert_headline
 from budgets.alerts.emails import alert_facts
 from budgets.alerts.letter_parts import LetterParts
 from budgets.models import Alert, Budget
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class CommentForm(forms.Form):
     """What somebody who acknowledges has to say, for the alert's history."""
 
     comment = forms.CharField(
-        required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3}), label="What you know or will do"
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label=_lazy("What you know or will do"),
     )
 
 

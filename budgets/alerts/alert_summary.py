@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from budgets.calc.breaches import ThresholdRule
 from budgets.calc.headlines import AlertSummary, correction, headline, severity
 from budgets.forecast.spending import DailyCost, daily_costs
@@ -12,14 +14,15 @@ from budgets.models import Alert, Forecast, Threshold
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Period, short_day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 # (words, tone, icon) of each state.
 ALERT_STATES = {
-    "open": ("open", "bad", "bell-ringing"),
-    "reopened": ("open again", "bad", "bell-ringing"),
-    "acknowledged": ("acknowledged", "busy", "check"),
-    "snoozed": ("snoozed", "calm", "alarm"),
-    "resolved": ("resolved", "good", "circle-check"),
+    "open": (_lazy("open"), "bad", "bell-ringing"),
+    "reopened": (_lazy("open again"), "bad", "bell-ringing"),
+    "acknowledged": (_lazy("acknowledged"), "busy", "check"),
+    "snoozed": (_lazy("snoozed"), "calm", "alarm"),
+    "resolved": (_lazy("resolved"), "good", "circle-check"),
 }
 
 
@@ -70,11 +73,11 @@ def alert_headline(alert: Alert, occasion: str = "opened", forecast: Forecast | 
     """
     summary = summary_of(alert, forecast)
     if occasion.startswith("taken back"):
-        return f"Corrected: {correction(summary)}"
+        return _("Corrected: {correction}").format(correction=correction(summary))
     line = headline(summary)
     if occasion.startswith("escalated"):
-        return f"Unacknowledged: {line}"
-    return f"Again: {line}" if occasion.startswith("reopened") else line
+        return _("Unacknowledged: {line}").format(line=line)
+    return _("Again: {line}").format(line=line) if occasion.startswith("reopened") else line
 
 
 def alert_severity(alert: Alert) -> str:
@@ -96,12 +99,14 @@ def alert_chart(alert: Alert, forecast: Forecast | None = None, costs: DailyCost
     return {
         "id": f"alert-{alert.pk}",
         "kind": "line",
-        "title": f"{alert.budget}, spent so far against its amount, {currency}",
+        "title": _("{budget}, spent so far against its amount, {currency}").format(
+            budget=alert.budget, currency=currency
+        ),
         "categories": [short_day_text(day) for day in period.each_day()],
         "series": [
-            charts.series("Spent", sums),
+            charts.series(_("Spent"), sums),
             *_forecast_series(figures_of(alert, forecast).get("p50"), sums),
-            charts.threshold("Budget", summary.budgeted, period.days),
+            charts.threshold(_("Budget"), summary.budgeted, period.days),
         ],
         "currency": currency,
     }
@@ -122,4 +127,4 @@ def _forecast_series(end: str | None, sums: Sequence[Decimal | None]) -> list[di
     start, steps = sums[first] or Decimal(0), len(sums) - 1 - first
     rise = EXACT.subtract(Decimal(end), start)
     line = [start + (rise * number / max(steps, 1)).quantize(Decimal("0.01")) for number in range(steps + 1)]
-    return [charts.series("Forecast", [*[None] * first, *line], dashed=True)]
+    return [charts.series(_("Forecast"), [*[None] * first, *line], dashed=True)]

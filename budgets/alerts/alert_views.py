@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.alerts import acknowledgement, causes
@@ -20,26 +21,27 @@ from budgets.alerts.ignored_thresholds import ignored_thresholds
 from budgets.models import Alert, Budget, Threshold
 from budgets.querysets import AlertQuerySet
 from finops_site.lib.periods import moment_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, StatusColumn
 
 
 class AlertTable(BaseTable):
-    opened_at = MomentColumn("Opened")
-    budget = django_tables2.Column("Budget", accessor="budget__name")
-    threshold = django_tables2.Column("Threshold", orderable=False)
-    period = django_tables2.Column("Period", accessor="period__words", orderable=False)
-    value = MoneyColumn("Reached", currency="budget__currency")
-    limit = MoneyColumn("Threshold's amount", currency="budget__currency")
-    state = StatusColumn(states=ALERT_STATES)
-    acknowledged_by = django_tables2.Column("Acknowledged by", orderable=False)
+    opened_at = MomentColumn(_lazy("Opened"))
+    budget = django_tables2.Column(_lazy("Budget"), accessor="budget__name")
+    threshold = django_tables2.Column(_lazy("Threshold"), orderable=False)
+    period = django_tables2.Column(_lazy("Period"), accessor="period__words", orderable=False)
+    value = MoneyColumn(_lazy("Reached"), currency="budget__currency")
+    limit = MoneyColumn(_lazy("Threshold's amount"), currency="budget__currency")
+    state = StatusColumn(_lazy("State"), states=ALERT_STATES)
+    acknowledged_by = django_tables2.Column(_lazy("Acknowledged by"), orderable=False)
 
     class Meta(BaseTable.Meta):
         phone_name = "budget"
         phone_facts = ("opened_at", "threshold", "state")
         model = Alert
         fields = ()
-        caption = "Alerts"
+        caption = _lazy("Alerts")
 
     def render_budget(self, value: str, record: Alert) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
@@ -49,9 +51,9 @@ class AlertTable(BaseTable):
 
 
 class AlertFilter(django_filters.FilterSet):
-    state = django_filters.MultipleChoiceFilter(label="State", choices=Alert.State.choices)
-    kind = django_filters.ChoiceFilter(label="Kind", choices=Threshold.Kind.choices)
-    budget = django_filters.CharFilter(label="Budget", field_name="budget__name", lookup_expr="icontains")
+    state = django_filters.MultipleChoiceFilter(label=_lazy("State"), choices=Alert.State.choices)
+    kind = django_filters.ChoiceFilter(label=_lazy("Kind"), choices=Threshold.Kind.choices)
+    budget = django_filters.CharFilter(label=_lazy("Budget"), field_name="budget__name", lookup_expr="icontains")
 
     class Meta:
         model = Alert
@@ -60,13 +62,13 @@ class AlertFilter(django_filters.FilterSet):
 
 class AlertsPage(ListPage):
     permission_required = "budgets.view_alert"
-    title = "Alerts"
+    title = _lazy("Alerts")
     template_name = "budgets/alerts.html"
-    subtitle = "A threshold breached in a period is one alert. Acknowledge it, and nobody is reminded of it."
-    actions = (Action("Messages not sent", "unsent_messages", "mail"),)
+    subtitle = _lazy("A threshold breached in a period is one alert. Acknowledge it, and nobody is reminded of it.")
+    actions = (Action(_lazy("Messages not sent"), "unsent_messages", "mail"),)
     table_class = AlertTable
     filterset_class = AlertFilter
-    empty = Empty("No alert", "No threshold is breached yet. Budgets are evaluated every night.", "bell")
+    empty = Empty(_lazy("No alert"), _lazy("No threshold is breached yet. Budgets are evaluated every night."), "bell")
 
     def get_queryset(self) -> AlertQuerySet:
         alerts = Alert.objects.visible_to(self.person)
@@ -85,7 +87,7 @@ class AlertPage(DetailPage):
     permission_required = "budgets.view_alert"
     model = Alert
     template_name = "budgets/alert.html"
-    breadcrumbs = (("Alerts", "budgets:alerts"),)
+    breadcrumbs = ((_lazy("Alerts"), "budgets:alerts"),)
 
     def get_queryset(self) -> AlertQuerySet:
         return cast(
@@ -94,7 +96,9 @@ class AlertPage(DetailPage):
         )
 
     def get_subtitle(self) -> str:
-        return f"{self.object.period.words}. Opened on {moment_text(self.object.opened_at)}."
+        return _("{words}. Opened on {opened_at}.").format(
+            words=self.object.period.words, opened_at=moment_text(self.object.opened_at)
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         alert, today = self.object, timezone.now().date()
@@ -128,13 +132,15 @@ class ActOnAlert(Page, View):
         try:
             if verb == "acknowledge":
                 acknowledgement.acknowledge(alert, by=self.person, now=now)
-                messages.success(request, "You have acknowledged it: nobody else is reminded.")
+                messages.success(request, _("You have acknowledged it: nobody else is reminded."))
             else:
                 until = date.fromisoformat(request.POST.get("until", ""))
                 acknowledgement.snooze(alert, until=until, by=self.person, now=now)
-                messages.success(request, "It is snoozed until then.")
+                messages.success(request, _("It is snoozed until then."))
         except TooLate as error:
             messages.error(request, str(error))
         except ValueError:
-            messages.error(request, f"{request.POST.get('until')!r} is not a day: write it like 2026-03-15.")
+            messages.error(
+                request, _("{text!r} is not a day: write it like 2026-03-15.").format(text=request.POST.get("until"))
+            )
         return redirect(alert)

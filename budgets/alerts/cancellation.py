@@ -7,10 +7,12 @@ from django.db import transaction
 
 from budgets.alerts.readers import why_not_needed
 from budgets.models import Alert, AlertDelivery, Budget
+from finops_site.lib.language import gettext_noop
 from finops_site.mail import outbox
 
 CANCELLED = AlertDelivery.Outcome.CANCELLED
-ARCHIVED = "The budget was archived before it was sent."
+# Asked for in the database: stored as it is here, and translated where it is shown.
+ARCHIVED = gettext_noop("The budget was archived before it was sent.")
 
 
 def cancel_queued(alerts: Iterable[Alert | int], why: str) -> int:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db.models import DecimalField, F, Max, Q, Sum, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from budgets.calc.headlines import whole_units
 from budgets.calc.remedies import remedy
@@ -87,7 +88,7 @@ def alert_culprits(alert: Alert, drivers: Sequence[Cause], as_of: date | None = 
         Cause(
             name or resource,
             services.get(service, service),
-            "new" if not before else "grew",
+            _("new") if not before else _("grew"),
             more,
             code,
             _lines_url(comparison, filters, service, resource),
@@ -151,7 +152,9 @@ def alert_advice(
         *own,
         *(
             {
-                "text": f"{item.text}, saves {whole_units(item.amount)} {item.currency} a month",
+                "text": _("{text}, saves {whole_units} {currency} a month").format(
+                    text=item.text, whole_units=whole_units(item.amount), currency=item.currency
+                ),
                 "url": absolute_url(item.url),
             }
             for item in saving[:MOST_ADVICE]

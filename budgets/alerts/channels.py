@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from budgets.alerts.alert_summary import alert_headline, alert_severity, summary_of
 from budgets.models import AlertDelivery, Recipient
 from finops_site.lib import http_client
@@ -15,16 +17,21 @@ def send_to_channel(delivery: AlertDelivery, now: datetime) -> None:
     """Posts it to the recipient's address; raises http_client.Undeliverable with the reason where that fails."""
     recipient = delivery.recipient
     if recipient is None:
-        raise http_client.Undeliverable("The channel was removed from the budget.")
+        raise http_client.Undeliverable(_("The channel was removed from the budget."))
     body = webhook_body(delivery)
-    facts = [(name, f"{body[name]} {body['currency']}") for name in ("spent", "amount", "forecast")]
-    message = chat.ChatMessage(body["headline"], facts=facts, link=body["url"], link_text="Open the alert", body=body)
+    facts = [
+        (label, f"{body[name]} {body['currency']}")
+        for name, label in (("spent", _("spent")), ("amount", _("amount")), ("forecast", _("forecast")))
+    ]
+    message = chat.ChatMessage(
+        body["headline"], facts=facts, link=body["url"], link_text=_("Open the alert"), body=body
+    )
     _post(recipient, message, delivery_name(delivery), now)
 
 
 def send_test(recipient: Recipient, now: datetime) -> None:
     """Posts a test message, signed as every other; raises http_client.Undeliverable and ValidationError."""
-    text = f"A test message: alerts of the budget {recipient.budget} will come here."
+    text = _("A test message: alerts of the budget {budget} will come here.").format(budget=recipient.budget)
     body = {"id": f"test-{recipient.pk}", "occasion": "test", "headline": text}
     _post(recipient, chat.ChatMessage(text, body=body), f"test-{recipient.pk}-{int(now.timestamp())}", now)
 

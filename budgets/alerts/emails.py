@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from budgets.alerts import links
 from budgets.alerts.alert_summary import alert_headline, alert_severity, figures_of, summary_of
@@ -72,7 +73,11 @@ def build_alert_email(
     first, more = sections[0], len(ordered) - 1
     subject = first.headline
     if more:
-        subject = f"{len(ordered)} alerts of your budgets" if digest else f"{subject} (and {more} more)"
+        subject = (
+            _("{ordered_count} alerts of your budgets").format(ordered_count=len(ordered))
+            if digest
+            else _("{subject} (and {more} more)").format(subject=subject, more=more)
+        )
     chart = parts.picture(first.alert)
     context = {
         "sections": sections,
@@ -121,8 +126,8 @@ def section_of(delivery: AlertDelivery, parts: LetterParts, *, repeats: bool = F
     if repeats and occasion.startswith("taken back"):
         return section
     if repeats:
-        headline = (
-            f"Breached as well by {alert.budget} in {alert.budget.words_of(alert.period.period)}: {alert.threshold}"
+        headline = _("Breached as well by {budget} in {words_of}: {threshold}").format(
+            budget=alert.budget, words_of=alert.budget.words_of(alert.period.period), threshold=alert.threshold
         )
         return replace(section, headline=headline)
     section = replace(section, facts=alert_facts(alert, forecast, parts.late_bills(alert)))
@@ -144,8 +149,10 @@ def _note(alert: Alert, occasion: str, forecast: Forecast | None) -> str:
     if not occasion.startswith("taken back"):
         return alert.note
     is_raised = summary_of(alert, forecast).budgeted > Decimal(alert.figures.get("amount") or 0)
-    why = "The amount was raised" if is_raised else "A newer bill shows less"
-    return f"{why}: the alert at “{alert.threshold}” is over, and nothing is left to do."
+    why = _("The amount was raised") if is_raised else _("A newer bill shows less")
+    return _("{why}: the alert at “{threshold}” is over, and nothing is left to do.").format(
+        why=why, threshold=alert.threshold
+    )
 
 
 def alert_facts(
@@ -153,17 +160,17 @@ def alert_facts(
 ) -> list[tuple[str, str]]:
     """The figures of the alert's period in words: as they were when it opened, or by a newer forecast."""
     figures, code = figures_of(alert, forecast), alert.budget.currency
-    amounts = [("Spent so far", figures.get("spent")), ("Budget", figures.get("amount"))]
+    amounts = [(_("Spent so far"), figures.get("spent")), (_("Budget"), figures.get("amount"))]
     facts = [(name, f"{formatted(Decimal(text), code)} {code}") for name, text in amounts if text]
     if figures.get("p50"):
         low, likely, high, chance = (Decimal(figures[name]) for name in ("p10", "p50", "p90", "chance_of_overrun"))
         method, budgeted = figures.get("method", ""), summary_of(alert, forecast).budgeted
         text = status.forecast_text_of(method, low, likely, high, chance, budgeted, code)
-        facts.append(("At period end", text[0].upper() + text[1:]))
+        facts.append((_("At period end"), text[0].upper() + text[1:]))
     if figures.get("foreseen"):
-        facts.append(("Known changes", "; ".join(figures["foreseen"])))
+        facts.append((_("Known changes"), "; ".join(figures["foreseen"])))
     if figures.get("complete_until"):
-        facts.append(("Bills complete until", day_text(figures["complete_until"])))
+        facts.append((_("Bills complete until"), day_text(figures["complete_until"])))
     if late_bills:
-        facts.append(("Waits for the bill of", ", ".join(late_bills)))
-    return [*facts, ("Threshold", str(alert.threshold))]
+        facts.append((_("Waits for the bill of"), ", ".join(late_bills)))
+    return [*facts, (_("Threshold"), str(alert.threshold))]

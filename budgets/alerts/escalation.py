@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from budgets.alerts.alert_summary import alert_severity
 from budgets.alerts.recipients import Address, ResponsiblePeople
 from budgets.calc.headlines import INFORMATION
 from budgets.models import Alert, AlertDelivery
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = timedelta(hours=24)
-STEPS = ("leads of the team", "leads of the team above", "finance")
+STEPS = (_lazy("leads of the team"), _lazy("leads of the team above"), _lazy("finance"))
 
 
 @transaction.atomic
@@ -61,7 +63,7 @@ def next_step(alert: Alert, people: ResponsiblePeople, notified: Collection[str]
         alert.escalated, alert.escalated_at = step + 1, now
         users = [user for user in on_step(people, alert.budget.team_id, step) if user.email.lower() not in notified]
         if users:
-            alert.add_history(f"escalated to {STEPS[step]}", now)
+            alert.add_history(_("escalated to {whom}").format(whom=STEPS[step]), now)
             occasion = f"escalated:{alert.reopened}.{alert.escalated}"
             return [Address(user.email.lower(), user=user.pk).message(alert, occasion, now) for user in users]
     return []

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from budgets.alerts.threshold_changes import change_threshold, switch_off_threshold
 from budgets.models import Alert, Threshold
@@ -38,17 +39,25 @@ class IgnoredThreshold:
     @property
     def proposal(self) -> str:
         if _informs_only(self.threshold):
-            return f"remove the threshold of {self.threshold.level}: it informs and asks for nothing"
+            return _("remove the threshold of {level}: it informs and asks for nothing").format(
+                level=self.threshold.level
+            )
         if _may_be_likelier(self.threshold):
-            return f"warn only when an overrun is likelier: raise the probability to {HIGHER_PROBABILITY}"
-        return "raise the amount to what is spent month after month, or notify somebody else"
+            return _("warn only when an overrun is likelier: raise the probability to {higher_probability}").format(
+                higher_probability=HIGHER_PROBABILITY
+            )
+        return _("raise the amount to what is spent month after month, or notify somebody else")
 
     @property
     def button(self) -> str:
         """The button that follows the proposal; empty where only people can decide what is right."""
         if _informs_only(self.threshold):
-            return "Switch it off"
-        return f"Raise it to {HIGHER_PROBABILITY}" if _may_be_likelier(self.threshold) else ""
+            return _("Switch it off")
+        return (
+            _("Raise it to {higher_probability}").format(higher_probability=HIGHER_PROBABILITY)
+            if _may_be_likelier(self.threshold)
+            else ""
+        )
 
     @property
     def url(self) -> str:
@@ -75,11 +84,13 @@ def follow_proposal(threshold: Threshold, now: datetime) -> str:
     """Does what is proposed for it, and returns what was done in words; raises NoProposal."""
     if _informs_only(threshold):
         switch_off_threshold(threshold, now)
-        return f"{threshold.budget} does not warn at {threshold} any more."
+        return _("{budget} does not warn at {threshold} any more.").format(budget=threshold.budget, threshold=threshold)
     if _may_be_likelier(threshold):
         change_threshold(threshold, {"probability": HIGHER_PROBABILITY}, now)
-        return f"{threshold.budget} warns of an overrun only when it is likelier than {HIGHER_PROBABILITY} now."
-    raise NoProposal("There is no button for that: change the amount or the recipients of the budget.")
+        return _("{budget} warns of an overrun only when it is likelier than {higher_probability} now.").format(
+            budget=threshold.budget, higher_probability=HIGHER_PROBABILITY
+        )
+    raise NoProposal(_("There is no button for that: change the amount or the recipients of the budget."))
 
 
 @transaction.atomic

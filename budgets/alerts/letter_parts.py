@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.alerts import causes
 from budgets.alerts.alert_summary import alert_chart, known_days, summary_of
@@ -50,7 +51,7 @@ class LetterParts:
     def chart(self, alert: Alert) -> dict[str, Any] | None:
         """Its chart for a page; None where its costs cannot be read."""
         return self._part(
-            alert, "its chart", lambda: alert_chart(alert, self.forecast(alert), self.costs.get(alert.pk)), None
+            alert, _("its chart"), lambda: alert_chart(alert, self.forecast(alert), self.costs.get(alert.pk)), None
         )
 
     def picture(self, alert: Alert) -> bytes | None:
@@ -61,7 +62,7 @@ class LetterParts:
             svg = chart_svg.svg(chart, width=CHART_WIDTH, height=CHART_HEIGHT) if chart else ""
             return typst_documents.render_png(svg) if svg else None
 
-        return self._part(alert, "the picture of its chart", draw, None)
+        return self._part(alert, _("the picture of its chart"), draw, None)
 
     def late_bills(self, alert: Alert) -> list[str]:
         """``AWS since 13 Mar 2026``: the bills that its period waits for, where they are later than usual."""
@@ -71,19 +72,24 @@ class LetterParts:
 
         def find() -> list[str]:
             missing = status.known_of_period(WholeCompany(), alert.period, self.as_of).missing
-            return sorted({f"{part.provider} since {day_text(part.first)}" for part in missing})
+            return sorted(
+                {
+                    _("{provider} since {first}").format(provider=part.provider, first=day_text(part.first))
+                    for part in missing
+                }
+            )
 
-        return self._part(alert, "which bills are late", find, [])
+        return self._part(alert, _("which bills are late"), find, [])
 
     def drivers(self, alert: Alert) -> list[causes.Cause]:
-        return self._part(alert, "what grew most", lambda: causes.alert_drivers(alert, self.day_of(alert)), [])
+        return self._part(alert, _("what grew most"), lambda: causes.alert_drivers(alert, self.day_of(alert)), [])
 
     def culprits(self, alert: Alert, reader: User | None) -> list[causes.Cause]:
         def find() -> list[causes.Cause]:
             return causes.alert_culprits(alert, self.drivers(alert), self.day_of(alert))
 
-        sees = self._part(alert, "its resources", lambda: causes.sees_resources(reader, alert), False, by=reader)
-        return self._part(alert, "its resources", find, []) if sees else []
+        sees = self._part(alert, _("its resources"), lambda: causes.sees_resources(reader, alert), False, by=reader)
+        return self._part(alert, _("its resources"), find, []) if sees else []
 
     def advice(self, alert: Alert, reader: User | None) -> list[dict[str, str]]:
         drivers, culprits = self.drivers(alert), self.culprits(alert, reader)
@@ -91,7 +97,7 @@ class LetterParts:
         def find() -> list[dict[str, str]]:
             return causes.alert_advice(alert, reader, self.as_of, drivers, culprits)
 
-        return self._part(alert, "what can be done", find, [], by=reader)
+        return self._part(alert, _("what can be done"), find, [], by=reader)
 
     def day_of(self, alert: Alert) -> date:
         """The night that its figures are of."""
@@ -113,7 +119,9 @@ class LetterParts:
     def problem(self, alerts: Sequence[Alert]) -> str:
         """What letters about these alerts go out without, in a sentence; empty where nothing is missing."""
         missing = {part: why for alert in alerts for part, why in self.missing.get(alert.pk, {}).items()}
-        return "; ".join(f"It went out without {part}: {why}" for part, why in missing.items())
+        return "; ".join(
+            _("It went out without {part}: {why}").format(part=part, why=why) for part, why in missing.items()
+        )
 
     def _part(self, alert: Alert, part: str, find: Callable[[], Part], default: Part, by: User | None = None) -> Part:
         """A part of one alert (and reader, and language), found once; `default` where it cannot be found."""
@@ -153,6 +161,6 @@ class LetterParts:
         notified: dict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
         for row in rows.select_related("user", "recipient__user").order_by("pk"):
             person = str(row.user) if row.user else row.address
-            name = person if row.channel == "mail" else f"the {row.recipient or row.channel}"
+            name = person if row.channel == "mail" else _("the {channel}").format(channel=row.recipient or row.channel)
             notified[(row.alert_id, row.occasion)].append((row.address, name))
         return notified

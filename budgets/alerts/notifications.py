@@ -22,6 +22,7 @@ from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from budgets.alerts import channels, emails
 from budgets.alerts.alert_summary import alert_severity
@@ -185,10 +186,10 @@ def why_not_sent(email: OutgoingEmail, now: datetime) -> str:
     messages = list(written.select_related("alert__budget", "alert__period", "alert__threshold__budget", "user"))
     needed = [message for message in messages if message.outcome != AlertDelivery.Outcome.CANCELLED]
     if messages and not needed:
-        return messages[0].problem or "Nobody needs it any more."
+        return messages[0].problem or _("Nobody needs it any more.")
     reasons = list(Readers(needed, now).decide().wrong.values())
     if not reasons and needed and now - email.created_at > OLD_LETTER and now - needed[0].queued_at < GIVE_UP_AFTER:
-        reasons = ["It had waited for more than a day: it was written again with today's figures."]
+        reasons = [_("It had waited for more than a day: it was written again with today's figures.")]
     if reasons:
         written.filter(pk__in=[message.pk for message in needed]).update(**UNWRITTEN)
         task("budgets.tasks.send_notifications").delay_on_commit()
@@ -243,7 +244,7 @@ def _fall_back(now: datetime) -> int:
         tried[(message.alert_id, message.occasion)].append(message)
     book = AddressBook([messages[0].alert.budget for messages in tried.values()]) if tried else None
     new = []
-    for (_, occasion), messages in tried.items():
+    for (_ignored, occasion), messages in tried.items():
         alert = messages[0].alert
         if book and not why_not_needed(alert, occasion):
             addresses = book.fallback(alert.budget, without={message.address for message in messages})

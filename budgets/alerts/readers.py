@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from django.utils.translation import gettext as _
+
 from budgets.alerts.escalation import next_step, notified_by_escalation, on_step, step_of
 from budgets.alerts.recipients import Address, AddressBook, queue_messages
 from budgets.calc.alert_lifecycle import TAKEN_BACK
 from budgets.models import Alert, AlertDelivery, Budget
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 CANCELLED = AlertDelivery.Outcome.CANCELLED
-NEVER_NOTIFIED = "It corrects an alert of which this reader was never notified."
+NEVER_NOTIFIED = _lazy("It corrects an alert of which this reader was never notified.")
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ class Readers:
         occasions: dict[tuple[int, str], list[AlertDelivery]] = defaultdict(list)
         for delivery in self.deliveries:
             occasions[(delivery.alert_id, delivery.occasion)].append(delivery)
-        for (_, occasion), messages in occasions.items():
+        for (_ignored, occasion), messages in occasions.items():
             alert = messages[0].alert
             if why := why_not_needed(alert, occasion):
                 decision.wrong.update({message.pk: why for message in messages})
@@ -140,25 +143,27 @@ class Readers:
     def _why_wrong(self, message: AlertDelivery) -> str:
         user = message.user
         if user and not user.is_active:
-            return f"{user} was switched off before it was sent."
+            return _("{user} was switched off before it was sent.").format(user=user)
         if user and user.email.lower() != message.address:
-            return f"The address of {user} changed before it was sent."
+            return _("The address of {user} changed before it was sent.").format(user=user)
         if message.channel != "mail":
-            return "The channel was removed before it was sent."
-        return f"{user or message.address} was no recipient any more when it was to be sent."
+            return _("The channel was removed before it was sent.")
+        return _("{person} was no recipient any more when it was to be sent.").format(person=user or message.address)
 
 
 def why_not_needed(alert: Alert, occasion: str) -> str:
     """Why nobody needs the message any more; empty where it is needed."""
     if alert.budget.state != Budget.State.ACTIVE:
-        return f"The budget was {alert.budget.get_state_display()} before it was sent."
+        return _("The budget was {state} before it was sent.").format(state=alert.budget.get_state_display())
     name = occasion.partition(":")[0]
     if name == TAKEN_BACK:
-        return "" if alert.state == Alert.State.RESOLVED else "The alert was open again before it was sent."
+        return "" if alert.state == Alert.State.RESOLVED else _("The alert was open again before it was sent.")
     if alert.state == Alert.State.RESOLVED:
-        return "It was over before it was sent."
+        return _("It was over before it was sent.")
     if alert.state == Alert.State.SNOOZED:
-        return f"Somebody snoozed it until {day_text(alert.snoozed_until)} before it was sent."
+        return _("Somebody snoozed it until {snoozed_until} before it was sent.").format(
+            snoozed_until=day_text(alert.snoozed_until)
+        )
     if name == "escalated" and not alert.is_open:
-        return "Somebody acknowledged it before it was sent."
+        return _("Somebody acknowledged it before it was sent.")
     return ""

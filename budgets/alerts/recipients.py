@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from django.utils.translation import gettext as _
+
 from budgets.models import Alert, AlertDelivery, Budget, Recipient
 from finops_site.lib.trees import all_above
 from finops_site.lib.words import some_of
@@ -42,7 +44,7 @@ def queue_notifications(occasions: Sequence[tuple[Alert, str]], now: datetime) -
 
     Returns how many are new.
     """
-    book = AddressBook([alert.budget for alert, _ in occasions])
+    book = AddressBook([alert.budget for alert, _ignored in occasions])
     messages = [
         to.message(alert, occasion, now) for alert, occasion in occasions for to in book.addresses_of(alert.budget)
     ]
@@ -159,11 +161,21 @@ class AddressBook:
             return problems
         fallback = self.fallback(budget)
         if not fallback:
-            return [*problems, "Nobody at all can be notified of its alerts: it has no recipient, lead or finance."]
+            return [*problems, _("Nobody at all can be notified of its alerts: it has no recipient, lead or finance.")]
         addresses = some_of([to.address for to in fallback])
         if all(to.user in self._administrators for to in fallback):
-            return [*problems, f"Nobody answers for it: its alerts go to administrators ({addresses})."]
-        return [*problems, f"None of its recipients can be notified: its alerts go to {addresses}."] if rules else []
+            return [
+                *problems,
+                _("Nobody answers for it: its alerts go to administrators ({addresses}).").format(addresses=addresses),
+            ]
+        return (
+            [
+                *problems,
+                _("None of its recipients can be notified: its alerts go to {addresses}.").format(addresses=addresses),
+            ]
+            if rules
+            else []
+        )
 
     @cached_property
     def _administrators(self) -> set[int]:
@@ -177,12 +189,12 @@ class AddressBook:
 
 def _why_nobody(rule: Recipient) -> str:
     if rule.kind == Recipient.Kind.ROLE:
-        return f"Nobody has the role {rule.role}"
+        return _("Nobody has the role {role}").format(role=_(rule.role))
     if rule.kind in Recipient.CHANNELS:
-        return f"The {rule} has no address"
+        return _("The {rule} has no address").format(rule=rule)
     if rule.kind == Recipient.Kind.LEADS:
-        return "Its team has no lead"
-    return f"{rule} is switched off"
+        return _("Its team has no lead")
+    return _("{rule} is switched off").format(rule=rule)
 
 
 def _mail_to(users: Sequence[User], recipient: int | None = None) -> Iterator[Address]:

@@ -7,12 +7,14 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from budgets.models import Budget, Recipient, Threshold
 from costs.models import Credential
 from finops_site.lib import http_client
 from finops_site.models import User
 from finops_site.people.roles import ROLES
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import AmountField
 
 MOST_THRESHOLDS = 50
@@ -25,11 +27,13 @@ class ThresholdForm(forms.ModelForm):
     class Meta:
         model = Threshold
         fields = ["kind", "percent", "amount", "probability"]
-        labels = {"kind": "Warns of", "percent": "Percentage", "amount": "or an amount"}
+        labels = {"kind": _lazy("Warns of"), "percent": _lazy("Percentage"), "amount": _lazy("or an amount")}
         field_classes = dict.fromkeys(("percent", "amount", "probability"), AmountField)
         help_texts = {
-            "probability": "Only for a forecast: how likely it must be, such as 0.8; it warns on the first night then. "
-            "Empty: more likely than not, on two nights in a row."
+            "probability": _lazy(
+                "Only for a forecast: how likely it must be, such as 0.8; it warns on the first night then. "
+                "Empty: more likely than not, on two nights in a row."
+            )
         }
 
     def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
@@ -43,23 +47,31 @@ class ThresholdForm(forms.ModelForm):
             values["probability"] = None
         others = Threshold.objects.filter(budget=self.instance.budget, is_active=True).exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_THRESHOLDS:
-            raise ValidationError(f"It has {MOST_THRESHOLDS} thresholds already: switch one off first.")
+            raise ValidationError(
+                _("It has {most_thresholds} thresholds already: switch one off first.").format(
+                    most_thresholds=MOST_THRESHOLDS
+                )
+            )
         if not self.errors and others.filter(**values).exists():
-            raise ValidationError("It has this threshold already.")
+            raise ValidationError(_("It has this threshold already."))
         return values
 
 
 class RecipientForm(forms.ModelForm):
     """Who is notified. The address of a channel is as secret as a key: it is entered and never shown again."""
 
-    role = forms.ChoiceField(required=False, choices=[("", "—"), *((name, name) for name in ROLES)])
+    role = forms.ChoiceField(required=False, choices=[("", "—"), *((name, _lazy(name)) for name in ROLES)])
     url = forms.URLField(
-        label="Address of the channel", required=False, max_length=1000, assume_scheme="https", widget=forms.TextInput
+        label=_lazy("Address of the channel"),
+        required=False,
+        max_length=1000,
+        assume_scheme="https",
+        widget=forms.TextInput,
     )
     time_zone = forms.ChoiceField(
         required=False,
         choices=[
-            ("", "the person's own, else the company's"),
+            ("", _lazy("the person's own, else the company's")),
             *((name, name) for name in sorted(available_timezones())),
         ],
     )
@@ -79,12 +91,12 @@ class RecipientForm(forms.ModelForm):
             "time_zone",
         ]
         labels = {
-            "kind": "Whom",
-            "user": "Person",
-            "address": "E-mail address",
-            "secret": "Signed with",
-            "quiet_from": "Quiet from",
-            "quiet_until": "until",
+            "kind": _lazy("Whom"),
+            "user": _lazy("Person"),
+            "address": _lazy("E-mail address"),
+            "secret": _lazy("Signed with"),
+            "quiet_from": _lazy("Quiet from"),
+            "quiet_until": _lazy("until"),
         }
         widgets = {name: forms.TimeInput(attrs={"type": "time"}) for name in ("quiet_from", "quiet_until")}
 
@@ -94,7 +106,9 @@ class RecipientForm(forms.ModelForm):
         self.saved_url, self.saved_kind = self.instance.url, self.instance.kind
         self.initial["url"] = ""
         if self.saved_url:
-            self.fields["url"].help_text = f"Leave empty to keep it: it is at {urlsplit(self.saved_url).hostname}."
+            self.fields["url"].help_text = _("Leave empty to keep it: it is at {hostname}.").format(
+                hostname=urlsplit(self.saved_url).hostname
+            )
         cast(forms.ModelChoiceField, self.fields["user"]).queryset = User.objects.filter(is_active=True).order_by(
             "name", "email"
         )
@@ -103,7 +117,7 @@ class RecipientForm(forms.ModelForm):
     def clean_secret(self) -> Credential | None:
         secret: Credential | None = self.cleaned_data["secret"]
         if secret and not secret.secret().get("hmac"):
-            raise ValidationError('This credential has no "hmac" to sign with: ask an administrator for another.')
+            raise ValidationError(_('This credential has no "hmac" to sign with: ask an administrator for another.'))
         return secret
 
     def clean(self) -> dict[str, Any]:
@@ -119,11 +133,13 @@ class RecipientForm(forms.ModelForm):
         others = Recipient.objects.filter(budget=self.instance.budget).exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_RECIPIENTS:
             raise ValidationError(
-                f"It has {MOST_RECIPIENTS} recipients already: give the address of a mailing list, or a channel."
+                _(
+                    "It has {most_recipients} recipients already: give the address of a mailing list, or a channel."
+                ).format(most_recipients=MOST_RECIPIENTS)
             )
         same = {"kind": values.get("kind"), **{name: values.get(name) for name in TARGETS}}
         if not self.errors and others.filter(**same).exists():
-            raise ValidationError("It has this recipient already.")
+            raise ValidationError(_("It has this recipient already."))
         return values
 
     def _drop_other_targets(self, values: dict[str, Any]) -> None:

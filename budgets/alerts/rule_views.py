@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.alerts import channels, ignored_thresholds, threshold_changes
@@ -20,10 +21,14 @@ class EditThreshold(LineForm):
     row_model, form_class, may_edit, anchor = Threshold, ThresholdForm, staticmethod(may_edit_budget), "thresholds"
 
     def get_title(self) -> str:
-        return f"Change {self.line}" if self.line else f"When {self.object} warns"
+        return (
+            _("Change {line}").format(line=self.line)
+            if self.line
+            else _("When {object} warns").format(object=self.object)
+        )
 
     def get_subtitle(self) -> str:
-        return "A percentage of the period's amount, or an amount. The alerts of one that has warned already stay."
+        return _("A percentage of the period's amount, or an amount. The alerts of one that has warned already stay.")
 
     def save(self, form: ThresholdForm) -> Threshold:
         if self.line is None:
@@ -35,10 +40,14 @@ class EditRecipient(LineForm):
     row_model, form_class, may_edit, anchor = Recipient, RecipientForm, staticmethod(may_edit_recipients), "recipients"
 
     def get_title(self) -> str:
-        return f"Change a recipient of {self.object}" if self.line else f"Whom {self.object} notifies"
+        return (
+            _("Change a recipient of {object}").format(object=self.object)
+            if self.line
+            else _("Whom {object} notifies").format(object=self.object)
+        )
 
     def get_subtitle(self) -> str:
-        return "Fill in what belongs to the kind: a person, a role, an e-mail address, or the address of a channel."
+        return _("Fill in what belongs to the kind: a person, a role, an e-mail address, or the address of a channel.")
 
 
 class ActOnThreshold(LineButton):
@@ -47,10 +56,10 @@ class ActOnThreshold(LineButton):
     def act(self, line: Threshold, verb: str) -> None:
         if verb == "on":
             threshold_changes.switch_on_threshold(line)
-            messages.success(self.request, f"It warns at {line} again, from the next night on.")
+            messages.success(self.request, _("It warns at {line} again, from the next night on.").format(line=line))
         else:
             threshold_changes.switch_off_threshold(line, timezone.now())
-            messages.success(self.request, f"It does not warn at {line} any more; its alerts stay.")
+            messages.success(self.request, _("It does not warn at {line} any more; its alerts stay.").format(line=line))
 
 
 class ActOnRecipient(LineButton):
@@ -60,19 +69,19 @@ class ActOnRecipient(LineButton):
         if verb != "test":
             name = str(line)
             line.delete()
-            messages.success(self.request, f"It does not notify {name} any more.")
+            messages.success(self.request, _("It does not notify {name} any more.").format(name=name))
             return
         if line.kind not in Recipient.CHANNELS:
-            messages.error(self.request, "Only channels can be tested: a mail goes out with the next alert.")
+            messages.error(self.request, _("Only channels can be tested: a mail goes out with the next alert."))
             return
         try:
             channels.send_test(line, timezone.now())
         except Undeliverable as reason:
-            messages.error(self.request, f"The test message was not delivered. {reason}")
+            messages.error(self.request, _("The test message was not delivered. {reason}").format(reason=reason))
         except ValidationError as reason:
             messages.error(self.request, "; ".join(reason.messages))
         else:
-            messages.success(self.request, "The test message was delivered: look into the channel.")
+            messages.success(self.request, _("The test message was delivered: look into the channel."))
 
 
 class FollowProposal(Page, View):

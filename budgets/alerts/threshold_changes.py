@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.alerts.cancellation import cancel_queued
 from budgets.models import Alert, Budget, Threshold
@@ -40,12 +41,12 @@ def switch_off_threshold(threshold: Threshold, now: datetime) -> None:
     threshold.is_active = False
     threshold.save(update_fields=["is_active"])
     alerts = list(threshold.alerts.unresolved().select_for_update())
-    note = "resolved: the threshold was switched off"
+    note = _("resolved: the threshold was switched off")
     for alert in alerts:
         alert.state, alert.resolved_at, alert.resolved_as_of, alert.note = "resolved", now, alert.evaluated_as_of, note
         alert.add_history(note, now)
     Alert.objects.bulk_update(alerts, ["state", "resolved_at", "resolved_as_of", "note", "history"])
-    cancel_queued(alerts, "The threshold was switched off before it was sent.")
+    cancel_queued(alerts, _("The threshold was switched off before it was sent."))
 
 
 def switch_on_threshold(threshold: Threshold) -> None:

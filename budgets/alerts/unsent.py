@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Case, Count, F, Min, Q, QuerySet, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from budgets.models import AlertDelivery
 from finops_site.celery import task
@@ -62,7 +63,7 @@ def retry(user: Person, pks: Sequence[int], now: datetime) -> int:
     rows = _tried(user).filter(pk__in=pks)
     replaced = list(rows.exclude(message_id="").values_list("message_id", flat=True))
     OutgoingEmail.objects.filter(message_id__in=replaced).exclude(outcome="sent").update(
-        outcome=OutgoingEmail.Outcome.CANCELLED, server_reply="it was written again by hand"
+        outcome=OutgoingEmail.Outcome.CANCELLED, server_reply=_("it was written again by hand")
     )
     count = rows.update(
         outcome="",

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import prefetch_related_objects
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from budgets.anomalies.anomaly_words import SEVERITIES, words_of
 from budgets.models import Anomaly
@@ -63,7 +64,7 @@ def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime
 def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, Any]:
     rows = []
     for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.difference)[:MOST_IN_MAIL]:
-        owner = f" ({anomaly.team or 'unowned'})" if anomaly.kind == Anomaly.Kind.SERVICE else ""
+        owner = f" ({anomaly.team or _('unowned')})" if anomaly.kind == Anomaly.Kind.SERVICE else ""
         cause = next((part["label"] for part in anomaly.contributors if part["service"]), "")
         words = words_of(anomaly)
         rows.append(
@@ -75,7 +76,7 @@ def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, Any]:
                 "severity": SEVERITIES[anomaly.severity][0],
                 "days": days_text(anomaly.day, anomaly.last_day),
                 "amount": words.amount,
-                "summary": f"{words.sentence}{f', most of it {cause}' if cause else ''}",
+                "summary": words.sentence + (_(", most of it {cause}").format(cause=cause) if cause else ""),
                 "advice": words.advice,
                 "url": absolute_url(anomaly.get_absolute_url()),
             }

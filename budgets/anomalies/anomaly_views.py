@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.anomalies.anomaly_words import PATTERNS, SEVERITIES, words_of
@@ -33,14 +34,15 @@ from finops_site.lib.money import rounded
 from finops_site.lib.periods import Period, day_text, days_text, short_day_text
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, StatusColumn
 
 ANOMALY_STATES = {
-    "open": ("open", "bad", "alert-triangle"),
-    "expected": ("expected", "good", "circle-check"),
-    "unexpected": ("not expected", "warn", "hourglass"),
-    "taken back": ("taken back", "calm", "archive"),
+    "open": (_lazy("open"), "bad", "alert-triangle"),
+    "expected": (_lazy("expected"), "good", "circle-check"),
+    "unexpected": (_lazy("not expected"), "warn", "hourglass"),
+    "taken back": (_lazy("taken back"), "calm", "archive"),
 }
 SHOWN_BEFORE, SHOWN_AFTER = 28, 7
 # What is expected is learnt from so many days before those.
@@ -48,23 +50,23 @@ LEARNT_DAYS = 180
 
 
 class AnomalyTable(BaseTable):
-    day = DayColumn("From")
-    last_day = DayColumn("To")
-    scope = django_tables2.Column("What", accessor="scope_name", orderable=False)
-    team = django_tables2.Column("Team", default="Unowned")
-    pattern = StatusColumn(verbose_name="Kind", states=PATTERNS)
-    severity = StatusColumn(states=SEVERITIES)
-    excess = MoneyColumn("More or less than expected", accessor="more")
-    a_month = MoneyColumn("A month at this rate", default="—")
-    actual = MoneyColumn("Actual")
-    expected = MoneyColumn("Expected")
-    state = StatusColumn(states=ANOMALY_STATES)
+    day = DayColumn(_lazy("From"))
+    last_day = DayColumn(_lazy("To"))
+    scope = django_tables2.Column(_lazy("What"), accessor="scope_name", orderable=False)
+    team = django_tables2.Column(_lazy("Team"), default=_lazy("Unowned"))
+    pattern = StatusColumn(verbose_name=_lazy("Kind"), states=PATTERNS)
+    severity = StatusColumn(_lazy("Severity"), states=SEVERITIES)
+    excess = MoneyColumn(_lazy("More or less than expected"), accessor="more")
+    a_month = MoneyColumn(_lazy("A month at this rate"), default="—")
+    actual = MoneyColumn(_lazy("Actual"))
+    expected = MoneyColumn(_lazy("Expected"))
+    state = StatusColumn(_lazy("State"), states=ANOMALY_STATES)
 
     class Meta(BaseTable.Meta):
         model = Anomaly
         fields = ()
         sequence = ("scope", "team", "pattern", "severity", "excess", "a_month", "day", "last_day", "...")
-        caption = "Anomalies"
+        caption = _lazy("Anomalies")
 
     def render_scope(self, value: str, record: Anomaly) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
@@ -74,10 +76,10 @@ class AnomalyTable(BaseTable):
 
 
 class AnomalyFilter(django_filters.FilterSet):
-    state = django_filters.MultipleChoiceFilter(label="State", choices=Anomaly.State.choices)
-    pattern = django_filters.MultipleChoiceFilter(label="Kind", choices=Anomaly.Pattern.choices)
-    team = django_filters.ModelChoiceFilter(label="Team", queryset=None)
-    service = django_filters.CharFilter(label="Service", lookup_expr="icontains")
+    state = django_filters.MultipleChoiceFilter(label=_lazy("State"), choices=Anomaly.State.choices)
+    pattern = django_filters.MultipleChoiceFilter(label=_lazy("Kind"), choices=Anomaly.Pattern.choices)
+    team = django_filters.ModelChoiceFilter(label=_lazy("Team"), queryset=None)
+    service = django_filters.CharFilter(label=_lazy("Service"), lookup_expr="icontains")
 
     class Meta:
         model = Anomaly
@@ -90,12 +92,16 @@ class AnomalyFilter(django_filters.FilterSet):
 
 class AnomaliesPage(ListPage):
     permission_required = "budgets.view_alert"
-    title = "Anomalies"
-    subtitle = "What costs more, or less, than its weekdays and its month let one expect: open ones first, by money."
+    title = _lazy("Anomalies")
+    subtitle = _lazy(
+        "What costs more, or less, than its weekdays and its month let one expect: open ones first, by money."
+    )
     table_class = AnomalyTable
     filterset_class = AnomalyFilter
-    empty = Empty("No anomaly", "No cost is unusual. Complete days are checked every night.", "trending-up")
-    actions = (Action("Sensitivity", "budgets:sensitivities", "adjustments", "budgets.propose_budget"),)
+    empty = Empty(
+        _lazy("No anomaly"), _lazy("No cost is unusual. Complete days are checked every night."), "trending-up"
+    )
+    actions = (Action(_lazy("Sensitivity"), "budgets:sensitivities", "adjustments", "budgets.propose_budget"),)
 
     def get_queryset(self) -> QuerySet[Anomaly]:
         return Anomaly.objects.visible_to(self.person).select_related("team").by_money()
@@ -109,16 +115,19 @@ class AnomalyPage(DetailPage):
     permission_required = "budgets.view_alert"
     model = Anomaly
     template_name = "budgets/anomaly.html"
-    breadcrumbs = (("Anomalies", "budgets:anomalies"),)
+    breadcrumbs = ((_lazy("Anomalies"), "budgets:anomalies"),)
 
     def get_queryset(self) -> QuerySet[Anomaly]:
         return super().get_queryset().select_related("team", "answered_by")
 
     def get_subtitle(self) -> str:
         anomaly = self.object
-        days = f"{'On' if anomaly.days == 1 else 'From'} {days_text(anomaly.day, anomaly.last_day)}"
-        owner = anomaly.team or "no team"
-        return f"{days}. Effective cost of usage of {owner}. Detected in the night of {day_text(anomaly.found_as_of)}."
+        days = days_text(anomaly.day, anomaly.last_day)
+        days = _("On {days}").format(days=days) if anomaly.days == 1 else _("From {days}").format(days=days)
+        owner = anomaly.team or _("no team")
+        return _("{days}. Effective cost of usage of {owner}. Detected in the night of {found_as_of}.").format(
+            days=days, owner=owner, found_as_of=day_text(anomaly.found_as_of)
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         anomaly = self.object
@@ -161,17 +170,20 @@ class AnomalyPage(DetailPage):
         return {
             "id": "course",
             "kind": "bar",
-            "title": f"{anomaly.scope_name}, day by day",
+            "title": _("{scope_name}, day by day").format(scope_name=anomaly.scope_name),
             "categories": [short_day_text(day) for day in days],
             "series": [
-                charts.series("Actual", [spent.get(day) or Decimal(0) for day in days]),
-                charts.series("Expected", [expected.get(day) for day in days], kind="line", dashed=True),
+                charts.series(_("Actual"), [spent.get(day) or Decimal(0) for day in days]),
+                charts.series(_("Expected"), [expected.get(day) for day in days], kind="line", dashed=True),
                 charts.band(
-                    "Usual", [low.get(day) for day in days], [high.get(day) for day in days], currency=anomaly.currency
+                    _("Usual"),
+                    [low.get(day) for day in days],
+                    [high.get(day) for day in days],
+                    currency=anomaly.currency,
                 ),
             ],
             "currency": anomaly.currency,
-            "note": f"It stands out from {days_text(anomaly.day, anomaly.last_day)}.",
+            "note": _("It stands out from {day}.").format(day=days_text(anomaly.day, anomaly.last_day)),
         }
 
     def _band(self, span: Period, spent: dict[date, Decimal]) -> list[dict[date, Decimal]]:
@@ -207,6 +219,8 @@ class AnswerAnomaly(Page, View):
         expected = verb == "expected"
         why = request.POST.get("why", "")
         answer_anomaly(anomaly, expected=expected, by=self.person, why=why, now=timezone.now())
-        effect = "nobody is notified of its like for half a year" if expected else "the next one is reported again"
-        messages.success(request, f"Thank you: {effect}.")
+        effect = (
+            _("nobody is notified of its like for half a year") if expected else _("the next one is reported again")
+        )
+        messages.success(request, _("Thank you: {effect}.").format(effect=effect))
         return redirect(anomaly)

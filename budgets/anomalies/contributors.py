@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from budgets.anomalies.cost_scopes import Scope, lines_of_scopes, scope_of, scopes_of
 from budgets.calc.anomaly_detection import day_before_jump, explain_jump
@@ -27,7 +28,7 @@ def set_contributors(anomalies: Sequence[Anomaly]) -> None:
             signs[(scope_of(anomaly), day_before_jump(day, anomaly.day))].append((anomaly, -1))
     differences: dict[int, dict[ContributorKey, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     names: dict[str, str] = {}
-    rows = _cost_by_resource(anomalies, {day for _, day in signs}).iterator(chunk_size=5000)
+    rows = _cost_by_resource(anomalies, {day for _ignored, day in signs}).iterator(chunk_size=5000)
     for service, account, owner, currency, resource, name, sku, day, amount in rows:
         names[resource] = name or resource
         for scope in scopes_of(service, account, owner, currency):
@@ -49,9 +50,9 @@ def _cost_by_resource(anomalies: Sequence[Anomaly], days: set[date]) -> QuerySet
 
 def _contributor_as_json(key: ContributorKey, amount: Decimal, names: Mapping[str, str]) -> dict[str, str]:
     service, account, resource, usage = key or ("", "", "", "")
-    label = names.get(resource) or usage or "no resource named"
+    label = names.get(resource) or usage or _("no resource named")
     return {
-        "label": label if key else "everything else, and what these days were expected to cost more",
+        "label": label if key else _("everything else, and what these days were expected to cost more"),
         "service": service,
         "account": account,
         "resource": resource,

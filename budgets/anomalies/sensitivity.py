@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils.translation import gettext as _
 
 from budgets.anomalies.cost_scopes import Scope
 from budgets.calc.anomaly_detection import NORMAL
@@ -29,7 +30,7 @@ def sensitivities_of(scopes: Sequence[Scope]) -> list[str]:
 
 
 def _level(levels: Mapping[tuple[int | None, str, str], str], parents: Mapping[int, int | None], scope: Scope) -> str:
-    _, team, service, account, _ = scope
+    _kind, team, service, account, _currency = scope
     teams = [team, *all_above(team, parents), None] if team else [None]
     named = [(service, account), (service, ""), ("", account), ("", "")]
     return next(
@@ -48,11 +49,11 @@ def check_sensitivity(row: AnomalySensitivity, user: Person) -> None:
     """Raises PermissionDenied where she may not set it; ValidationError where it is wrong."""
     before = AnomalySensitivity.objects.filter(pk=row.pk).values_list("team", flat=True).first() if row.pk else None
     if not may_set_sensitivity(user, row.team_id) or (row.pk and not may_set_sensitivity(user, before)):
-        raise PermissionDenied("Finance sets it everywhere, a lead for the teams that she leads.")
+        raise PermissionDenied(_("Finance sets it everywhere, a lead for the teams that she leads."))
     row.full_clean()
     same = AnomalySensitivity.objects.filter(team=row.team_id, service=row.service, account=row.account)
     if same.exclude(pk=row.pk).exists():
-        raise ValidationError("This scope has a sensitivity already: change that one.")
+        raise ValidationError(_("This scope has a sensitivity already: change that one."))
 
 
 def save_sensitivity(row: AnomalySensitivity, user: Person) -> AnomalySensitivity:
@@ -65,5 +66,5 @@ def save_sensitivity(row: AnomalySensitivity, user: Person) -> AnomalySensitivit
 def remove_sensitivity(row: AnomalySensitivity, user: Person) -> None:
     """Back to normal; raises PermissionDenied where she may not."""
     if not may_set_sensitivity(user, row.team_id):
-        raise PermissionDenied("Finance sets it everywhere, a lead for the teams that she leads.")
+        raise PermissionDenied(_("Finance sets it everywhere, a lead for the teams that she leads."))
     row.delete()

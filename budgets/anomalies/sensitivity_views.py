@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.anomalies.sensitivity import check_sensitivity, may_set_sensitivity, remove_sensitivity, save_sensitivity
@@ -18,25 +19,26 @@ from budgets.models import AnomalySensitivity
 from budgets.permissions import led_teams
 from finops_site.lib.person import Person
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable, StatusColumn
 
 LEVELS = {
-    "high": ("high", "busy", "trending-up"),
-    "normal": ("normal", "calm", "point"),
-    "low": ("low", "calm", "trending-down"),
+    "high": (_lazy("high"), "busy", "trending-up"),
+    "normal": (_lazy("normal"), "calm", "point"),
+    "low": (_lazy("low"), "calm", "trending-down"),
 }
 
 
 class SensitivityTable(BaseTable):
-    scope = django_tables2.Column("Of what", accessor="scope_name", orderable=False)
-    level = StatusColumn(states=LEVELS)
-    why = django_tables2.Column("Why")
+    scope = django_tables2.Column(_lazy("Of what"), accessor="scope_name", orderable=False)
+    level = StatusColumn(_lazy("Level"), states=LEVELS)
+    why = django_tables2.Column(_lazy("Why"))
 
     class Meta(BaseTable.Meta):
         model = AnomalySensitivity
         fields = ()
-        caption = "Sensitivity"
+        caption = _lazy("Sensitivity")
 
     def render_scope(self, value: str, record: AnomalySensitivity) -> SafeString:
         return format_html('<a href="{}">{}</a>', reverse("budgets:sensitivity", args=[record.pk]), value)
@@ -48,12 +50,18 @@ class SensitivityTable(BaseTable):
 class SensitivitiesPage(ListPage):
     permission_required = "budgets.propose_budget"
     model = AnomalySensitivity
-    title = "Sensitivity of anomalies"
-    subtitle = "How much it takes to be an anomaly. What is not listed is normal; changes hold from the next night on."
+    title = _lazy("Sensitivity of anomalies")
+    subtitle = _lazy(
+        "How much it takes to be an anomaly. What is not listed is normal; changes hold from the next night on."
+    )
     table_class = SensitivityTable
-    breadcrumbs = (("Anomalies", "budgets:anomalies"),)
-    empty = Empty("All is normal", "No team, service or account has a sensitivity of its own.", "adjustments")
-    actions = (Action("Set for a scope", "budgets:sensitivity_add", "plus", "budgets.propose_budget", primary=True),)
+    breadcrumbs = ((_lazy("Anomalies"), "budgets:anomalies"),)
+    empty = Empty(
+        _lazy("All is normal"), _lazy("No team, service or account has a sensitivity of its own."), "adjustments"
+    )
+    actions = (
+        Action(_lazy("Set for a scope"), "budgets:sensitivity_add", "plus", "budgets.propose_budget", primary=True),
+    )
 
 
 class SensitivityForm(forms.ModelForm):
@@ -61,9 +69,11 @@ class SensitivityForm(forms.ModelForm):
         model = AnomalySensitivity
         fields = ["team", "service", "account", "level", "why"]
         help_texts = {
-            "team": "With the teams below it, as far as these have none of their own.",
-            "service": "Spelled as in the bill; empty for all.",
-            "level": "High: from 15% and 3 deviations; normal: 25% and 4; low: 50%, 6 and three times the money.",
+            "team": _lazy("With the teams below it, as far as these have none of their own."),
+            "service": _lazy("Spelled as in the bill; empty for all."),
+            "level": _lazy(
+                "High: from 15% and 3 deviations; normal: 25% and 4; low: 50%, 6 and three times the money."
+            ),
         }
 
     def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:
@@ -91,10 +101,10 @@ class EditSensitivity(FormPage):
     permission_required = "budgets.propose_budget"
     model = AnomalySensitivity
     form_class = SensitivityForm
-    breadcrumbs = (("Anomalies", "budgets:anomalies"), ("Sensitivity", "budgets:sensitivities"))
+    breadcrumbs = ((_lazy("Anomalies"), "budgets:anomalies"), (_lazy("Sensitivity"), "budgets:sensitivities"))
     cancel_url_name = "budgets:sensitivities"
     success_url = reverse_lazy("budgets:sensitivities")
-    success_message = "It holds from the next night on."
+    success_message = _lazy("It holds from the next night on.")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if self.person.is_authenticated and not self._may():
@@ -107,7 +117,11 @@ class EditSensitivity(FormPage):
         return self.person.has_perm("budgets.change_budget") or bool(led_teams(self.person))
 
     def get_title(self) -> str:
-        return f"Sensitivity of {self.object.scope_name}" if self.object else "Set the sensitivity of a scope"
+        return (
+            _("Sensitivity of {scope_name}").format(scope_name=self.object.scope_name)
+            if self.object
+            else _("Set the sensitivity of a scope")
+        )
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "person": self.person}
@@ -129,5 +143,5 @@ class RemoveSensitivity(Page, View):
         row = get_object_or_404(AnomalySensitivity.objects.visible_to(self.person), pk=pk)
         name = row.scope_name
         remove_sensitivity(row, self.person)
-        messages.success(request, f"{name} is normal again, from the next night on.")
+        messages.success(request, _("{name} is normal again, from the next night on.").format(name=name))
         return redirect("budgets:sensitivities")

@@ -82,13 +82,17 @@ def parse_amount(text: str, *, decimal_mark: str = "", currency: str = "") -> De
 def check_amount(amount: Decimal, currency: str = "") -> Decimal:
     """`amount`, if a budget can have it; raises BadAmount, also for a fraction of a currency that has none."""
     if not amount.is_finite() or amount < 0:
-        raise BadAmount(f"An amount cannot be less than zero, and {amount} is.")
+        raise BadAmount(_("An amount cannot be less than zero, and {amount} is.").format(amount=amount))
     if amount >= MOST_AMOUNT:
-        raise BadAmount("That is more than all the money there is.")
+        raise BadAmount(_("That is more than all the money there is."))
     if amount != amount.quantize(STORED_UNIT, context=EXACT):
-        raise BadAmount(f"{exact_text(amount)} has more than 18 decimals.")
+        raise BadAmount(_("{amount} has more than 18 decimals.").format(amount=exact_text(amount)))
     if currency and not places(currency) and amount != rounded(amount, currency):
-        raise BadAmount(f"{exact_text(amount)} {currency}: the currency has no smaller unit, write a whole number.")
+        raise BadAmount(
+            _("{amount} {currency}: the currency has no smaller unit, write a whole number.").format(
+                amount=exact_text(amount), currency=currency
+            )
+        )
     return amount
 
 
@@ -125,7 +129,11 @@ def pasted_amounts(text: str, count: int, currency: str = "") -> list[Decimal]:
     """Amounts out of a spreadsheet: a row or a column of cells; raises BadAmount unless there are `count`."""
     cells = [cell for line in text.strip().splitlines() for cell in re.split(r"[\t;]", line) if cell.strip()]
     if len(cells) != count:
-        raise BadAmount(f"{len(cells)} amounts are pasted and there are {count} periods.")
+        raise BadAmount(
+            _("{cells_count} amounts are pasted and there are {count} periods.").format(
+                cells_count=len(cells), count=count
+            )
+        )
     mark = money.decimal_mark_of(cells)
     return [parse_amount(cell, decimal_mark=mark, currency=currency) for cell in cells]
 

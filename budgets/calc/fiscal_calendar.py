@@ -7,13 +7,23 @@ A year of weeks has 52 or 53 of them, and its four quarters each have months of 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from finops_site.lib.periods import Month, Period, months_later
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
+from finops_site.lib.periods import Month, Period, month_text, months_later
 
 # Months of a period, for the kinds that repeat.
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 WEEKS = ("4-4-5", "4-5-4", "5-4-4")
 NEAREST, LAST = RULES = ("nearest", "last")
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,22 @@ class FiscalCalendar:
         return "" if self.first_month == 1 else f"{self.first_month:02}"
 
     def __str__(self) -> str:
-        month = date(2000, self.first_month, 1).strftime("%B")
+        month = month_text(Month(2000, self.first_month), "long name")
         if not self.weeks:
-            return "calendar months, a year from January" if self.first_month == 1 else f"a year from {month}"
-        weekday = WEEKDAYS[self.first_weekday]
-        place = f"nearest to 1 {month}" if self.rule == NEAREST else f"on or before 1 {month}"
-        return f"{self.weeks} weeks, a year from the {weekday} {place}"
+            return (
+                _("calendar months, a year from January")
+                if self.first_month == 1
+                else _("a year from {month}").format(month=month)
+            )
+        weekday = _(WEEKDAYS[self.first_weekday])
+        place = (
+            _("nearest to 1 {month}").format(month=month)
+            if self.rule == NEAREST
+            else _("on or before 1 {month}").format(month=month)
+        )
+        return _("{weeks} weeks, a year from the {weekday} {place}").format(
+            weeks=self.weeks, weekday=weekday, place=place
+        )
 
     def year_start(self, year: int) -> date:
         """The first day of the year that begins in (or within days of) `first_month` of `year`."""

@@ -13,13 +13,19 @@ import numpy as np
 from budgets.calc.calendar_effects import TINY, CalendarEffects, Flags, learn_effects
 from budgets.calc.cost_history import Columns, CostHistory, Floats
 from budgets.calc.simple_ways import BY_DATE, BY_END, LAST_YEAR, SIMPLE_WAYS, simple_sums
+from finops_site.lib.language import gettext_noop
 
 SPEEDS = (0.06, 0.2, 0.4, 0.7)
 # The fast ones follow every day: where jumps are the rule they are no one-offs.
 FOLLOWS_ONE_OFFS = np.array([0.0, 0.0, 1.0, 1.0])
 TREND_ON = 1
-LEVELLED = ("last week without one-offs", *(f"level {speed}" for speed in SPEEDS), "trend", "ramp")
-SCALED = ("last month at today's level", "last year at today's level")
+LEVELLED = (
+    gettext_noop("last week without one-offs"),
+    *(f"level {speed}" for speed in SPEEDS),
+    gettext_noop("trend"),
+    gettext_noop("ramp"),
+)
+SCALED = (gettext_noop("last month at today's level"), gettext_noop("last year at today's level"))
 METHOD_NAMES = (*LEVELLED, *SIMPLE_WAYS, *SCALED)
 METHODS = len(METHOD_NAMES)
 # These repeat days of long ago: what happened once then is no reason to expect it again.

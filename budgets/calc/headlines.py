@@ -8,6 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from budgets.calc.fiscal_calendar import CALENDAR_YEAR, FiscalCalendar
+from finops_site.lib.language import gettext as _
 from finops_site.lib.locale_format import in_marks
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.periods import Month, Period, day_text, month_text
@@ -43,43 +44,69 @@ def headline(summary: AlertSummary) -> str:
     if summary.kind == "actual":
         return _actual_headline(summary, span)
     if summary.kind == "forecast":
-        amounts = f"{whole_units(summary.forecast)} of {whole_units(summary.budgeted)} {summary.currency}"
-        over = _percent_over(summary.forecast, summary.budgeted)
-        if over is None or summary.forecast <= summary.budgeted:
-            return f"{name} may go over {span}: most likely {amounts}"
-        if times := _times(summary.forecast, summary.budgeted):
-            return f"{name} is heading for {times} the amount of {span}: {amounts}"
-        return f"{name} is heading {f'{over}% ' if over else ''}over {span}: {amounts}"
+        return _forecast_headline(summary, span)
     if summary.kind == "rate":
         daily = EXACT.divide(summary.value, Decimal(max(summary.period.days, 1)))
-        pace = whole_units(summary.value if summary.value <= summary.limit else daily)
-        return f"{name} spends {pace} {summary.currency} a day: too much for {whole_units(summary.budgeted)} in {span}"
+        return _("{name} spends {pace} {currency} a day: too much for {budgeted} in {span}").format(
+            name=name,
+            pace=whole_units(summary.value if summary.value <= summary.limit else daily),
+            currency=summary.currency,
+            budgeted=whole_units(summary.budgeted),
+            span=span,
+        )
     if summary.kind == "day":
-        return f"{name} spent {value} on a single day of {span}"
-    return f"{name} spent {value} more in a day than it should have"
+        return _("{name} spent {value} on a single day of {span}").format(name=name, value=value, span=span)
+    return _("{name} spent {value} more in a day than it should have").format(name=name, value=value)
+
+
+def _forecast_headline(summary: AlertSummary, span: str) -> str:
+    words = {"name": summary.name, "span": span, "amounts": _amounts(summary.forecast, summary)}
+    over = _percent_over(summary.forecast, summary.budgeted)
+    if over is None or summary.forecast <= summary.budgeted:
+        return _("{name} may go over {span}: most likely {amounts}").format(**words)
+    if times := _times(summary.forecast, summary.budgeted):
+        return _("{name} is heading for {times} the amount of {span}: {amounts}").format(times=times, **words)
+    if not over:
+        return _("{name} is heading over {span}: {amounts}").format(**words)
+    return _("{name} is heading {over}% over {span}: {amounts}").format(over=over, **words)
 
 
 def correction(summary: AlertSummary) -> str:
     """What is true now of an alert that a newer bill took back: ``Payments has spent 28% of March: …``."""
     name, span, limit = summary.name, span_text(summary.period), f"{whole_units(summary.limit)} {summary.currency}"
     if summary.kind == "day":
-        return f"{name} spent less than {limit} on every single day of {span}"
+        return _("{name} spent less than {limit} on every single day of {span}").format(
+            name=name, limit=limit, span=span
+        )
     if summary.kind == "anomaly":
-        return f"{name} spent on no day of {span} {limit} more than it should have"
+        return _("{name} spent on no day of {span} {limit} more than it should have").format(
+            name=name, limit=limit, span=span
+        )
     return _actual_headline(summary, span)
 
 
 def _actual_headline(summary: AlertSummary, span: str) -> str:
-    amounts = f"{whole_units(summary.value)} of {whole_units(summary.budgeted)} {summary.currency}"
+    words = {"name": summary.name, "span": span, "amounts": _amounts(summary.value, summary)}
     over = _percent_over(summary.value, summary.budgeted)
     if times := _times(summary.value, summary.budgeted):
-        return f"{summary.name} has spent {times} the amount of {span}: {amounts}"
+        return _("{name} has spent {times} the amount of {span}: {amounts}").format(times=times, **words)
     if over is None or summary.value > summary.budgeted:
-        return f"{summary.name} is {f'{over}% ' if over else ''}over {span}: {amounts}"
+        if not over:
+            return _("{name} is over {span}: {amounts}").format(**words)
+        return _("{name} is {over}% over {span}: {amounts}").format(over=over, **words)
     share = ratio(EXACT.multiply(summary.value, HUNDRED), summary.budgeted) or Decimal(0)
     left = max((summary.period.end - summary.as_of).days, 0)
-    days = "on its last day" if left <= 1 else f"with {left} days to go"
-    return f"{summary.name} has spent {_whole_percent(share)}% of {span}: {amounts}, {days}"
+    text = _("{name} has spent {share}% of {span}: {amounts}, with {left} days to go")
+    if left <= 1:
+        text = _("{name} has spent {share}% of {span}: {amounts}, on its last day")
+    return text.format(share=_whole_percent(share), left=left, **words)
+
+
+def _amounts(amount: Decimal, summary: AlertSummary) -> str:
+    """``12,400 of 10,900 USD``."""
+    return _("{amount} of {budgeted} {currency}").format(
+        amount=whole_units(amount), budgeted=whole_units(summary.budgeted), currency=summary.currency
+    )
 
 
 def _times(value: Decimal, budgeted: Decimal) -> str:
@@ -92,7 +119,7 @@ def _percent_over(value: Decimal, budgeted: Decimal) -> str | None:
     """By how many percent, as text; None where there is no amount to be over."""
     share = ratio(EXACT.multiply(EXACT.subtract(value, budgeted), HUNDRED), budgeted) if budgeted > 0 else None
     if share is not None and 0 < share < 1:
-        return "less than 1"
+        return _("less than 1")
     return None if share is None else _whole_percent(share)
 
 
@@ -109,7 +136,7 @@ def span_text(period: Period) -> str:
         return f"Q{month.number // 3 + 1} {month.year}"
     if period.start.day == 1 and period.end == month.plus(12).start and month.number == 1:
         return str(month.year)
-    return f"{day_text(period.start)} to {day_text(period.last_day)}"
+    return _("{first} to {last}").format(first=day_text(period.start), last=day_text(period.last_day))
 
 
 def full_span_text(period: Period) -> str:
@@ -131,7 +158,7 @@ def words_by_calendar(period: Period, calendar: FiscalCalendar) -> str:
         return f"Q{quarters.index(period) + 1} {words}"
     if period == Month.of(period.start).period:
         return full_span_text(period)
-    return f"{day_text(period.start)} to {day_text(period.last_day)}"
+    return _("{first} to {last}").format(first=day_text(period.start), last=day_text(period.last_day))
 
 
 def whole_units(amount: Decimal) -> str:

@@ -16,6 +16,7 @@ from budgets.calc.cost_history import CostHistory, Floats
 from budgets.calc.forecast import Distribution
 from costs.calc.charge_kinds import COMMITMENT, PURCHASE
 from costs.calc.filters import Filter
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Period, day_text
 from finops_site.registry import KnownChange
@@ -126,7 +127,18 @@ def describe_changes(changes: Iterable[KnownChange], currency: str) -> list[str]
         sums[key] = sums.get(key, Decimal(0)) + change.amount
     lines = []
     for (first, description, is_once), amount in sorted(sums.items()):
-        how = f"once{', less' if amount < 0 else ''}" if is_once else f"a day {'more' if amount > 0 else 'less'}"
+        if is_once:
+            how = _("once") if amount > 0 else _("once, less")
+        else:
+            how = _("a day more") if amount > 0 else _("a day less")
         if amount:
-            lines.append(f"{description} on {day_text(first)}: {formatted(abs(amount), currency)} {currency} {how}")
+            lines.append(
+                _("{description} on {first}: {amount} {currency} {how}").format(
+                    description=description,
+                    first=day_text(first),
+                    amount=formatted(abs(amount), currency),
+                    currency=currency,
+                    how=how,
+                )
+            )
     return lines

@@ -9,10 +9,12 @@ from functools import lru_cache
 import numpy as np
 
 from budgets.calc.cost_history import Columns, CostHistory, Floats
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.periods import Month
 
-RUN_RATE, LAST_WEEK = "run rate", "last week again"
-BY_DATE, BY_END, LAST_YEAR = "same days of last month", "last days of last month", "same days of last year"
+RUN_RATE, LAST_WEEK = gettext_noop("run rate"), gettext_noop("last week again")
+BY_DATE, BY_END = gettext_noop("same days of last month"), gettext_noop("last days of last month")
+LAST_YEAR = gettext_noop("same days of last year")
 SIMPLE_WAYS = (RUN_RATE, LAST_WEEK, BY_DATE, BY_END, LAST_YEAR)
 WEEK, YEAR = 7, 12
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.rules import CannotControl
@@ -48,24 +49,24 @@ def refusal_objection(row: ControlChangeSet, user: User) -> str:
 
 def run_objection(user: User) -> str:
     """Why she may not run or undo what is approved; the rows that she sees are her team's."""
-    return "" if user.has_perm(MAY_RUN) else "Finance and the engineers of the team run what is approved."
+    return "" if user.has_perm(MAY_RUN) else _("Finance and the engineers of the team run what is approved.")
 
 
 def period_objection(alert: Alert | None, now: datetime) -> str:
     """Why nothing is proposed, or done by itself, of an alert whose period has ended: nothing lowers its cost now."""
     if alert is None or alert.period.end > now.date():
         return ""
-    return (
-        f"The period of its alert is over since {day_text(alert.period.end)}: no machine that is stopped now lowers it."
+    return _("The period of its alert is over since {end}: no machine that is stopped now lowers it.").format(
+        end=day_text(alert.period.end)
     )
 
 
 def cause_objection(alert: Alert | None, anomaly: Anomaly | None) -> str:
     """Why nothing is to be done because of this alert or anomaly any more; empty while it lasts."""
     if alert and alert.state == Alert.State.RESOLVED:
-        return "Its alert is resolved."
+        return _("Its alert is resolved.")
     if anomaly and anomaly.state in (Anomaly.State.TAKEN_BACK, Anomaly.State.EXPECTED):
-        return f"Its anomaly is {anomaly.get_state_display()}."
+        return _("Its anomaly is {state}.").format(state=anomaly.get_state_display())
     return ""
 
 
@@ -74,15 +75,17 @@ def withdrawal_reason(row: ControlChangeSet, now: datetime) -> str:
     asks nothing of this."""
     control = row.control
     if not control.is_active:
-        return "Its control is switched off."
+        return _("Its control is switched off.")
     if control.changed_at > row.proposed_at:
-        return f"Its control was changed after it was proposed, {moment_text(control.changed_at)}."
+        return _("Its control was changed after it was proposed, {changed_at}.").format(
+            changed_at=moment_text(control.changed_at)
+        )
     if control.budget and control.budget.state != Budget.State.ACTIVE:
-        return f"Its budget is {control.budget.get_state_display()}."
+        return _("Its budget is {state}.").format(state=control.budget.get_state_display())
     if row.is_automatic and not (row.alert or row.anomaly):
-        return "What it was proposed for is deleted."
+        return _("What it was proposed for is deleted.")
     if row.is_armed and not control.is_armed(now):
-        return "Its control is armed no longer, and nobody approved it."
+        return _("Its control is armed no longer, and nobody approved it.")
     return cause_objection(row.alert, row.anomaly)
 
 
@@ -96,7 +99,7 @@ def approve(pk: int, *, user: User, comment: str = "", now: datetime) -> Control
     if ControlPolicy.get().is_stopped:
         raise CannotControl(control_rules.STOPPED)
     if now >= row.expires_at:
-        return change_state(row, "expire", None, "Its time was over: it was made of older figures.", now)
+        return change_state(row, "expire", None, _("Its time was over: it was made of older figures."), now)
     if reason := withdrawal_reason(row, now):
         raise CannotControl(reason)
     row.approved_by, row.approved_at = user, now
@@ -113,7 +116,7 @@ def refuse(pk: int, *, user: User, comment: str, now: datetime) -> ControlChange
     if objection := refusal_objection(row, user):
         raise CannotControl(objection)
     if not comment.strip():
-        raise CannotControl("Give the reason, so that whoever proposed it can do better.")
+        raise CannotControl(_("Give the reason, so that whoever proposed it can do better."))
     row = change_state(row, "refuse", user, comment, now)
     send_emails(row, "control-decided", {row.proposed_by.email} | lead_addresses(row) - {user.email}, now)
     return row
@@ -127,7 +130,11 @@ def expire_old(now: datetime) -> int:
             row = locked(pk)
             if row.state not in control_rules.OPEN:
                 continue
-            late = f"Nobody began it before {moment_text(row.expires_at)}." if row.expires_at <= now else ""
+            late = (
+                _("Nobody began it before {expires_at}.").format(expires_at=moment_text(row.expires_at))
+                if row.expires_at <= now
+                else ""
+            )
             if reason := late or withdrawal_reason(row, now):
                 change_state(row, "expire", None, reason, now)
                 expired += 1
@@ -150,7 +157,7 @@ def approver_addresses(row: ControlChangeSet) -> set[str]:
 def save_control(control: Control, *, user: User, now: datetime) -> Control:
     """Saves a new or changed control, which is no longer armed. Raises CannotControl for who may not."""
     if not user.has_perm(MAY_DEFINE):
-        raise CannotControl("Only finance defines controls.")
+        raise CannotControl(_("Only finance defines controls."))
     control.changed_by, control.changed_at = user, now
     control.armed_by = control.armed_at = control.armed_until = None
     control.armed_for = ""
@@ -163,11 +170,11 @@ def arm(pk: int, *, user: User, until: datetime, now: datetime) -> Control:
     """Lets it run by itself until then, for the scope and threshold it has now. Raises CannotControl."""
     control = Control.objects.select_for_update(of=("self",)).select_related("budget", "threshold").get(pk=pk)
     if not user.has_perm(MAY_ARM):
-        raise CannotControl("Only finance arms controls.")
+        raise CannotControl(_("Only finance arms controls."))
     if ControlPolicy.get().is_stopped:
         raise CannotControl(control_rules.STOPPED)
     if not control.is_active:
-        raise CannotControl("It is switched off.")
+        raise CannotControl(_("It is switched off."))
     if objection := control_rules.arming_objection(user.pk, (control.changed_by_id,), until, now):
         raise CannotControl(objection)
     control.armed_by, control.armed_at, control.armed_until = user, now, until
@@ -182,7 +189,7 @@ def disarm(pk: int, *, user: User) -> Control:
     control = Control.objects.select_for_update(of=("self",)).select_related("budget__team", "team").get(pk=pk)
     owner = control.owner
     if not user.has_perm(MAY_ARM) and not (owner and user.has_perm(MAY_APPROVE) and owner.pk in led_teams(user)):
-        raise CannotControl("Finance, or whoever leads its team, disarms it.")
+        raise CannotControl(_("Finance, or whoever leads its team, disarms it."))
     control.armed_by = control.armed_at = control.armed_until = None
     control.armed_for = ""
     control.save()
@@ -194,7 +201,7 @@ def switch_control(pk: int, *, user: User, on: bool) -> Control:
     """Puts it in force or out of it; out of force it proposes nothing and is not armed."""
     control = Control.objects.select_for_update().get(pk=pk)
     if not user.has_perm(MAY_DEFINE):
-        raise CannotControl("Only finance defines controls.")
+        raise CannotControl(_("Only finance defines controls."))
     control.is_active = on
     control.armed_by = control.armed_at = control.armed_until = None
     control.armed_for = ""
@@ -207,7 +214,7 @@ def set_switch(*, user: User, stop: bool) -> ControlPolicy:
     """Stops all controls at once and disarms every one; resuming arms none again. A step that a worker is about to
     take reads it under the same lock."""
     if not user.has_perm("budgets.change_controlpolicy"):
-        raise CannotControl("Only finance stops and resumes controls.")
+        raise CannotControl(_("Only finance stops and resumes controls."))
     policy = ControlPolicy.get(lock=True)
     policy.is_stopped = stop
     policy.save()

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from budgets.alerts.recipients import ResponsiblePeople
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.scripts import UNDO
@@ -93,7 +95,11 @@ def saving_text(row: ControlChangeSet) -> str:
     steps = list(row.steps.all())
     sums = savings_by_currency(steps)
     unknown = sum(step.saving is None for step in steps)
-    texts = [f"{formatted(amount, currency)} {currency} a day" for currency, amount in sorted(sums.items())]
+    texts = [
+        _("{amount} {currency} a day").format(amount=formatted(amount, currency), currency=currency)
+        for currency, amount in sorted(sums.items())
+    ]
     if not texts:
-        return "not known beforehand"
-    return " and ".join(texts) + (f", and of {unknown} it is not known" if unknown else "")
+        return _("not known beforehand")
+    text = _(" and ").join(texts)
+    return _("{text}, and of {unknown} it is not known").format(text=text, unknown=unknown) if unknown else text

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.rules import CannotControl
@@ -25,11 +26,13 @@ from budgets.controls.tables import (
 from budgets.models import ControlChangeSet, ControlPolicy, ControlStep
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.words import number_text
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, ListPage
 
-CONTROLS = Action("Controls", "budgets:controls", "shield-lock", "budgets.view_control")
+CONTROLS = Action(_lazy("Controls"), "budgets:controls", "shield-lock", "budgets.view_control")
 SHOWN_COMMANDS = 50
 Result = ControlStep.Result
 
@@ -37,15 +40,15 @@ Result = ControlStep.Result
 class ControlChangesPage(ListPage):
     permission_required = "budgets.view_controlchangeset"
     model = ControlChangeSet
-    title = "Change sets of controls"
-    subtitle = "Proposed by a control, approved by a second person, run, undone, and compared with the bill."
+    title = _lazy("Change sets of controls")
+    subtitle = _lazy("Proposed by a control, approved by a second person, run, undone, and compared with the bill.")
     table_class = ChangeSetTable
     filterset_class = ChangeSetFilter
     orderings = ("-proposed_at",)
-    breadcrumbs = (("Controls", "budgets:controls"),)
+    breadcrumbs = ((_lazy("Controls"), "budgets:controls"),)
     empty = Empty(
-        "Nothing is proposed",
-        "When a threshold or an anomaly that a control watches is reached, what it would do is proposed here.",
+        _lazy("Nothing is proposed"),
+        _lazy("When a threshold or an anomaly that a control watches is reached, what it would do is proposed here."),
         "shield-lock",
         CONTROLS,
     )
@@ -58,7 +61,7 @@ class ControlChangePage(FollowedPage):
     permission_required = "budgets.view_controlchangeset"
     model = ControlChangeSet
     template_name = "budgets/control_change.html"
-    breadcrumbs = (("Controls", "budgets:controls"), ("Change sets", "budgets:control_changes"))
+    breadcrumbs = ((_lazy("Controls"), "budgets:controls"), (_lazy("Change sets"), "budgets:control_changes"))
 
     def get_queryset(self) -> QuerySet[ControlChangeSet]:
         rows = super().get_queryset()
@@ -71,8 +74,12 @@ class ControlChangePage(FollowedPage):
 
     def get_subtitle(self) -> str:
         row = self.object
-        whom = "by itself, for" if row.is_automatic else "by"
-        return f"{row.why}. Proposed {whom} {row.proposed_by}, {moment_text(row.proposed_at)}."
+        text = (
+            _("{why}. Proposed by itself, for {person}, {moment}.")
+            if row.is_automatic
+            else _("{why}. Proposed by {person}, {moment}.")
+        )
+        return text.format(why=row.why, person=row.proposed_by, moment=moment_text(row.proposed_at))
 
     def progress(self) -> dict[str, Any] | None:
         row = self.object
@@ -85,9 +92,9 @@ class ControlChangePage(FollowedPage):
         if row.is_undoing:
             over = [step for step in steps if step.result not in (*TO_UNDO,)]
         return {
-            "label": "It is being undone" if row.is_undoing else "It is being run",
+            "label": _("It is being undone") if row.is_undoing else _("It is being run"),
             "percent": 100 * len(over) // max(1, len(steps)),
-            "detail": f"{len(over)} of {len(steps)} steps",
+            "detail": _("{done} of {count} steps").format(done=len(over), count=len(steps)),
             "url": f"{row.get_absolute_url()}?progress=1",
         }
 
@@ -111,7 +118,7 @@ class ControlChangePage(FollowedPage):
             else [],
             "scripts": scripts_for(row, user),
             "pastes": _pastes(row, user),
-            "notes": sorted({f"{step.label}: {step.rules.note}" for step in steps if step.rules.note}),
+            "notes": sorted({f"{step.label}: {_(step.rules.note)}" for step in steps if step.rules.note}),
             "policy": ControlPolicy.get(),
             "box": row.control.box_words,
         }
@@ -138,12 +145,13 @@ def _pastes(row: ControlChangeSet, user: User) -> list[tuple[str, str]]:
     if not user.has_perm(approvals.MAY_RUN):
         return []
     if row.state == control_rules.RUNNING and not row.by_role:
-        return [("ran", f"What the {'undoing' if row.is_undoing else 'running'} script printed")]
+        undoing, running = _("What the undoing script printed"), _("What the running script printed")
+        return [("ran", undoing if row.is_undoing else running)]
     pastes = []
     if row.state in (*control_rules.OPEN, control_rules.PARTLY_DONE):
-        pastes.append(("checked", "What the checking script printed"))
+        pastes.append(("checked", _("What the checking script printed")))
     if (row.state, "undo") in control_rules.TRANSITIONS and row.steps.filter(result__in=TO_UNDO).exists():
-        pastes.append(("ran", "What the undoing script printed"))
+        pastes.append(("ran", _("What the undoing script printed")))
     return pastes
 
 
@@ -156,40 +164,52 @@ def _stats(row: ControlChangeSet, steps: list[ControlStep]) -> list[dict[str, An
     saving = exact_sum(step.saving for step in known if step.saving is not None and step.currency == currency)
     cards: list[dict[str, Any]] = [
         {
-            "label": "Resources",
+            "label": _("Resources"),
             "value": f"{len(steps):,}",
-            "note": f"{row.left_out_count:,} left out" if row.left_out_count else "none left out",
+            "note": _("{count} left out").format(count=number_text(row.left_out_count))
+            if row.left_out_count
+            else _("none left out"),
             "icon": "server",
         }
     ]
     if costs:
-        note = f"by the bill until {day_text(row.known_until)}"
+        note = _("by the bill until {known_until}").format(known_until=day_text(row.known_until))
         cards.append(
-            {"label": "Cost a day", "amount": exact_sum(costs), "currency": currency, "note": note, "icon": "receipt"}
+            {
+                "label": _("Cost a day"),
+                "amount": exact_sum(costs),
+                "currency": currency,
+                "note": note,
+                "icon": "receipt",
+            }
         )
     cards.append(
         {
-            "label": "Saves a day",
+            "label": _("Saves a day"),
             "amount": saving,
             "currency": currency,
-            "note": f"of {unknown} not known" if unknown else "net of commitments",
+            "note": _("of {unknown} not known").format(unknown=unknown) if unknown else _("net of commitments"),
             "icon": "coin",
         }
         if known
-        else {"label": "Saves a day", "value": "not known", "note": "the bill will show it", "icon": "coin"}
+        else {"label": _("Saves a day"), "value": _("not known"), "note": _("the bill will show it"), "icon": "coin"}
     )
     if row.started_at:
-        days = f"{row.saved_days} days of the bill" if row.saved_days else row.saved_note or "measured every night"
+        days = (
+            _("{saved_days} days of the bill").format(saved_days=row.saved_days)
+            if row.saved_days
+            else row.saved_note or _("measured every night")
+        )
         cards.append(
             {
-                "label": "Saved",
+                "label": _("Saved"),
                 "amount": row.saved,
                 "currency": row.saved_currency,
                 "note": row.saved_note or days,
                 "icon": "report-money",
             }
             if row.saved is not None
-            else {"label": "Saved", "value": "not known yet", "note": days, "icon": "report-money"}
+            else {"label": _("Saved"), "value": _("not known yet"), "note": days, "icon": "report-money"}
         )
     return cards
 
@@ -198,7 +218,7 @@ def _commands(step: ControlStep, row: ControlChangeSet) -> dict[str, Any]:
     """The commands of a step as one may copy them, quoted; the undo as soon as the state before is known."""
     place, rules = step.place, step.rules
     known = bool(step.before)
-    needs_before = "needs the state before: the dry run reads it"
+    needs_before = _("needs the state before: the dry run reads it")
     return {
         "step": step,
         "read": shown_command(rules.read(place), place),
@@ -219,7 +239,10 @@ class ControlScript(DetailPage):
         if verb not in VERBS:
             raise Http404
         if verb not in dict(scripts_for(row, self.person)):
-            messages.error(request, f"There is no such script now: the change set is {row.get_state_display()}.")
+            messages.error(
+                request,
+                _("There is no such script now: the change set is {state}.").format(state=row.get_state_display()),
+            )
             return redirect(row)
         if objection := running.script_objection(row, verb, timezone.now()):
             messages.error(request, objection)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.calc.controls.rules import CannotControl
@@ -20,28 +21,32 @@ from budgets.controls.tables import ChangeSetTable, ControlFilter, ControlTable,
 from budgets.models import Budget, Control, ControlAccess, ControlChangeSet, ControlPolicy
 from budgets.permissions import led_teams
 from finops_site.lib.periods import moment_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
-CRUMBS = (("Controls", "budgets:controls"),)
-CHANGES = Action("Change sets", "budgets:control_changes", "list-details", "budgets.view_controlchangeset")
-POLICY = Action("Policy", "budgets:control_policy", "shield-lock", "budgets.change_controlpolicy")
-ADD = Action("For anomalies", "budgets:control_add", "plus", "budgets.add_control")
-BUDGETS = Action("Budgets", "budgets:budgets", "target", "budgets.add_control")
+CRUMBS = ((_lazy("Controls"), "budgets:controls"),)
+CHANGES = Action(_lazy("Change sets"), "budgets:control_changes", "list-details", "budgets.view_controlchangeset")
+POLICY = Action(_lazy("Policy"), "budgets:control_policy", "shield-lock", "budgets.change_controlpolicy")
+ADD = Action(_lazy("For anomalies"), "budgets:control_add", "plus", "budgets.add_control")
+BUDGETS = Action(_lazy("Budgets"), "budgets:budgets", "target", "budgets.add_control")
 
 
 class ControlsPage(ListPage):
     permission_required = "budgets.view_control"
     model = Control
-    title = "Controls"
+    title = _lazy("Controls")
     template_name = "budgets/controls.html"
-    subtitle = "What a threshold or an anomaly proposes to do, and never does without somebody's approval."
+    subtitle = _lazy("What a threshold or an anomaly proposes to do, and never does without somebody's approval.")
     table_class = ControlTable
     filterset_class = ControlFilter
     actions = (CHANGES, POLICY, ADD)
     empty = Empty(
-        "No control yet",
-        "A control is the last resort of a budget: at a threshold it proposes to stop dev and test machines, for "
-        "instance, with the commands that undo it. Finance opens a budget and adds one under Controls.",
+        _lazy("No control yet"),
+        _lazy(
+            "A control is the last resort of a budget: at a threshold it proposes to stop dev and test "
+            "machines, for instance, with the commands that undo it. Finance opens a budget and adds one "
+            "under Controls."
+        ),
         "shield-lock",
         BUDGETS,
     )
@@ -66,15 +71,19 @@ class ControlPage(DetailPage):
 
     def get_subtitle(self) -> str:
         control = self.object
-        return f"{control.when}. {control.what.capitalize()}, for {control.box_words}.".replace("for until", "until")
+        return (
+            _("{when}. {what}, for {box_words}.")
+            .format(when=control.when, what=control.what.capitalize(), box_words=control.box_words)
+            .replace("for until", "until")
+        )
 
     def get_actions(self) -> list[Action]:
         args, user = (self.object.pk,), self.person
         actions = []
         if user.has_perm(approvals.MAY_DEFINE):
-            actions.append(Action("Edit", "budgets:control_edit", "pencil", args=args, primary=True))
+            actions.append(Action(_("Edit"), "budgets:control_edit", "pencil", args=args, primary=True))
         if user.has_perm(approvals.MAY_ARM) and self.object.is_active:
-            actions.append(Action("Arm", "budgets:control_arm", "shield-lock", args=args))
+            actions.append(Action(_("Arm"), "budgets:control_arm", "shield-lock", args=args))
         return actions
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -108,7 +117,7 @@ class EditControl(FormPage):
     form_class = ControlForm
     template_name = "budgets/control_form.html"
     breadcrumbs = CRUMBS
-    submit_label = "Save the control"
+    submit_label = _lazy("Save the control")
 
     def get_permission_required(self) -> str:
         return "budgets.change_control" if "pk" in self.kwargs else "budgets.add_control"
@@ -126,11 +135,11 @@ class EditControl(FormPage):
 
     def get_title(self) -> str:
         if self.object:
-            return f"Change {self.object}"
-        return f"A control of {self.budget}" if self.budget else "A control of anomalies"
+            return _("Change {object}").format(object=self.object)
+        return _("A control of {budget}").format(budget=self.budget) if self.budget else _("A control of anomalies")
 
     def get_subtitle(self) -> str:
-        return "Somebody else approves what it proposes. Whoever changes it disarms it."
+        return _("Somebody else approves what it proposes. Whoever changes it disarms it.")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "user": self.person, "budget": self.budget}
@@ -138,7 +147,7 @@ class EditControl(FormPage):
     def save(self, form: ControlForm) -> Control:
         control = form.save(commit=False)
         approvals.save_control(control, user=self.person, now=timezone.now())
-        messages.success(self.request, "The control is saved. It proposes from now on, and is not armed.")
+        messages.success(self.request, _("The control is saved. It proposes from now on, and is not armed."))
         return cast(Control, control)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -150,13 +159,15 @@ class ArmControl(FormPage):
     model = Control
     form_class = ArmForm
     breadcrumbs = CRUMBS
-    submit_label = "Arm it"
+    submit_label = _lazy("Arm it")
 
     def get_title(self) -> str:
-        return f"Arm {self.object}"
+        return _("Arm {object}").format(object=self.object)
 
     def get_subtitle(self) -> str:
-        return f"{self.object.when}: it will {self.object.what} by itself, without anybody's approval."
+        return _("{when}: it will {what} by itself, without anybody's approval.").format(
+            when=self.object.when, what=self.object.what
+        )
 
     def get_form_kwargs(self) -> dict[str, Any]:
         kwargs = super().get_form_kwargs()
@@ -171,7 +182,7 @@ class ArmControl(FormPage):
         except CannotControl as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
-        messages.warning(self.request, f"It is armed until {moment_text(control.armed_until)}.")
+        messages.warning(self.request, _("It is armed until {moment}.").format(moment=moment_text(control.armed_until)))
         return redirect(control)
 
 
@@ -190,14 +201,14 @@ class ActOnControl(Page, View):
                 change_set = proposals.propose_by_hand(
                     control, user=user, now=now, why=request.POST.get("why", "").strip()[:300]
                 )
-                messages.success(request, "It is proposed: whoever may approve it got an email.")
+                messages.success(request, _("It is proposed: whoever may approve it got an email."))
                 return redirect(change_set)
             if verb == "disarm":
                 approvals.disarm(pk, user=user)
-                messages.success(request, "It is disarmed: it proposes, and does nothing by itself.")
+                messages.success(request, _("It is disarmed: it proposes, and does nothing by itself."))
             elif verb in ("on", "off"):
                 approvals.switch_control(pk, user=user, on=verb == "on")
-                messages.success(request, "It proposes again." if verb == "on" else "It is switched off.")
+                messages.success(request, _("It proposes again.") if verb == "on" else _("It is switched off."))
             else:
                 raise Http404
         except CannotControl as problem:
@@ -209,10 +220,10 @@ class ControlPolicyPage(FormPage):
     permission_required = "budgets.change_controlpolicy"
     form_class = ControlPolicyForm
     template_name = "budgets/control_policy.html"
-    title = "Policy of controls"
-    subtitle = "Holds for every control, whoever defined and whoever approved it."
+    title = _lazy("Policy of controls")
+    subtitle = _lazy("Holds for every control, whoever defined and whoever approved it.")
     breadcrumbs = CRUMBS
-    success_message = "The policy is saved."
+    success_message = _lazy("The policy is saved.")
     success_url = reverse_lazy("budgets:control_policy")
 
     @cached_property
@@ -242,7 +253,7 @@ class ControlSwitch(Page, View):
         except CannotControl as problem:
             raise PermissionDenied(str(problem)) from None
         if policy.is_stopped:
-            messages.warning(request, "All controls are stopped and disarmed. What was done can still be undone.")
+            messages.warning(request, _("All controls are stopped and disarmed. What was done can still be undone."))
         else:
-            messages.success(request, "Controls propose again. None of them is armed.")
+            messages.success(request, _("Controls propose again. None of them is armed."))
         return redirect("budgets:control_policy")

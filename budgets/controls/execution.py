@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.actions import ROLE_KINDS
@@ -47,14 +48,16 @@ def dry_run(pk: int, *, user: User, now: datetime) -> ControlChangeSet:
     if objection := run_objection(user):
         raise CannotControl(objection)
     if row.state not in (*control_rules.OPEN, control_rules.PARTLY_DONE):
-        raise CannotControl(f"Nothing is looked at now: the change set is {row.get_state_display()}.")
+        raise CannotControl(
+            _("Nothing is looked at now: the change set is {state}.").format(state=row.get_state_display())
+        )
     if objection := role_objection(row):
         raise CannotControl(objection)
     steps = list(row.steps.filter(result__in=TO_CHECK, kind__in=ROLE_KINDS))
     for step in steps:
         _look_at(row, step)
         if step.result == Result.READY and (refusal := role_access.rehearse(step, row.wanted)):
-            step.message = f"it would be refused: {refusal}"
+            step.message = _("it would be refused: {refusal}").format(refusal=refusal)
     with transaction.atomic():
         row = locked(pk)
         current = set(row.steps.filter(result__in=TO_CHECK).values_list("pk", flat=True))
@@ -72,15 +75,18 @@ def _look_at(row: ControlChangeSet, step: ControlStep) -> None:
         return
     running.judge(step, answer.state, row.wanted)
     if step.result == Result.READY and (why := left_alone_by_now(row.control, step, answer.tags)):
-        step.result, step.message = Result.CHANGED, f"exempt by now: {why}"
+        step.result, step.message = Result.CHANGED, _("exempt by now: {why}").format(why=why)
     if step.result == Result.READY:
         try:
             denies = role_access.denies_only(step)
         except NotDone as problem:
-            step.result, step.message = Result.FAILED, f"its policy could not be read: {problem}"
+            step.result, step.message = (
+                Result.FAILED,
+                _("its policy could not be read: {problem}").format(problem=problem),
+            )
         else:
             if not denies:
-                step.result, step.message = Result.CHANGED, "its policy does not only deny: it is not attached"
+                step.result, step.message = Result.CHANGED, _("its policy does not only deny: it is not attached")
 
 
 def _read(step: ControlStep) -> role_access.Answer:
@@ -91,7 +97,7 @@ def _read(step: ControlStep) -> role_access.Answer:
         raise
     except Exception:
         logger.exception("AWS's answer about step %s could not be read", step.pk)
-        raise NotDone("AWS's answer could not be read; the log has the reason.") from None
+        raise NotDone(_("AWS's answer could not be read; the log has the reason.")) from None
 
 
 def execute(pk: int, *, clock: Callable[[], datetime]) -> bool:
@@ -130,7 +136,7 @@ def _run_step(row: ControlChangeSet, number: int, clock: Callable[[], datetime])
             return False
         now = clock()
         is_over = current.ends_at is not None and now >= current.ends_at
-        ended = "Its time is over." if is_over else withdrawal_reason(current, now)
+        ended = _("Its time is over.") if is_over else withdrawal_reason(current, now)
         if objection := ended or step_objection(current, step):
             ControlStep.objects.filter(pk=step.pk, result__in=(Result.READY, Result.WAITING)).update(
                 result=Result.FAILED, message=objection[:500], before=step.before
@@ -183,9 +189,11 @@ def _undo_outcome(step: ControlStep, wanted: int) -> tuple[str, str]:
         if rules.is_undone(state, step.before):
             return Result.UNDONE, ""
         if state == "gone":
-            return Result.UNDONE, "it is gone: there is nothing to put back"
+            return Result.UNDONE, _("it is gone: there is nothing to put back")
         if state not in rules.leaves(step.place, step.before, wanted):
-            return Result.NOT_UNDONE, f"somebody has changed it meanwhile ({state}): look at it, and undo it by hand"
+            return Result.NOT_UNDONE, _(
+                "somebody has changed it meanwhile ({state}): look at it, and undo it by hand"
+            ).format(state=state)
         role_access.put_back(step)
     except NotDone as refusal:
         return Result.NOT_UNDONE, str(refusal)
@@ -212,7 +220,7 @@ def look(pk: int, *, user: User | None, now: datetime) -> ControlChangeSet:
         raise CannotControl(objection)
     steps = list(row.steps.filter(result=Result.UNKNOWN, kind__in=ROLE_KINDS))
     if not steps:
-        raise CannotControl("No outcome is in doubt that AWS could be asked about.")
+        raise CannotControl(_("No outcome is in doubt that AWS could be asked about."))
     settled, problem = 0, ""
     for step in steps:
         try:
@@ -227,14 +235,16 @@ def look(pk: int, *, user: User | None, now: datetime) -> ControlChangeSet:
         elif step.rules.is_undone(state, step.before):
             outcome = Result.UNDONE if step.done_at or row.undo_mailed_at else Result.FAILED
         if outcome:
-            values: dict[str, object] = {"result": outcome, "message": f"AWS shows it {state}"}
+            values: dict[str, object] = {"result": outcome, "message": _("AWS shows it {state}").format(state=state)}
             if outcome == Result.DONE:
                 values["done_at"] = step.done_at or now
             settled += ControlStep.objects.filter(pk=step.pk, result=Result.UNKNOWN).update(**values)
     with transaction.atomic():
         row = locked(pk)
         if user is not None or settled:
-            text = f"AWS was asked: {settled} of {len(steps)} outcomes are known now. {problem}"
+            text = _("AWS was asked: {settled} of {steps_count} outcomes are known now. {problem}").format(
+                settled=settled, steps_count=len(steps), problem=problem
+            )
             row = add_note(row, "look", user, text, now)
         return running.after_doubt(row, user, now)
 
@@ -259,7 +269,7 @@ def _run_armed(pk: int, now: datetime) -> bool:
     if earliest_sending(now, control.quiet_from, control.quiet_until, control.time_zone) > now:
         return False
     row.approved_by, row.approved_at, row.is_armed = control.armed_by, now, True
-    change_state(row, "approve", None, f"{control.armed_by} has armed the control.", now)
+    change_state(row, "approve", None, _("{armed_by} has armed the control.").format(armed_by=control.armed_by), now)
     running.start(pk, user=None, by_role=True, now=now)
     return True
 
@@ -270,7 +280,7 @@ def sweep(now: datetime) -> list[int]:
     stalled = Q(change_set__by_role=True, claimed_at__lt=now - STALLED_AFTER)
     dead = ControlStep.objects.filter(stalled, result__in=(Result.RUNNING, Result.UNDOING))
     touched = set(dead.values_list("change_set", flat=True))
-    dead.update(result=Result.UNKNOWN, message="the worker was gone before AWS's answer was written down")
+    dead.update(result=Result.UNKNOWN, message=_("the worker was gone before AWS's answer was written down"))
     for pk in touched:
         logger.warning("change set %s has steps of unknown outcome", pk)
     doubts = ControlChangeSet.objects.filter(

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls.actions import STOP
 from budgets.calc.controls.rules import DEV_VALUES
@@ -14,6 +15,7 @@ from budgets.models import Budget, Control, ControlPolicy
 from finops_site.lib.money import exact_text
 from finops_site.models import Team, User
 from finops_site.people.reader_language import zone_of
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import AmountField
 
 MOST_LINES = 500
@@ -32,7 +34,7 @@ class LinesField(forms.CharField):
         text = super().clean(value)
         lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
         if len(lines) > MOST_LINES:
-            raise forms.ValidationError(f"At most {MOST_LINES} lines.")
+            raise forms.ValidationError(_("At most {most_lines} lines.").format(most_lines=MOST_LINES))
         return lines
 
 
@@ -40,21 +42,25 @@ class ControlForm(forms.ModelForm):
     """A control of a budget's threshold, or of anomalies where no budget is given."""
 
     accounts = LinesField(
-        label="In these accounts",
-        help_text="One a line, and nothing is touched in any other: accounts, subscriptions, projects, contexts.",
+        label=_lazy("In these accounts"),
+        help_text=_lazy(
+            "One a line, and nothing is touched in any other: accounts, subscriptions, projects, contexts."
+        ),
     )
     dev_values = LinesField(
-        label="Dev and test are",
+        label=_lazy("Dev and test are"),
         required=False,
-        help_text="Values of that tag, one a line. What has no such tag is neither, and is left alone.",
+        help_text=_lazy("Values of that tag, one a line. What has no such tag is neither, and is left alone."),
     )
     exempt_tags = LinesField(
-        label="Exempt by tag",
+        label=_lazy("Exempt by tag"),
         required=False,
-        help_text="Key or Key=value, one a line. Whatever says production in a tag or in its name is always exempt.",
+        help_text=_lazy(
+            "Key or Key=value, one a line. Whatever says production in a tag or in its name is always exempt."
+        ),
     )
     share_percent = AmountField(
-        label="At most this share of the scope's cost a day, %",
+        label=_lazy("At most this share of the scope's cost a day, %"),
         min_value=1,
         max_value=100,
         decimal_places=1,
@@ -71,26 +77,28 @@ class ControlForm(forms.ModelForm):
         )
         field_classes = {"least_excess": AmountField}
         labels = {
-            "threshold": "Proposed when it reaches",
-            "team": "Anomalies of",
-            "service": "Service",
-            "account": "Account",
-            "least_excess": "At least so much more than expected",
-            "action": "What it does",
-            "targets": "What no bill shows",
-            "wanted": "Scale or lower to",
-            "environment_tag": "The tag that says dev or test",
-            "most_resources": "At most so many resources at once",
-            "box_hours": "Undone after hours",
-            "quiet_from": "Runs not by itself from",
-            "quiet_until": "until",
+            "threshold": _lazy("Proposed when it reaches"),
+            "team": _lazy("Anomalies of"),
+            "service": _lazy("Service"),
+            "account": _lazy("Account"),
+            "least_excess": _lazy("At least so much more than expected"),
+            "action": _lazy("What it does"),
+            "targets": _lazy("What no bill shows"),
+            "wanted": _lazy("Scale or lower to"),
+            "environment_tag": _lazy("The tag that says dev or test"),
+            "most_resources": _lazy("At most so many resources at once"),
+            "box_hours": _lazy("Undone after hours"),
+            "quiet_from": _lazy("Runs not by itself from"),
+            "quiet_until": _lazy("until"),
         }
         help_texts = {
-            "threshold": "Once in a period, as its alert.",
-            "environment_tag": "Its other spellings of the tag policy count too.",
-            "targets": "One a line, such as: lambda 111122223333/eu-west-1/resize. Machines are found in the bill.",
-            "wanted": "The size of a group, or the quota. Nothing is ever scaled up.",
-            "box_hours": "Empty where it ends at a weekday and time.",
+            "threshold": _lazy("Once in a period, as its alert."),
+            "environment_tag": _lazy("Its other spellings of the tag policy count too."),
+            "targets": _lazy(
+                "One a line, such as: lambda 111122223333/eu-west-1/resize. Machines are found in the bill."
+            ),
+            "wanted": _lazy("The size of a group, or the quota. Nothing is ever scaled up."),
+            "box_hours": _lazy("Empty where it ends at a weekday and time."),
         }
         widgets = {
             "targets": forms.Textarea({"rows": 3}),
@@ -123,13 +131,13 @@ class ControlForm(forms.ModelForm):
         else:
             del self.fields["threshold"]
             teams = cast(forms.ModelChoiceField, self.fields["team"])
-            teams.queryset, teams.empty_label = Team.objects.visible_to(user), "the whole company"
+            teams.queryset, teams.empty_label = Team.objects.visible_to(user), _("the whole company")
             self.initial["least_excess"] = exact_text(self.instance.least_excess)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if values.get("box_hours") and values.get("box_weekday") is not None:
-            self.add_error("box_hours", "Give the hours, or a weekday and a time: one of the two.")
+            self.add_error("box_hours", _("Give the hours, or a weekday and a time: one of the two."))
         if values.get("share_percent"):
             self.instance.most_share = values["share_percent"] / 100
         if values.get("action") == STOP:
@@ -141,9 +149,9 @@ class ArmForm(forms.Form):
     """Until when a control may run by itself."""
 
     until = forms.DateTimeField(
-        label="Armed until, UTC",
+        label=_lazy("Armed until, UTC"),
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text="Until then it runs by itself, within its accounts, exemptions, limits and quiet times.",
+        help_text=_lazy("Until then it runs by itself, within its accounts, exemptions, limits and quiet times."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -159,8 +167,10 @@ class ControlPolicyForm(forms.ModelForm):
     class Meta:
         model = ControlPolicy
         fields = ("by_role", "most_resources")
-        labels = {"by_role": "Run by role", "most_resources": "Most resources of one change set"}
+        labels = {"by_role": _lazy("Run by role"), "most_resources": _lazy("Most resources of one change set")}
         help_texts = {
-            "by_role": "In the accounts and for the actions of the allow-list (control access), which an administrator "
-            "keeps. Otherwise a person runs the script.",
+            "by_role": _lazy(
+                "In the accounts and for the actions of the allow-list (control access), which an "
+                "administrator keeps. Otherwise a person runs the script."
+            ),
         }

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.rules import CannotControl
 from budgets.controls import approvals, execution, running
@@ -27,7 +29,7 @@ def take_step(
 ) -> ControlChangeSet:
     """One verb of a change set, for the page and the API alike. Raises CannotControl."""
     if any("\x00" in value for value in values.values()):
-        raise CannotControl("It holds a sign that no text holds: type it, or paste it, anew.")
+        raise CannotControl(_("It holds a sign that no text holds: type it, or paste it, anew."))
     comment, pasted = values.get("comment", ""), values.get("pasted", "")
     number = values.get("step", "")
     services: dict[str, Callable[[], ControlChangeSet]] = {
@@ -58,32 +60,40 @@ def next_steps(row: ControlChangeSet, user: User, now: datetime) -> list[NextSte
     stopped = control_rules.STOPPED if ControlPolicy.get().is_stopped else ""
     steps: list[NextStep] = []
     if row.state == control_rules.PROPOSED:
-        confirm = f"{row.steps.count()} resources, {row.control.box_words}. It saves {saving_text(row)}."
+        confirm = _("{steps} resources, {box_words}. It saves {saving_text}.").format(
+            steps=row.steps.count(), box_words=row.control.box_words, saving_text=saving_text(row)
+        )
         objection = approvals.approval_objection(row, user) or stopped
-        steps.append(NextStep("approve", "Approve", "check", objection, "primary", confirm))
+        steps.append(NextStep("approve", _("Approve"), "check", objection, "primary", confirm))
     if row.state in control_rules.OPEN:
-        steps.append(NextStep("refuse", "Refuse", "x", approvals.refusal_objection(row, user)))
+        steps.append(NextStep("refuse", _("Refuse"), "x", approvals.refusal_objection(row, user)))
     if row.state in (control_rules.APPROVED, control_rules.PARTLY_DONE):
         role = role_objection(row)
         if row.steps.filter(result__in=(*TO_RUN, Result.WAITING)).exists():
             first = "" if row.dry_run_at else control_rules.DRY_RUN_FIRST
-            steps.append(NextStep("dry_run", "Dry run by role", "eye", not_hers or role))
-            steps.append(NextStep("by_hand", "Run by hand", "file-export", not_hers or stopped or first, "primary"))
-            sure = f"It is done at AWS now, and undone after its time ({row.control.box_words})."
-            steps.append(NextStep("by_role", "Run by role", "player-play", not_hers or role or first, "outline", sure))
+            steps.append(NextStep("dry_run", _("Dry run by role"), "eye", not_hers or role))
+            steps.append(NextStep("by_hand", _("Run by hand"), "file-export", not_hers or stopped or first, "primary"))
+            sure = _("It is done at AWS now, and undone after its time ({box_words}).").format(
+                box_words=row.control.box_words
+            )
+            steps.append(
+                NextStep("by_role", _("Run by role"), "player-play", not_hers or role or first, "outline", sure)
+            )
     elif row.state == control_rules.PROPOSED:
-        steps.append(NextStep("dry_run", "Dry run by role", "eye", not_hers or role_objection(row)))
+        steps.append(NextStep("dry_run", _("Dry run by role"), "eye", not_hers or role_objection(row)))
     if (row.state, "undo") in control_rules.TRANSITIONS and row.steps.filter(result__in=TO_UNDO).exists():
-        what = "It is put back as it was before."
-        steps.append(NextStep("undo", "Undo", "arrow-back-up", not_hers, "primary", what))
+        what = _("It is put back as it was before.")
+        steps.append(NextStep("undo", _("Undo"), "arrow-back-up", not_hers, "primary", what))
         if row.by_role:
-            by_hand = "The undoing script puts it back, and what it prints is pasted here."
-            steps.append(NextStep("undo_by_hand", "Undo by hand", "file-export", not_hers, "outline", by_hand))
+            by_hand = _("The undoing script puts it back, and what it prints is pasted here.")
+            steps.append(NextStep("undo_by_hand", _("Undo by hand"), "file-export", not_hers, "outline", by_hand))
     elif running.is_lost(row):
-        what = "What the running script did is not known then: the undoing script looks, and puts back what it changed."
-        steps.append(NextStep("undo", "Its output is lost: undo", "arrow-back-up", not_hers, "outline", what))
+        what = _(
+            "What the running script did is not known then: the undoing script looks, and puts back what it changed."
+        )
+        steps.append(NextStep("undo", _("Its output is lost: undo"), "arrow-back-up", not_hers, "outline", what))
     if row.by_role and row.steps.filter(result=Result.UNKNOWN).exists():
-        steps.append(NextStep("look", "Ask AWS again", "refresh", not_hers))
+        steps.append(NextStep("look", _("Ask AWS again"), "refresh", not_hers))
     return steps
 
 
@@ -93,9 +103,9 @@ def scripts_for(row: ControlChangeSet, user: User) -> list[tuple[str, str]]:
         return []
     scripts = []
     if row.state in (*control_rules.OPEN, control_rules.PARTLY_DONE):
-        scripts.append(("check", "Checking script"))
+        scripts.append(("check", _("Checking script")))
     if row.state == control_rules.RUNNING and not row.by_role:
-        scripts.append(("undo", "Undoing script") if row.is_undoing else ("run", "Running script"))
+        scripts.append(("undo", _("Undoing script")) if row.is_undoing else ("run", _("Running script")))
     elif row.state in control_rules.IN_FORCE:
-        scripts.append(("undo", "Undoing script"))
+        scripts.append(("undo", _("Undoing script")))
     return scripts

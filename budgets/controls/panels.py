@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.controls.approvals import approval_objection
@@ -29,7 +30,7 @@ def changes_waiting(user: Person, rows: QuerySet[ControlChangeSet]) -> list[Pend
     """Of these the ones that she may approve."""
     able = [row for row in rows[:50] if not approval_objection(row, cast(User, user))]
     url = f"{reverse('budgets:control_changes')}?state={control_rules.PROPOSED}"
-    return decision_items(able, "A cost control waits for approval", "cost controls wait for approval", url)
+    return decision_items(able, _("A cost control waits for approval"), _("cost controls wait for approval"), url)
 
 
 def _of_year(user: Person, as_of: date) -> list[ControlChangeSet]:
@@ -46,7 +47,7 @@ def saved_measure(user: Person, as_of: date) -> Measure | None:
     sums = saved_by_currency(rows)
     # Amounts of two currencies are no sum: the larger share speaks, and the list has the others.
     currency = max(sums, key=lambda code: sums[code], default="")
-    text = "proved by bills: a day of the resources before, against the days that controls were in force"
+    text = _("proved by bills: a day of the resources before, against the days that controls were in force")
     url = reverse("budgets:control_changes")
     return Measure(sums.get(currency), Unit.MONEY, None, Better.HIGHER, text, url, currency)
 
@@ -63,19 +64,23 @@ def controls_report(user: Person, month: Month) -> dict[str, Any] | None:
     proved = ", ".join(f"{formatted(amount, code)} {code}" for code, amount in sorted(sums.items()))
     return {
         "text": [
-            f"{counted(len(listed), 'change set')} of cost controls; "
-            f"{f'bills prove {proved} saved' if proved else 'no bill proves yet what they saved'}."
+            _("{change_sets} of cost controls; {what}.").format(
+                change_sets=counted(len(listed), "change set"),
+                what=_("bills prove {proved} saved").format(proved=proved)
+                if proved
+                else _("no bill proves yet what they saved"),
+            )
         ],
         "tables": [
             {
-                "title": "Cost controls",
-                "head": ["Control", "State", "Began", "Saved"],
+                "title": _("Cost controls"),
+                "head": [_("Control"), _("State"), _("Began"), _("Saved")],
                 "rows": [
                     [
                         {"text": row.control.name, "url": row.get_absolute_url()},
                         row.get_state_display(),
                         day_text(row.started_at),
-                        "not known yet"
+                        _("not known yet")
                         if row.saved is None
                         else f"{formatted(row.saved, row.saved_currency)} {row.saved_currency}",
                     ]
@@ -83,5 +88,5 @@ def controls_report(user: Person, month: Month) -> dict[str, Any] | None:
                 ],
             }
         ],
-        "links": [("Change sets", reverse("budgets:control_changes"))],
+        "links": [(_("Change sets"), reverse("budgets:control_changes"))],
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.rules import CannotControl
@@ -39,7 +40,9 @@ def propose_for_alerts(alerts: Sequence[Alert], now: datetime) -> int:
     for control in _with_scope(rows):
         for alert in by_threshold[control.threshold_id or 0]:
             assert control.budget
-            why = f"{control.budget}: {control.threshold} is reached, {Money(alert.value, control.budget.currency)}"
+            why = _("{budget}: {threshold} is reached, {amount}").format(
+                budget=control.budget, threshold=control.threshold, amount=Money(alert.value, control.budget.currency)
+            )
             made += _propose_safely(control, now, why, alert=alert)
     return made
 
@@ -56,7 +59,9 @@ def propose_for_anomalies(anomalies: Sequence[Anomaly], now: datetime) -> int:
         for anomaly in anomalies:
             if anomaly.pk and _watches(control, anomaly, below):
                 jump = Money(anomaly.excess, anomaly.currency)
-                why = f"Anomaly: {anomaly.scope_name} cost {jump} more than expected on {day_text(anomaly.day)}"
+                why = _("Anomaly: {scope_name} cost {jump} more than expected on {day}").format(
+                    scope_name=anomaly.scope_name, jump=jump, day=day_text(anomaly.day)
+                )
                 made += _propose_safely(control, now, why, anomaly=anomaly)
     return made
 
@@ -64,13 +69,13 @@ def propose_for_anomalies(anomalies: Sequence[Anomaly], now: datetime) -> int:
 def propose_by_hand(control: Control, *, user: User, now: datetime, why: str = "") -> ControlChangeSet:
     """What somebody proposes without an alert; raises CannotControl for who may not, and where there is nothing."""
     if not user.has_perm(MAY_PROPOSE):
-        raise CannotControl("Finance and the engineers of the team propose what a control does.")
+        raise CannotControl(_("Finance and the engineers of the team propose what a control does."))
     if not control.budget:
-        raise CannotControl("It acts on what an anomaly shows: it proposes when one is found.")
+        raise CannotControl(_("It acts on what an anomaly shows: it proposes when one is found."))
     if not control.is_active:
-        raise CannotControl("It is switched off.")
+        raise CannotControl(_("It is switched off."))
     with transaction.atomic():
-        row = _propose(control, now, why or "Proposed by hand", user=user)
+        row = _propose(control, now, why or _("Proposed by hand"), user=user)
     if row is None:
         control.refresh_from_db(fields=["last_result"])
         raise CannotControl(control.last_result)
@@ -106,7 +111,9 @@ def _propose_safely(
             return int(_propose(control, now, why, alert=alert, anomaly=anomaly) is not None)
     except Exception:
         logger.exception("control %s could not propose", control.pk)
-        note = f"{moment_text(now)}: it failed and proposed nothing; the log has the reason. {why}"[:500]
+        note = _("{now}: it failed and proposed nothing; the log has the reason. {why}").format(
+            now=moment_text(now), why=why
+        )[:500]
         Control.objects.filter(pk=control.pk).update(last_result=note)
         return 0
 
@@ -129,11 +136,15 @@ def _propose(
     ):
         return None
     if running := made_before.filter(state__in=(*control_rules.OPEN, *control_rules.IN_FORCE)).first():
-        _note(control, now, f"Nothing new: {running} is {running.get_state_display()} already.")
+        _note(
+            control,
+            now,
+            _("Nothing new: {running} is {state} already.").format(running=running, state=running.get_state_display()),
+        )
         return None
     stopped = control_rules.STOPPED if ControlPolicy.get().is_stopped else ""
     if objection := stopped or cause_objection(alert, anomaly) or period_objection(alert, now):
-        _note(control, now, f"Nothing is proposed. {objection}")
+        _note(control, now, _("Nothing is proposed. {objection}").format(objection=objection))
         return None
     until = _known_until(control, alert, anomaly, now.date())
     proposal = find_targets(control, until, anomaly) if until else None
@@ -161,7 +172,7 @@ def _propose(
         step.change_set = row
     ControlStep.objects.bulk_create(proposal.steps)
     add_note(row, "propose", user, why, now)
-    _note(control, now, f"Proposed {counted(len(proposal.steps), 'step')}. {why}")
+    _note(control, now, _("Proposed {steps}. {why}").format(steps=counted(len(proposal.steps), "step"), why=why))
     _tell(row, now)
     return row
 
@@ -172,10 +183,16 @@ def _tell(row: ControlChangeSet, now: datetime) -> None:
     if row.is_automatic and control.is_armed(now):
         objection = role_objection(row)
         if not objection:
-            add_note(row, "armed", control.armed_by, "It runs by itself, for its control is armed.", now)
+            add_note(row, "armed", control.armed_by, _("It runs by itself, for its control is armed."), now)
             task("budgets.tasks.run_controls").delay_on_commit()
             return
-        add_note(row, "not_armed", None, f"Its control is armed, but it waits for approval. {objection}", now)
+        add_note(
+            row,
+            "not_armed",
+            None,
+            _("Its control is armed, but it waits for approval. {objection}").format(objection=objection),
+            now,
+        )
         send_emails(row, "control-proposed", approver_addresses(row) | concerned_addresses(row), now)
         return
     send_emails(row, "control-proposed", approver_addresses(row), now)
@@ -196,13 +213,17 @@ def _known_until(control: Control, alert: Alert | None, anomaly: Anomaly | None,
 
 def _nothing_text(left_out: Sequence[dict[str, str]], until: date | None) -> str:
     if until is None:
-        return "Nothing is proposed: no bill shows its scope yet."
+        return _("Nothing is proposed: no bill shows its scope yet.")
     if not left_out:
-        return f"Nothing is proposed: the bill of the days until {day_text(until)} shows nothing that it could act on."
+        return _("Nothing is proposed: the bill of the days until {until} shows nothing that it could act on.").format(
+            until=day_text(until)
+        )
     first = left_out[0]
-    more = f", and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    more = _(", and {value} more").format(value=len(left_out) - 1) if len(left_out) > 1 else ""
     resources = counted(len(left_out), "resource")
-    return f"Nothing is proposed: {resources} left out. {first['resource']}: {first['why']}{more}."
+    return _("Nothing is proposed: {resources} left out. {resource}: {why}{more}.").format(
+        resources=resources, resource=first["resource"], why=first["why"], more=more
+    )
 
 
 def _note(control: Control, now: datetime, text: str) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from budgets.calc.controls import actions
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.actions import ROLE_KINDS, AwsCall, state_text
@@ -43,9 +45,11 @@ def role_objection(row: ControlChangeSet) -> str:
     steps = list(row.steps.all())
     by_hand = next((step for step in steps if step.kind not in ROLE_KINDS), None)
     if by_hand:
-        return f"By hand: an {by_hand.label} is changed by its own command line, and only AWS's API by role."
+        return _("By hand: an {by_hand} is changed by its own command line, and only AWS's API by role.").format(
+            by_hand=by_hand.label
+        )
     if row.is_automatic and row.approved_by_id in (None, row.control.armed_by_id) and row.is_beyond_limits:
-        return "More is to be done than its limits allow at once: somebody decides about it."
+        return _("More is to be done than its limits allow at once: somebody decides about it.")
     accounts = {step.account for step in steps}
     access = {item.account: item for item in ControlAccess.objects.filter(account__in=accounts)}
     texts = (access_objection(row, account, access.get(account)) for account in sorted(accounts))
@@ -56,7 +60,7 @@ def _policy_objection() -> str:
     policy = ControlPolicy.get()
     if policy.is_stopped:
         return control_rules.STOPPED
-    return "" if policy.by_role else "Running by role is not switched on: run the script by hand."
+    return "" if policy.by_role else _("Running by role is not switched on: run the script by hand.")
 
 
 def step_objection(row: ControlChangeSet, step: ControlStep) -> str:
@@ -67,11 +71,15 @@ def step_objection(row: ControlChangeSet, step: ControlStep) -> str:
 def access_objection(row: ControlChangeSet, account: str, access: ControlAccess | None) -> str:
     """Why the allow-list does not let anything be done in this account; empty where it does."""
     if access is None:
-        return f"Account {account} is not on the allow-list: an administrator adds it (control access)."
+        return _("Account {account} is not on the allow-list: an administrator adds it (control access).").format(
+            account=account
+        )
     if row.control.action not in access.actions:
-        return f"In account {account} no role may {row.control.get_action_display()}."
+        return _("In account {account} no role may {action}.").format(
+            account=account, action=row.control.get_action_display()
+        )
     if account not in row.control.accounts:
-        return f"Account {account} is not among those that the control may touch."
+        return _("Account {account} is not among those that the control may touch.").format(account=account)
     return ""
 
 
@@ -83,7 +91,7 @@ def client_of(step: ControlStep, service: str) -> Any:
     """A client of a service in the step's account and region; it tries once. Raises NotDone."""
     access = access_to(step.account)
     if access is None:
-        raise NotDone(f"Account {step.account} is not on the allow-list.")
+        raise NotDone(_("Account {account} is not on the allow-list.").format(account=step.account))
     try:
         # Tried once: what is sent twice may be done twice.
         return aws_client(service, AwsAddress(step.region or "us-east-1", access.endpoint, access.credential), tries=1)

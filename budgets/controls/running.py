@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.actions import judge_state
@@ -19,7 +20,6 @@ from finops_site.lib.words import counted
 from finops_site.models import User
 
 Result = ControlStep.Result
-CHANGED_TEXT = "its state is {}, from which this is not begun"
 # Of a step whose outcome nobody knows: what a person may find out.
 OUTCOMES = {"done": Result.DONE, "not done": Result.FAILED, "undone": Result.UNDONE}
 # Of what could not be put back a person says that it is, or that it stays as somebody changed it.
@@ -31,7 +31,9 @@ def judge(step: ControlStep, state: str, wanted: int) -> None:
     result = judge_state(step.kind, state, wanted)
     step.before = "" if result == "gone" else state
     step.result = Result(result)
-    step.message = CHANGED_TEXT.format(state) if step.result == Result.CHANGED else ""
+    step.message = ""
+    if step.result == Result.CHANGED:
+        step.message = _("its state is {state}, from which this is not begun").format(state=state)
 
 
 def is_checked(row: ControlChangeSet) -> bool:
@@ -53,12 +55,14 @@ def record_check(pk: int, *, pasted: str, user: User, now: datetime) -> ControlC
     row = locked(pk)
     _check_may_run(row, user)
     if row.state not in (*control_rules.OPEN, control_rules.PARTLY_DONE):
-        raise CannotControl(f"Nothing is looked at now: the change set is {row.get_state_display()}.")
+        raise CannotControl(
+            _("Nothing is looked at now: the change set is {state}.").format(state=row.get_state_display())
+        )
     results = _results(row, pasted)
     steps = {step.number: step for step in row.steps.filter(result__in=TO_CHECK)}
     read = [result for result in results if result.what == "state" and result.number in steps]
     if not read:
-        raise CannotControl("It holds no state: paste what the checking script printed.")
+        raise CannotControl(_("It holds no state: paste what the checking script printed."))
     for result in read:
         judge(steps[result.number], result.text, row.wanted)
     ControlStep.objects.bulk_update(steps.values(), ["before", "result", "message"])
@@ -70,13 +74,17 @@ def note_check(row: ControlChangeSet, user: User | None, now: datetime) -> Contr
     row.dry_run_at = now
     steps = list(row.steps.all())
     ready = sum(step.result in TO_RUN for step in steps)
-    parts = [f"{ready} to do"]
-    for result, words in ((Result.SAME, "so already"), (Result.GONE, "gone"), (Result.CHANGED, "changed since")):
+    parts = [_("{ready} to do").format(ready=ready)]
+    for result, words in (
+        (Result.SAME, _("so already")),
+        (Result.GONE, _("gone")),
+        (Result.CHANGED, _("changed since")),
+    ):
         if count := sum(step.result == result for step in steps):
             parts.append(f"{count} {words}")
     if waiting := sum(step.result == Result.WAITING for step in steps):
-        parts.append(f"{waiting} not looked at yet")
-    return add_note(row, "dry_run", user, f"Dry run: {', '.join(parts)}.", now)
+        parts.append(_("{waiting} not looked at yet").format(waiting=waiting))
+    return add_note(row, "dry_run", user, _("Dry run: {names}.").format(names=", ".join(parts)), now)
 
 
 def _results(row: ControlChangeSet, pasted: str) -> list[StepResult]:
@@ -99,10 +107,10 @@ def script_objection(row: ControlChangeSet, verb: str, now: datetime) -> str:
 def again_objection(row: ControlChangeSet, now: datetime) -> str:
     """Why what is left of a partly done change set is not run any more: then only its undo is left."""
     if row.ends_at and now >= row.ends_at:
-        return "Its time is over: what was done is put back, and nothing more is run."
+        return _("Its time is over: what was done is put back, and nothing more is run.")
     if row.undo_mailed_at or row.events.filter(verb="undo").exists():
-        return "Its undo was begun: what was done is put back, and nothing more is run."
-    return "It was made of older figures: nothing more of it is run." if now >= row.expires_at else ""
+        return _("Its undo was begun: what was done is put back, and nothing more is run.")
+    return _("It was made of older figures: nothing more of it is run.") if now >= row.expires_at else ""
 
 
 @transaction.atomic
@@ -114,7 +122,7 @@ def start(pk: int, *, user: User | None, by_role: bool, now: datetime) -> Contro
     if ControlPolicy.get(lock=True).is_stopped:
         raise CannotControl(control_rules.STOPPED)
     if row.state == control_rules.APPROVED and now >= row.expires_at:
-        return change_state(row, "expire", None, "Its time was over: it was made of older figures.", now)
+        return change_state(row, "expire", None, _("Its time was over: it was made of older figures."), now)
     if row.state == control_rules.PARTLY_DONE and (objection := again_objection(row, now)):
         raise CannotControl(objection)
     if objection := withdrawal_reason(row, now):
@@ -126,7 +134,7 @@ def start(pk: int, *, user: User | None, by_role: bool, now: datetime) -> Contro
     row.steps.filter(result=Result.FAILED).exclude(before="").update(result=Result.READY, message="")
     open_results = (Result.READY, Result.WAITING) if row.is_armed or by_role else (Result.READY,)
     if not row.steps.filter(result__in=open_results).exists():
-        raise CannotControl("There is nothing to do: what it would act on is so already, gone or changed.")
+        raise CannotControl(_("There is nothing to do: what it would act on is so already, gone or changed."))
     row.by_role, row.is_undoing = by_role, False
     if row.started_at is None:
         control = row.control
@@ -136,7 +144,7 @@ def start(pk: int, *, user: User | None, by_role: bool, now: datetime) -> Contro
         )
     if by_role:
         task("budgets.tasks.run_control").delay_on_commit(row.pk)
-    return change_state(row, "run", user, "by role" if by_role else "by hand", now)
+    return change_state(row, "run", user, _("by role") if by_role else _("by hand"), now)
 
 
 @transaction.atomic
@@ -151,19 +159,21 @@ def record_run(pk: int, *, pasted: str, user: User, now: datetime) -> ControlCha
         # The mail brought the undoing script: what it printed is taken without pressing a button first.
         row = _begin_undo(row, user, by_role=False, now=now)
     if row.state != control_rules.RUNNING or row.by_role:
-        raise CannotControl("Nothing is being run by hand.")
+        raise CannotControl(_("Nothing is being run by hand."))
     steps = list(row.steps.all())
     wanted = ("undone", "failed") if row.is_undoing else ("ok", "failed")
     if not any(result.what in wanted for result in results.values()):
         raise CannotControl(
-            f"It holds no outcome: paste what the {'undoing' if row.is_undoing else 'running'} script printed."
+            _("It holds no outcome: paste what the undoing script printed.")
+            if row.is_undoing
+            else _("It holds no outcome: paste what the running script printed.")
         )
     for step in steps:
         if step.result not in (TO_UNDO if row.is_undoing else TO_RUN):
             continue
         result = results.get(step.number)
         if result is None or result.what not in wanted:
-            step.result, step.message = Result.UNKNOWN, "no line of it was pasted: it may have been done"
+            step.result, step.message = Result.UNKNOWN, _("no line of it was pasted: it may have been done")
         elif result.what == "ok":
             step.result, step.message, step.done_at = Result.DONE, "", now
         elif result.what == "undone":
@@ -185,10 +195,18 @@ def finish(row: ControlChangeSet, user: User | None, now: datetime) -> ControlCh
     # What could not be put back is as much in force as what was done.
     done, unknown = _count(steps, Result.DONE) + _count(steps, Result.NOT_UNDONE), _count(steps, Result.UNKNOWN)
     failed = _count(steps, Result.FAILED) + _count(steps, Result.READY) + _count(steps, Result.WAITING)
-    text = f"{counted(done, 'step')} done, {failed} not done, {unknown} of unknown outcome."
+    text = _("{steps} done, {failed} not done, {unknown} of unknown outcome.").format(
+        steps=counted(done, "step"), failed=failed, unknown=unknown
+    )
     if not done and not unknown:
         row.started_at = row.ends_at = None
-        row = change_state(row, "give_back", user, f"Nothing was done. {_first_message(steps)}", now)
+        row = change_state(
+            row,
+            "give_back",
+            user,
+            _("Nothing was done. {first_message}").format(first_message=_first_message(steps)),
+            now,
+        )
     elif failed or unknown or _count(steps, Result.NOT_UNDONE):
         row = change_state(row, "finish_partly", user, f"{text} {_first_message(steps)}", now)
     else:
@@ -202,7 +220,9 @@ def _finish_undo(
 ) -> ControlChangeSet:
     left = [step for step in steps if step.result in TO_UNDO]
     if left:
-        text = f"{counted(len(left), 'step')} not undone. {_first_message(left)}"
+        text = _("{steps} not undone. {first_message}").format(
+            steps=counted(len(left), "step"), first_message=_first_message(left)
+        )
         row.is_undoing = False
         row = change_state(row, "finish_partly", user, text, now)
         if row.by_role:
@@ -210,7 +230,7 @@ def _finish_undo(
             return row
     else:
         row.undone_at = now
-        row = change_state(row, "put_back", user, "Everything is as it was before.", now)
+        row = change_state(row, "put_back", user, _("Everything is as it was before."), now)
     send_emails(row, "control-ran", concerned_addresses(row), now)
     return row
 
@@ -233,9 +253,9 @@ def start_undo(pk: int, *, user: User | None, by_role: bool, now: datetime) -> C
     _check_may_run(row, user)
     if is_lost(row):
         row.steps.filter(result__in=TO_RUN).exclude(before="").update(
-            result=Result.UNKNOWN, message="nobody recorded what became of it"
+            result=Result.UNKNOWN, message=_("nobody recorded what became of it")
         )
-        row = change_state(row, "finish_partly", user, "What the script printed is lost.", now)
+        row = change_state(row, "finish_partly", user, _("What the script printed is lost."), now)
     return _begin_undo(row, user, by_role=by_role, now=now)
 
 
@@ -248,11 +268,11 @@ def is_lost(row: ControlChangeSet) -> bool:
 def _begin_undo(row: ControlChangeSet, user: User | None, *, by_role: bool, now: datetime) -> ControlChangeSet:
     control_rules.next_state(row.state, "undo")
     if not row.steps.filter(result__in=TO_UNDO).exists():
-        raise CannotControl("There is nothing to undo.")
+        raise CannotControl(_("There is nothing to undo."))
     row.by_role, row.is_undoing = by_role and row.by_role, True
     if row.by_role:
         task("budgets.tasks.run_control").delay_on_commit(row.pk)
-    return change_state(row, "undo", user, "by role" if row.by_role else "by hand", now)
+    return change_state(row, "undo", user, _("by role") if row.by_role else _("by hand"), now)
 
 
 @transaction.atomic
@@ -262,16 +282,16 @@ def settle(pk: int, number: int, *, outcome: str, user: User, now: datetime) -> 
     _check_may_run(row, user)
     step = row.steps.filter(number=number, result__in=SETTLED_BY_PEOPLE).first()
     if step is None or outcome not in SETTLED_BY_PEOPLE[Result(step.result)]:
-        raise CannotControl("There is no doubt about that step.")
+        raise CannotControl(_("There is no doubt about that step."))
     if step.result == Result.NOT_UNDONE and row.state == control_rules.RUNNING:
-        raise CannotControl("It is being undone: wait for what becomes of it.")
-    step.result, step.message = OUTCOMES[outcome], f"{user} has seen it"
+        raise CannotControl(_("It is being undone: wait for what becomes of it."))
+    step.result, step.message = OUTCOMES[outcome], _("{user} has seen it").format(user=user)
     if outcome == "done":
         step.done_at = now
     elif outcome == "undone":
         step.undone_at = now
     step.save()
-    row = add_note(row, "settle", user, f"Step {number} was {outcome}.", now)
+    row = add_note(row, "settle", user, _("Step {number} was {outcome}.").format(number=number, outcome=outcome), now)
     return after_doubt(row, user, now)
 
 
@@ -287,7 +307,7 @@ def after_doubt(row: ControlChangeSet, user: User | None, now: datetime) -> Cont
     # Back to where it was and forward again, so that every state is reached through the one table.
     verb = "run" if in_force or (Result.UNDONE not in results and not again_objection(row, now)) else "undo"
     row.is_undoing = verb == "undo"
-    return finish(change_state(row, verb, user, "No outcome is in doubt any more.", now), user, now)
+    return finish(change_state(row, verb, user, _("No outcome is in doubt any more."), now), user, now)
 
 
 # The end of the time box.
@@ -310,9 +330,9 @@ def _end_box(pk: int, now: datetime) -> bool:
             # A worker is at it, or its sweep decides about it first.
             return False
         row.steps.filter(result__in=TO_RUN).exclude(before="").update(
-            result=Result.UNKNOWN, message="nobody recorded what became of it"
+            result=Result.UNKNOWN, message=_("nobody recorded what became of it")
         )
-        row = change_state(row, "finish_partly", None, "Nobody recorded what the script did.", now)
+        row = change_state(row, "finish_partly", None, _("Nobody recorded what the script did."), now)
     if not row.steps.filter(result__in=TO_UNDO).exists():
         return False
     stopped = ControlPolicy.get(lock=True).is_stopped
@@ -325,8 +345,8 @@ def _end_box(pk: int, now: datetime) -> bool:
     elif row.events.filter(verb="box_ended").exists():
         # Everybody knows of it already, and it is undone by role as soon as controls are resumed.
         return False
-    why = "Controls are stopped: it is undone by role when they are resumed, unless somebody does it before."
-    by_hand = "It is to be undone by hand."
-    add_note(row, "box_ended", None, f"Its time is over. {why if row.by_role else by_hand}", now)
+    why = _("Controls are stopped: it is undone by role when they are resumed, unless somebody does it before.")
+    by_hand = _("It is to be undone by hand.")
+    add_note(row, "box_ended", None, _("Its time is over. {what}").format(what=why if row.by_role else by_hand), now)
     send_emails(row, "control-undo", concerned_addresses(row), now)
     return True

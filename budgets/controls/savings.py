@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import rules as control_rules
 from budgets.controls.targets import DAYS
@@ -41,9 +42,9 @@ def measure(row: ControlChangeSet, now: datetime) -> ControlChangeSet:
     resources = [resource for step in steps for resource in step.resources]
     days = _days_in_force(row, steps, now)
     if not resources or row.known_until is None:
-        row.saved_note = "no line of the bill is its own: nothing proves what it saved"
+        row.saved_note = _("no line of the bill is its own: nothing proves what it saved")
     elif not days.days:
-        row.saved_note = "it was not in force for a whole day, and a bill counts by day"
+        row.saved_note = _("it was not in force for a whole day, and a bill counts by day")
     else:
         _measure_days(row, resources, [step.account for step in steps], days, now.date())
     row.save(update_fields=["saved", "saved_currency", "saved_days", "saved_until", "saved_note"])
@@ -64,14 +65,14 @@ def _measure_days(
     known = known_in(WholeCompany(), days, today, filters={"account": sorted(set(accounts))}, metric=METRIC)
     until = min(days.last_day, known.until) if known.until else None
     if until is None or until < days.start:
-        row.saved_note = "no bill shows these days yet"
+        row.saved_note = _("no bill shows these days yet")
         return
     assert row.known_until is not None
     during = Period(days.start, until + timedelta(days=1))
     before = Period(row.known_until - timedelta(days=DAYS - 1), row.known_until + timedelta(days=1))
     then, now = _costs(resources, before), _costs(resources, during)
     if len(then) != 1 or None in then.values() or None in now.values():
-        row.saved_note = "the bill does not show its effective cost in one currency"
+        row.saved_note = _("the bill does not show its effective cost in one currency")
         return
     ((currency, (cost, counted)),) = ((code, pair) for code, pair in then.items() if pair)
     a_day = EXACT.divide(cost, Decimal(counted))
@@ -79,7 +80,11 @@ def _measure_days(
     expected = EXACT.multiply(a_day, Decimal(during.days))
     row.saved = EXACT.subtract(expected, spent).quantize(STORED_UNIT, context=EXACT)
     row.saved_currency, row.saved_days, row.saved_until = currency, during.days, until
-    row.saved_note = "" if until >= days.last_day else f"known until {day_text(until)}: the rest when its bill arrives"
+    row.saved_note = (
+        ""
+        if until >= days.last_day
+        else _("known until {until}: the rest when its bill arrives").format(until=day_text(until))
+    )
 
 
 def _costs(resources: Sequence[str], period: Period) -> dict[str, tuple[Decimal, int] | None]:

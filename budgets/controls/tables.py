@@ -7,6 +7,8 @@ import django_tables2
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import actions as control_actions
 from budgets.calc.controls import rules as control_rules
@@ -14,6 +16,7 @@ from budgets.models import Control, ControlChangeSet, ControlEvent, ControlStep
 from finops_site.lib.periods import moment_text
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, StatusColumn, status_html
 
 # Of each state the tone and the icon of its badge.
@@ -27,7 +30,7 @@ LOOKS = {
     control_rules.UNDONE: ("calm", "arrow-back-up"),
     control_rules.EXPIRED: ("calm", "clock"),
 }
-CHANGE_STATES = {state: (control_rules.STATES[state].capitalize(), *look) for state, look in LOOKS.items()}
+CHANGE_STATES = {state: (capfirst(_lazy(control_rules.STATES[state])), *look) for state, look in LOOKS.items()}
 Result = ControlStep.Result
 RESULT_LOOKS = {
     Result.WAITING: ("calm", "hourglass"),
@@ -43,38 +46,38 @@ RESULT_LOOKS = {
     Result.UNDONE: ("calm", "arrow-back-up"),
     Result.NOT_UNDONE: ("bad", "alert-triangle"),
 }
-STEP_RESULTS = {str(name): (Result(name).label.capitalize(), *look) for name, look in RESULT_LOOKS.items()}
+STEP_RESULTS = {str(name): (capfirst(Result(name).label), *look) for name, look in RESULT_LOOKS.items()}
 VERBS = {
-    "propose": "Proposed",
-    "armed": "Armed",
-    "not_armed": "Waits for approval",
-    "approve": "Approved",
-    "refuse": "Refused",
-    "expire": "Expired",
-    "dry_run": "Dry run",
-    "run": "Begun",
-    "finish": "Done",
-    "finish_partly": "Partly done",
-    "give_back": "Nothing done",
-    "box_ended": "Time is over",
-    "undo": "Undo begun",
-    "put_back": "Undone",
-    "settle": "Somebody looked",
-    "look": "Asked AWS",
+    "propose": _lazy("Proposed"),
+    "armed": _lazy("Armed"),
+    "not_armed": _lazy("Waits for approval"),
+    "approve": _lazy("Approved"),
+    "refuse": _lazy("Refused"),
+    "expire": _lazy("Expired"),
+    "dry_run": _lazy("Dry run"),
+    "run": _lazy("Begun"),
+    "finish": _lazy("Done"),
+    "finish_partly": _lazy("Partly done"),
+    "give_back": _lazy("Nothing done"),
+    "box_ended": _lazy("Time is over"),
+    "undo": _lazy("Undo begun"),
+    "put_back": _lazy("Undone"),
+    "settle": _lazy("Somebody looked"),
+    "look": _lazy("Asked AWS"),
 }
 
 
 class ControlTable(BaseTable):
-    name = django_tables2.Column("Control")
-    when = django_tables2.Column("Proposed by", orderable=False)
-    action = django_tables2.Column("What it does", accessor="what", orderable=False)
-    box = django_tables2.Column("For", accessor="box_words", orderable=False)
-    state = django_tables2.Column("State", empty_values=(), orderable=False)
+    name = django_tables2.Column(_lazy("Control"))
+    when = django_tables2.Column(_lazy("Proposed by"), orderable=False)
+    action = django_tables2.Column(_lazy("What it does"), accessor="what", orderable=False)
+    box = django_tables2.Column(_lazy("For"), accessor="box_words", orderable=False)
+    state = django_tables2.Column(_lazy("State"), empty_values=(), orderable=False)
 
     class Meta(BaseTable.Meta):
         model = Control
         fields = ()
-        caption = "Controls"
+        caption = _lazy("Controls")
 
     def render_name(self, value: str, record: Control) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
@@ -95,10 +98,14 @@ class ControlTable(BaseTable):
 def control_state(control: Control) -> tuple[str, str, str]:
     """Text, tone and icon: armed, proposes, or switched off."""
     if not control.is_active:
-        return "Switched off", "calm", "player-pause"
+        return _("Switched off"), "calm", "player-pause"
     if control.is_armed(timezone.now()):
-        return f"Armed until {moment_text(control.armed_until)}", "warn", "shield-lock"
-    return "Proposes", "good", "bell"
+        return (
+            _("Armed until {armed_until}").format(armed_until=moment_text(control.armed_until)),
+            "warn",
+            "shield-lock",
+        )
+    return _("Proposes"), "good", "bell"
 
 
 def control_badge(control: Control) -> SafeString:
@@ -106,18 +113,18 @@ def control_badge(control: Control) -> SafeString:
 
 
 class ChangeSetTable(BaseTable):
-    proposed_at = MomentColumn(verbose_name="Proposed")
-    control = django_tables2.Column("Control", accessor="control__name", orderable=False)
-    why = django_tables2.Column("Why", orderable=False)
-    state = StatusColumn(states=CHANGE_STATES, orderable=False)
-    ends_at = MomentColumn(verbose_name="Until", orderable=False)
-    saved = MoneyColumn("Saved", currency="saved_currency", default="not known yet", orderable=False)
-    approved_by = django_tables2.Column("Approved by", orderable=False)
+    proposed_at = MomentColumn(verbose_name=_lazy("Proposed"))
+    control = django_tables2.Column(_lazy("Control"), accessor="control__name", orderable=False)
+    why = django_tables2.Column(_lazy("Why"), orderable=False)
+    state = StatusColumn(_lazy("State"), states=CHANGE_STATES, orderable=False)
+    ends_at = MomentColumn(verbose_name=_lazy("Until"), orderable=False)
+    saved = MoneyColumn(_lazy("Saved"), currency="saved_currency", default=_lazy("not known yet"), orderable=False)
+    approved_by = django_tables2.Column(_lazy("Approved by"), orderable=False)
 
     class Meta(BaseTable.Meta):
         model = ControlChangeSet
         fields = ()
-        caption = "Change sets"
+        caption = _lazy("Change sets")
 
     def render_control(self, value: str, record: ControlChangeSet) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
@@ -127,18 +134,18 @@ class ChangeSetTable(BaseTable):
 
 
 class StepTable(BaseTable):
-    target = django_tables2.Column("What")
-    account = django_tables2.Column("Where")
-    before = django_tables2.Column("State before")
-    cost = MoneyColumn("Cost a day", default="not known")
-    saving = MoneyColumn("Saves a day", default="not known")
-    result = StatusColumn(states=STEP_RESULTS)
+    target = django_tables2.Column(_lazy("What"))
+    account = django_tables2.Column(_lazy("Where"))
+    before = django_tables2.Column(_lazy("State before"))
+    cost = MoneyColumn(_lazy("Cost a day"), default=_lazy("not known"))
+    saving = MoneyColumn(_lazy("Saves a day"), default=_lazy("not known"))
+    result = StatusColumn(_lazy("Result"), states=STEP_RESULTS)
 
     class Meta(BaseTable.Meta):
         model = ControlStep
         orderable = False
         fields = ()
-        caption = "Steps"
+        caption = _lazy("Steps")
 
     def render_target(self, record: ControlStep) -> SafeString:
         environment = f", {record.environment}" if record.environment else ""
@@ -173,30 +180,32 @@ class StepTable(BaseTable):
 
 
 class ControlEventTable(BaseTable):
-    at = MomentColumn(verbose_name="When")
-    verb = django_tables2.Column("What")
-    by = django_tables2.Column("Who", empty_values=())
-    comment = django_tables2.Column("Comment")
+    at = MomentColumn(verbose_name=_lazy("When"))
+    verb = django_tables2.Column(_lazy("What"))
+    by = django_tables2.Column(_lazy("Who"), empty_values=())
+    comment = django_tables2.Column(_lazy("Comment"))
 
     class Meta(BaseTable.Meta):
         model = ControlEvent
         orderable = False
         fields = ()
-        caption = "What happened"
+        caption = _lazy("What happened")
 
     def render_verb(self, value: str) -> str:
         return VERBS.get(value, value)
 
     def render_by(self, record: ControlEvent) -> str:
-        return str(record.by or "the system")
+        return str(record.by or _("the system"))
 
     def render_comment(self, value: str) -> SafeString:
         return format_html('<span class="breakable">{}</span>', value)
 
 
 class ControlFilter(django_filters.FilterSet):
-    action = django_filters.MultipleChoiceFilter(label="Action", choices=list(control_actions.ACTIONS.items()))
-    name = django_filters.CharFilter(label="Name", lookup_expr="icontains")
+    action = django_filters.MultipleChoiceFilter(
+        label=_lazy("Action"), choices=[(name, _lazy(words)) for name, words in control_actions.ACTIONS.items()]
+    )
+    name = django_filters.CharFilter(label=_lazy("Name"), lookup_expr="icontains")
 
     class Meta:
         model = Control
@@ -204,9 +213,11 @@ class ControlFilter(django_filters.FilterSet):
 
 
 class ChangeSetFilter(django_filters.FilterSet):
-    state = django_filters.MultipleChoiceFilter(label="State", choices=list(control_rules.STATES.items()))
-    control = django_filters.CharFilter(label="Control", field_name="control__name", lookup_expr="icontains")
-    team = django_filters.ModelChoiceFilter(label="Team", queryset=None)
+    state = django_filters.MultipleChoiceFilter(
+        label=_lazy("State"), choices=[(name, _lazy(words)) for name, words in control_rules.STATES.items()]
+    )
+    control = django_filters.CharFilter(label=_lazy("Control"), field_name="control__name", lookup_expr="icontains")
+    team = django_filters.ModelChoiceFilter(label=_lazy("Team"), queryset=None)
 
     class Meta:
         model = ControlChangeSet

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import actions as control_actions
 from budgets.calc.controls import rules as control_rules
@@ -20,6 +21,7 @@ from budgets.models import Anomaly, Control, ControlPolicy, ControlStep
 from costs.models import CostLine, TagSet
 from costs.query.rows import filter_by
 from costs.query.tag_keys import tag_keys_of
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 from finops_site.lib.periods import Period, day_text
 
@@ -35,7 +37,7 @@ MACHINES = (
 GROUPS = Q(resource__icontains="/virtualmachinescalesets/") | Q(resource__contains="/instanceGroupManagers/")
 # FOCUS calls spot prices dynamic; AWS stops no one-time spot instance.
 SPOT, COMMITTED = "dynamic", "committed"
-IN_GROUP = "it belongs to a group, which would start another one: scale the group down"
+IN_GROUP = gettext_noop("it belongs to a group, which would start another one: scale the group down")
 
 
 @dataclass(slots=True)
@@ -157,18 +159,25 @@ def _step(control: Control, target: Target, item: TargetUsage | None) -> Control
         target=target.name,
         group=target.group,
         extra=target.extra,
-        saving_note="no bill shows beforehand what it saves",
+        saving_note=_("no bill shows beforehand what it saves"),
     )
     if item is None:
         return step
     row = item.row
     step.resources = list(item.resources)
     step.resource = step.resources[0] if len(step.resources) == 1 else ""
-    step.name = row["name"] if len(step.resources) == 1 else f"{target.name} ({len(step.resources)} machines)"
+    step.name = (
+        row["name"]
+        if len(step.resources) == 1
+        else _("{target} ({count} machines)").format(target=target.name, count=len(step.resources))
+    )
     step.service, step.currency, step.cost = row["service"], row["currency"], item.cost
     step.saving, step.saving_note = control_rules.saving_a_day(item.parts)
     if control.action == control_actions.SCALE and control.wanted:
-        step.saving, step.saving_note = None, f"how many of its machines are beyond {control.wanted} is not in the bill"
+        step.saving, step.saving_note = (
+            None,
+            _("how many of its machines are beyond {wanted} is not in the bill").format(wanted=control.wanted),
+        )
     return step
 
 
@@ -186,14 +195,14 @@ def _why_left_out(
     For what a person named the list of accounts and its name count, and its own tags when it is looked at.
     """
     if target.account not in control.accounts:
-        return "its account is not among those that the control may touch"
+        return _("its account is not among those that the control may touch")
     account = item.row["sub_account"] if item else ""
     if word := says_production(target) or (account if control_rules.mentions_production(account) else ""):
-        return f"{word} says production"
+        return _("{word} says production").format(word=word)
     if item is None:
         return ""
     if item.last < until:
-        return f"the bill shows it until {day_text(item.last)} only"
+        return _("the bill shows it until {last} only").format(last=day_text(item.last))
     tags = [tag_sets[pk] for pk in sorted(item.tag_sets)]
     for tag_set in tags:
         step.environment = next(
@@ -203,11 +212,11 @@ def _why_left_out(
             if why := exemption_of(control, version, step.name, keys):
                 return why
         if control.action == control_actions.STOP and is_of_group(tag_set.tags):
-            return IN_GROUP
+            return _(IN_GROUP)
     if item.is_spot and target.kind == "ec2":
-        return "it is a spot instance, which cannot be stopped"
+        return _("it is a spot instance, which cannot be stopped")
     if step.saving is not None and step.saving <= 0:
-        return f"it saves nothing: {step.saving_note or 'it costs nothing by the hour'}"
+        return _("it saves nothing: {value}").format(value=step.saving_note or _("it costs nothing by the hour"))
     return ""
 
 
@@ -221,7 +230,7 @@ def left_alone_by_now(control: Control, step: ControlStep, tags: Mapping[str, st
     """Why a step is left alone by the tags that the provider shows now, by the same rules as it was proposed; empty
     where it is not. What has lost the tag of its environment is unknown, and unknown is not dev."""
     if word := says_production(step.place):
-        return f"{word} says production"
+        return _("{word} says production").format(word=word)
     if control.action not in control_actions.FROM_BILLS:
         # Policies, keys and quotas have no environment.
         return ""
@@ -230,7 +239,7 @@ def left_alone_by_now(control: Control, step: ControlStep, tags: Mapping[str, st
         # A person named it: it need not say what it is.
         return ""
     if not why and control.action == control_actions.STOP and is_of_group(tags):
-        return IN_GROUP
+        return _(IN_GROUP)
     return why
 
 

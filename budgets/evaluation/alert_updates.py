@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from budgets.alerts.cancellation import cancel_queued
 from budgets.alerts.recipients import queue_notifications
@@ -197,7 +198,7 @@ def _apply_update(alert: Alert, update: AlertUpdate, forecast: PeriodForecast, n
     if status.state == before:
         return
     is_resolved = status.state == Alert.State.RESOLVED
-    text = _why_resolved(alert, forecast) if is_resolved else "open again: it is breached once more"
+    text = _why_resolved(alert, forecast) if is_resolved else _("open again: it is breached once more")
     alert.resolved_at = now if is_resolved else None
     alert.note = text if is_resolved else ""
     alert.add_history(text, now)
@@ -206,20 +207,26 @@ def _apply_update(alert: Alert, update: AlertUpdate, forecast: PeriodForecast, n
 def _why_resolved(alert: Alert, forecast: PeriodForecast) -> str:
     currency, budgeted = forecast.currency, forecast.period.budgeted
     if alert.kind == Threshold.Kind.FORECAST:
-        return f"resolved: the forecast fell back to {formatted(forecast.at_period_end(0.5), currency)} {currency}"
+        return _("resolved: the forecast fell back to {at_period_end} {currency}").format(
+            at_period_end=formatted(forecast.at_period_end(0.5), currency), currency=currency
+        )
     if budgeted > Decimal(alert.figures.get("amount") or 0):
-        return f"resolved: the amount was raised to {formatted(budgeted, currency)} {currency}"
+        return _("resolved: the amount was raised to {budgeted} {currency}").format(
+            budgeted=formatted(budgeted, currency), currency=currency
+        )
     before, now = formatted(alert.value, currency), formatted(forecast.spent, currency)
-    return f"taken back: a newer bill shows {now} {currency}; it was {before} {currency} when this alert opened"
+    return _(
+        "taken back: a newer bill shows {now} {currency}; it was {before} {currency} when this alert opened"
+    ).format(now=now, currency=currency, before=before)
 
 
 def _save_alerts(changes: AlertChanges, now: datetime) -> None:
-    Alert.objects.bulk_create([alert for alert, _ in changes.new], batch_size=1000)
+    Alert.objects.bulk_create([alert for alert, _ignored in changes.new], batch_size=1000)
     changes.alerts_made = len(changes.new)
-    Alert.objects.bulk_update([alert for alert, _ in changes.updated], UPDATED, batch_size=500)
+    Alert.objects.bulk_update([alert for alert, _ignored in changes.updated], UPDATED, batch_size=500)
     ended = [alert.pk for alert, update in changes.updated if update.cancels_queued]
-    cancel_queued(ended, "It was over before it was sent.")
+    cancel_queued(ended, _("It was over before it was sent."))
     occasions = [(alert, update.occasion) for alert, update in changes.updated if update.occasion]
     changes.mails_queued = queue_notifications([*changes.new, *occasions], now)
     reopened = [alert for alert, occasion in occasions if occasion.startswith("reopened")]
-    proposals.propose_for_alerts([*(alert for alert, _ in changes.new), *reopened], now)
+    proposals.propose_for_alerts([*(alert for alert, _ignored in changes.new), *reopened], now)

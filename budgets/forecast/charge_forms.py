@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from budgets.models import Budget, KnownCharge
 from finops_site.ui.forms import AmountField
@@ -20,14 +21,18 @@ class KnownChargeForm(forms.ModelForm):
     def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.instance.budget = budget
-        self.fields["amount"].help_text = f"In {budget.currency}; below zero for a credit."
+        self.fields["amount"].help_text = _("In {currency}; below zero for a credit.").format(currency=budget.currency)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         others = self.instance.budget.known_charges.exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_CHARGES:
-            raise forms.ValidationError(f"It has {MOST_CHARGES} known charges already: remove those that are over.")
+            raise forms.ValidationError(
+                _("It has {most_charges} known charges already: remove those that are over.").format(
+                    most_charges=MOST_CHARGES
+                )
+            )
         same = {name: values.get(name) for name in ("day", "amount", "description")}
         if not self.errors and others.filter(**same).exists():
-            raise forms.ValidationError("It is entered already: the same day, amount and description.")
+            raise forms.ValidationError(_("It is entered already: the same day, amount and description."))
         return values

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.utils.translation import gettext as _
 
 from budgets.forecast.charge_forms import KnownChargeForm
 from budgets.line_pages import LineButton, LineForm
@@ -15,10 +16,14 @@ class EditKnownCharge(LineForm):
     anchor = "known-charges"
 
     def get_title(self) -> str:
-        return f"Change {self.line}" if self.line else f"A known charge of {self.object}"
+        return (
+            _("Change {line}").format(line=self.line)
+            if self.line
+            else _("A known charge of {object}").format(object=self.object)
+        )
 
     def get_subtitle(self) -> str:
-        return "An invoice, a renewal or a credit that no bill shows yet. The next night counts it in the forecast."
+        return _("An invoice, a renewal or a credit that no bill shows yet. The next night counts it in the forecast.")
 
     def save(self, form: KnownChargeForm) -> KnownCharge:
         if self.line is None:
@@ -35,4 +40,6 @@ class RemoveKnownCharge(LineButton):
 
     def act(self, line: Any, verb: str) -> None:
         line.delete()
-        messages.success(self.request, f"{line} is no longer in the forecast of {line.budget}.")
+        messages.success(
+            self.request, _("{line} is no longer in the forecast of {budget}.").format(line=line, budget=line.budget)
+        )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from budgets.calc import known_changes
 from budgets.calc.backtest import BEFORE_THE_END, RIVALS, BacktestResult, can_be_tested, run_backtest
@@ -105,8 +106,9 @@ class PeriodForecast:
         )
         if self.ahead and (learnt := rounded(Decimal(repr(-self.ahead.credits)), self.currency)) > 0:
             texts.append(
-                f"credits of {formatted(learnt, self.currency)} {self.currency} that come back are expected before "
-                "the period ends"
+                _("credits of {learnt} {currency} that come back are expected before the period ends").format(
+                    learnt=formatted(learnt, self.currency), currency=self.currency
+                )
             )
         return texts
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.utils.translation import gettext as _
 
 from budgets.models import Budget, BudgetPeriod, Forecast
 from costs.calc.filters import Operator, split_name
@@ -16,17 +17,18 @@ from costs.query.trends import Comparison, LabelledChange
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month, Period, day_text
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import percent_text
 
 # (words, tone, icon): for a badge that does not depend on its colour.
 Badge = tuple[str, str, str]
-WAITING: Badge = ("waits for the bill", "calm", "clock")
+WAITING: Badge = (_lazy("waits for the bill"), "calm", "clock")
 # A period of which no day is complete and no cost is there: nothing is known of it, and that is not zero.
 IS_UNKNOWN = Q(spent=0, complete_until__lt=F("period__start"))
 # A scope without any cost, though its bills are delivered: was something renamed?
-MATCHES_NOTHING: Badge = ("matches no cost", "warn", "alert-triangle")
+MATCHES_NOTHING: Badge = (_lazy("matches no cost"), "warn", "alert-triangle")
 # An active budget whose days go on and which has no amount for today is never judged.
-WITHOUT_AMOUNT: Badge = ("no amount for today", "warn", "alert-triangle")
+WITHOUT_AMOUNT: Badge = (_lazy("no amount for today"), "warn", "alert-triangle")
 # Days of which the bill is later than this are waited for, whatever the rest says.
 LATE_DAYS = 10
 NARROWING = (Operator.NOT, Operator.EMPTY)
@@ -82,7 +84,7 @@ def known_of_period(user: Person, period: BudgetPeriod, today: date) -> KnownDay
 def forecast_text(forecast: Forecast | None, budgeted: Decimal | None, currency: str) -> str:
     """``forecast between 61,200 and 64,800, most likely 62,900, chance of overrun 34 %``."""
     if forecast is None:
-        return "not evaluated yet: the next night makes the first forecast"
+        return _("not evaluated yet: the next night makes the first forecast")
     return forecast_text_of(
         forecast.method, forecast.p10, forecast.p50, forecast.p90, forecast.chance_of_overrun, budgeted, currency
     )
@@ -93,16 +95,22 @@ def forecast_text_of(
 ) -> str:
     """The same of a forecast's figures."""
     if method == Forecast.Method.NONE:
-        return "no forecast: its scope has had no cost"
+        return _("no forecast: its scope has had no cost")
     if method == Forecast.Method.DONE:
-        return f"ended at {formatted(likely, currency)} {currency}"
-    text = (
-        f"forecast between {formatted(low, currency)} and {formatted(high, currency)}, "
-        f"most likely {formatted(likely, currency)} {currency}"
+        return _("ended at {likely} {currency}").format(likely=formatted(likely, currency), currency=currency)
+    text = _("forecast between {low} and {high}, most likely {likely} {currency}").format(
+        low=formatted(low, currency),
+        high=formatted(high, currency),
+        likely=formatted(likely, currency),
+        currency=currency,
     )
     if budgeted is not None:
-        text += f", chance of overrun {percent_text(chance, 0)}"
-    return f"{text} (a run rate: less than four weeks of history)" if method == Forecast.Method.RUN_RATE else text
+        text += _(", chance of overrun {chance}").format(chance=percent_text(chance, 0))
+    return (
+        _("{text} (a run rate: less than four weeks of history)").format(text=text)
+        if method == Forecast.Method.RUN_RATE
+        else text
+    )
 
 
 def scope_doubt(forecast: Forecast | None) -> str:
@@ -115,8 +123,8 @@ def scope_doubt(forecast: Forecast | None) -> str:
 def scope_doubt_of(quiet_since: date | None, *, is_nothing: bool) -> str:
     """The same of a forecast's figures."""
     if quiet_since:
-        return f"No cost since {day_text(quiet_since)}: is the name still right?"
-    return "Its scope matches no cost in any bill: is the name right?" if is_nothing else ""
+        return _("No cost since {quiet_since}: is the name still right?").format(quiet_since=day_text(quiet_since))
+    return _("Its scope matches no cost in any bill: is the name right?") if is_nothing else ""
 
 
 def share_spent(spent: Decimal | None, budgeted: Decimal | None) -> Decimal | None:
@@ -129,12 +137,16 @@ def share_spent(spent: Decimal | None, budgeted: Decimal | None) -> Decimal | No
 def status_badge(forecast: Forecast | None, budgeted: Decimal | None) -> Badge:
     """How a budget stands; what is not known is never good."""
     if forecast is None or budgeted is None:
-        return ("not evaluated", "calm", "circle-dashed")
+        return (_("not evaluated"), "calm", "circle-dashed")
     badge = status_badge_of(forecast.spent, forecast.chance_of_overrun, budgeted)
     if badge[1] != "good":
         return badge
     if forecast.quiet_since:
-        return (f"no cost since {day_text(forecast.quiet_since)}", "warn", "alert-triangle")
+        return (
+            _("no cost since {quiet_since}").format(quiet_since=day_text(forecast.quiet_since)),
+            "warn",
+            "alert-triangle",
+        )
     if forecast.matches_nothing:
         return MATCHES_NOTHING
     return WAITING if forecast.is_unknown or is_late(forecast) else badge
@@ -164,12 +176,12 @@ def is_late(forecast: Forecast) -> bool:
 def status_badge_of(spent: Decimal, chance: Decimal, budgeted: Decimal) -> Badge:
     """How figures stand that are known."""
     if spent > budgeted:
-        return ("over", "bad", "alert-circle")
+        return (_("over"), "bad", "alert-circle")
     if chance >= Decimal("0.5"):
-        return ("heading over", "bad", "trending-up")
+        return (_("heading over"), "bad", "trending-up")
     if chance >= Decimal("0.2"):
-        return ("at risk", "warn", "alert-triangle")
-    return ("on track", "good", "circle-check")
+        return (_("at risk"), "warn", "alert-triangle")
+    return (_("on track"), "good", "circle-check")
 
 
 def newest_forecasts(periods: Sequence[BudgetPeriod]) -> dict[int, Forecast]:

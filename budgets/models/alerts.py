@@ -8,27 +8,38 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.models.budgets import Budget, BudgetPeriod, amount_field
 from budgets.models.thresholds import Threshold
 from budgets.querysets import AlertDeliveryQuerySet, AlertQuerySet
+from finops_site.translation import gettext_lazy as _lazy
+
+# What each occasion of a message is called.
+OCCASIONS = {
+    "opened": _lazy("opened"),
+    "reopened": _lazy("open again"),
+    "taken back": _lazy("taken back"),
+    "resolved": _lazy("resolved"),
+    "escalated": _lazy("escalated"),
+}
 
 
 class Recipient(models.Model):
     """Whom a budget notifies, where, and at which hours it does not."""
 
     class Kind(models.TextChoices):
-        LEADS = "leads", "leads of its team"
-        ROLE = "role", "everybody in a role"
-        USER = "user", "a person"
-        ADDRESS = "address", "an address"
-        SLACK = "slack", "a Slack channel"
-        TEAMS = "teams", "a Microsoft Teams channel"
-        WEBHOOK = "webhook", "a webhook"
+        LEADS = "leads", _lazy("leads of its team")
+        ROLE = "role", _lazy("everybody in a role")
+        USER = "user", _lazy("a person")
+        ADDRESS = "address", _lazy("an address")
+        SLACK = "slack", _lazy("a Slack channel")
+        TEAMS = "teams", _lazy("a Microsoft Teams channel")
+        WEBHOOK = "webhook", _lazy("a webhook")
 
     class When(models.TextChoices):
-        AT_ONCE = "at once", "at once"
-        DIGEST = "digest", "once a day, together"
+        AT_ONCE = "at once", _lazy("at once")
+        DIGEST = "digest", _lazy("once a day, together")
 
     CHANNELS = (Kind.SLACK, Kind.TEAMS, Kind.WEBHOOK)
 
@@ -37,25 +48,25 @@ class Recipient(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
     role = models.CharField(max_length=50, blank=True)
     address = models.EmailField(blank=True)
-    url = models.URLField(max_length=1000, blank=True, help_text="Where a channel receives messages.")
+    url = models.URLField(max_length=1000, blank=True, help_text=_lazy("Where a channel receives messages."))
     secret = models.ForeignKey(
         "costs.Credential",
         models.PROTECT,
         null=True,
         blank=True,
         related_name="+",
-        help_text='What signs a webhook\'s messages: {"hmac": …}, written by an administrator, never shown.',
+        help_text=_lazy('What signs a webhook\'s messages: {"hmac": …}, written by an administrator, never shown.'),
     )
     when = models.CharField(max_length=10, choices=When, default=When.AT_ONCE)
-    quiet_from = models.TimeField(null=True, blank=True, help_text="In the recipient's time zone.")
+    quiet_from = models.TimeField(null=True, blank=True, help_text=_lazy("In the recipient's time zone."))
     quiet_until = models.TimeField(null=True, blank=True)
-    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the person's own, else UTC.")
+    time_zone = models.CharField(max_length=64, blank=True, help_text=_lazy("Empty: the person's own, else UTC."))
 
     class Meta:
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        targets = {"user": self.user, "role": self.role, "address": self.address}
+        targets = {"user": self.user, "role": _(self.role), "address": self.address}
         return str(targets.get(self.kind) or self.get_kind_display())
 
     def clean(self) -> None:
@@ -67,23 +78,25 @@ class Recipient(models.Model):
         }
         name = needed.get(self.kind)
         if name and not getattr(self, name):
-            raise ValidationError({name: f"{self.get_kind_display()}: choose which."})
+            raise ValidationError({name: _("{kind}: choose which.").format(kind=self.get_kind_display())})
         domain = self.address.rpartition("@")[2]
         if self.address and (domain.startswith("[") or "." not in domain):
-            raise ValidationError({"address": f"{domain} names a machine: write the address of a mailbox."})
+            raise ValidationError(
+                {"address": _("{domain} names a machine: write the address of a mailbox.").format(domain=domain)}
+            )
         if (self.quiet_from is None) != (self.quiet_until is None):
-            raise ValidationError({"quiet_until": "Quiet hours have a beginning and an end."})
+            raise ValidationError({"quiet_until": _("Quiet hours have a beginning and an end.")})
 
 
 class Alert(models.Model):
     """A threshold breached in a period: one row however often it is evaluated, restated or delivered again."""
 
     class State(models.TextChoices):
-        OPEN = "open", "open"
-        ACKNOWLEDGED = "acknowledged", "acknowledged"
-        SNOOZED = "snoozed", "snoozed"
-        RESOLVED = "resolved", "resolved"
-        REOPENED = "reopened", "open again"
+        OPEN = "open", _lazy("open")
+        ACKNOWLEDGED = "acknowledged", _lazy("acknowledged")
+        SNOOZED = "snoozed", _lazy("snoozed")
+        RESOLVED = "resolved", _lazy("resolved")
+        REOPENED = "reopened", _lazy("open again")
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="alerts")
     period = models.ForeignKey(BudgetPeriod, models.CASCADE, related_name="alerts")
@@ -91,26 +104,30 @@ class Alert(models.Model):
     threshold = models.ForeignKey(Threshold, models.RESTRICT, related_name="alerts")
     kind = models.CharField(max_length=10, choices=Threshold.Kind)
     state = models.CharField(max_length=15, choices=State, default=State.OPEN)
-    as_of = models.DateField(help_text="the night that opened it")
-    evaluated_as_of = models.DateField(help_text="the last night that evaluated it")
-    figures = models.JSONField(default=dict, help_text="the period at opening: exact amounts, forecast, known changes")
-    value = amount_field("what reached the limit, at opening")
-    limit = amount_field("the limit in money, at opening")
-    peak = amount_field("the highest value since")
+    as_of = models.DateField(help_text=_lazy("the night that opened it"))
+    evaluated_as_of = models.DateField(help_text=_lazy("the last night that evaluated it"))
+    figures = models.JSONField(
+        default=dict, help_text=_lazy("the period at opening: exact amounts, forecast, known changes")
+    )
+    value = amount_field(_lazy("what reached the limit, at opening"))
+    limit = amount_field(_lazy("the limit in money, at opening"))
+    peak = amount_field(_lazy("the highest value since"))
     opened_at = models.DateTimeField(default=timezone.now)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    acknowledged_as = models.CharField(max_length=254, blank=True, help_text="the address, of somebody without login")
+    acknowledged_as = models.CharField(
+        max_length=254, blank=True, help_text=_lazy("the address, of somebody without login")
+    )
     snoozed_until = models.DateField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolved_as_of = models.DateField(null=True, blank=True, help_text="the night that resolved it")
-    reopened = models.PositiveIntegerField(default=0, help_text="how many times it came back")
-    escalated = models.PositiveSmallIntegerField(default=0, help_text="how many steps up it went")
+    resolved_as_of = models.DateField(null=True, blank=True, help_text=_lazy("the night that resolved it"))
+    reopened = models.PositiveIntegerField(default=0, help_text=_lazy("how many times it came back"))
+    escalated = models.PositiveSmallIntegerField(default=0, help_text=_lazy("how many steps up it went"))
     escalated_at = models.DateTimeField(null=True, blank=True)
-    note = models.TextField(blank=True, help_text="what a reader must know: taken back by a newer bill")
-    history = models.JSONField(default=list, help_text="[{at, what, by}], the earliest first")
+    note = models.TextField(blank=True, help_text=_lazy("what a reader must know: taken back by a newer bill"))
+    history = models.JSONField(default=list, help_text=_lazy("[{at, what, by}], the earliest first"))
 
     objects = AlertQuerySet.as_manager()
 
@@ -150,34 +167,34 @@ class AlertDelivery(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        QUEUED = "", "queued"
-        SENT = "sent", "sent"
-        FAILED = "failed", "failed"
+        QUEUED = "", _lazy("queued")
+        SENT = "sent", _lazy("sent")
+        FAILED = "failed", _lazy("failed")
         # The connection was lost after the message: nobody knows whether it was delivered.
-        UNKNOWN = "unknown", "unknown"
+        UNKNOWN = "unknown", _lazy("unknown")
         # The breach was taken back before it was sent.
-        CANCELLED = "cancelled", "not needed any more"
+        CANCELLED = "cancelled", _lazy("not needed any more")
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries")
     recipient = models.ForeignKey(Recipient, models.SET_NULL, null=True, blank=True, related_name="deliveries")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
-    channel = models.CharField(max_length=10, default="mail", help_text="mail, slack, teams or webhook")
+    channel = models.CharField(max_length=10, default="mail", help_text=_lazy("mail, slack, teams or webhook"))
     address = models.CharField(max_length=320)
     occasion = models.CharField(max_length=40, default="opened")
     queued_at = models.DateTimeField(default=timezone.now)
-    not_before = models.DateTimeField(null=True, blank=True, help_text="quiet hours, a digest, or the next try")
+    not_before = models.DateTimeField(null=True, blank=True, help_text=_lazy("quiet hours, a digest, or the next try"))
     claimed_at = models.DateTimeField(null=True, blank=True)
-    claimed_by = models.CharField(max_length=100, blank=True, help_text="which worker holds it")
+    claimed_by = models.CharField(max_length=100, blank=True, help_text=_lazy("which worker holds it"))
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.QUEUED, blank=True)
     message_id = models.CharField(max_length=255, blank=True)
-    problem = models.TextField(blank=True, help_text="the server's answer, or why it was not sent")
+    problem = models.TextField(blank=True, help_text=_lazy("the server's answer, or why it was not sent"))
 
     objects = AlertDeliveryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "alert deliveries"
+        verbose_name_plural = _lazy("alert deliveries")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["alert", "address", "occasion"], name="alert_delivery_once"),
@@ -187,10 +204,12 @@ class AlertDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.alert} to {self.address}, {self.occasion}"
+        return _("{alert} to {address}, {occasion}").format(
+            alert=self.alert, address=self.address, occasion=self.occasion
+        )
 
     @property
     def occasion_words(self) -> str:
         """The occasion in words, without the number that makes it unique."""
         name = self.occasion.partition(":")[0]
-        return "open again" if name == "reopened" else name
+        return str(OCCASIONS.get(name, name))

@@ -8,11 +8,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.models.budgets import amount_field
 from budgets.querysets import AnomalyQuerySet, BudgetRelatedQuerySet
 from costs.calc.filters import filter_value
 from finops_site.lib.periods import Period, day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 MONTH_DAYS = 30
 
@@ -25,41 +27,45 @@ class Anomaly(models.Model):
     """
 
     class Kind(models.TextChoices):
-        SERVICE = "service", "service in an account"
-        TEAM = "team", "team"
+        SERVICE = "service", _lazy("service in an account")
+        TEAM = "team", _lazy("team")
 
     class Pattern(models.TextChoices):
-        JUMP = "jump", "jump"
-        SHIFT = "shift", "lasting rise"
-        CREEP = "creep", "slow rise"
-        DROP = "drop", "drop"
+        JUMP = "jump", _lazy("jump")
+        SHIFT = "shift", _lazy("lasting rise")
+        CREEP = "creep", _lazy("slow rise")
+        DROP = "drop", _lazy("drop")
 
     class Severity(models.TextChoices):
-        INFORMATION = "information", "information"
-        WARNING = "warning", "warning"
-        CRITICAL = "critical", "critical"
+        INFORMATION = "information", _lazy("information")
+        WARNING = "warning", _lazy("warning")
+        CRITICAL = "critical", _lazy("critical")
 
     class State(models.TextChoices):
-        OPEN = "open", "open"
-        EXPECTED = "expected", "expected"
-        UNEXPECTED = "unexpected", "not expected"
-        TAKEN_BACK = "taken back", "taken back by a newer bill"
+        OPEN = "open", _lazy("open")
+        EXPECTED = "expected", _lazy("expected")
+        UNEXPECTED = "unexpected", _lazy("not expected")
+        TAKEN_BACK = "taken back", _lazy("taken back by a newer bill")
 
-    kind = models.CharField("scope", max_length=10, choices=Kind)
+    kind = models.CharField(_lazy("scope"), max_length=10, choices=Kind)
     pattern = models.CharField(max_length=10, choices=Pattern, default=Pattern.JUMP)
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, blank=True, related_name="+")
     service = models.CharField(max_length=300, blank=True)
     account = models.CharField(max_length=200, blank=True)
     currency = models.CharField(max_length=10)
-    day = models.DateField(help_text="the day it began")
+    day = models.DateField(help_text=_lazy("the day it began"))
     last_day = models.DateField()
-    actual = amount_field("what these days cost")
-    expected = amount_field("what they were to cost")
-    severity = models.CharField(max_length=12, choices=Severity, default=Severity.INFORMATION, help_text="by money")
-    latest_a_day = amount_field("how much more (less: below zero) a day, on its last seven days", default=0)
-    contributors = models.JSONField(default=list, help_text="[{service, account, resource, usage, amount}]; they sum")
+    actual = amount_field(_lazy("what these days cost"))
+    expected = amount_field(_lazy("what they were to cost"))
+    severity = models.CharField(
+        max_length=12, choices=Severity, default=Severity.INFORMATION, help_text=_lazy("by money")
+    )
+    latest_a_day = amount_field(_lazy("how much more (less: below zero) a day, on its last seven days"), default=0)
+    contributors = models.JSONField(
+        default=list, help_text=_lazy("[{service, account, resource, usage, amount}]; they sum")
+    )
     state = models.CharField(max_length=12, choices=State, default=State.OPEN)
-    is_learnt = models.BooleanField(default=False, help_text="expected because of an earlier answer")
+    is_learnt = models.BooleanField(default=False, help_text=_lazy("expected because of an earlier answer"))
     found_as_of = models.DateField()
     found_at = models.DateTimeField(default=timezone.now)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -69,7 +75,7 @@ class Anomaly(models.Model):
     objects = AnomalyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "anomalies"
+        verbose_name_plural = _lazy("anomalies")
         ordering = ["-day", "-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -89,8 +95,12 @@ class Anomaly(models.Model):
     @property
     def scope_name(self) -> str:
         if self.kind == self.Kind.TEAM:
-            return str(self.team or "Unowned")
-        return f"{self.service} in {self.account}" if self.account else self.service
+            return str(self.team or _("Unowned"))
+        return (
+            _("{service} in {account}").format(service=self.service, account=self.account)
+            if self.account
+            else self.service
+        )
 
     @property
     def excess(self) -> Decimal:
@@ -135,9 +145,9 @@ class AnomalySensitivity(models.Model):
     """
 
     class Level(models.TextChoices):
-        HIGH = "high", "high: small changes too"
-        NORMAL = "normal", "normal"
-        LOW = "low", "low: only large changes"
+        HIGH = "high", _lazy("high: small changes too")
+        NORMAL = "normal", _lazy("normal")
+        LOW = "low", _lazy("low: only large changes")
 
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, blank=True, related_name="+")
     service = models.CharField(max_length=300, blank=True)
@@ -148,8 +158,8 @@ class AnomalySensitivity(models.Model):
     objects = BudgetRelatedQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "sensitivity"
-        verbose_name_plural = "sensitivities"
+        verbose_name = _lazy("sensitivity")
+        verbose_name_plural = _lazy("sensitivities")
         ordering = ["team__name", "service", "account"]
         constraints = [
             models.UniqueConstraint(
@@ -162,9 +172,13 @@ class AnomalySensitivity(models.Model):
 
     def clean(self) -> None:
         if not (self.team_id or self.service or self.account):
-            raise ValidationError("Name a team, a service or an account: what none of them names is normal.")
+            raise ValidationError(_("Name a team, a service or an account: what none of them names is normal."))
 
     @property
     def scope_name(self) -> str:
-        named = [self.service, f"in {self.account}" if self.account else "", f"of {self.team}" if self.team_id else ""]
+        named = [
+            self.service,
+            _("in {account}").format(account=self.account) if self.account else "",
+            _("of {team}").format(team=self.team) if self.team_id else "",
+        ]
         return " ".join(part for part in named if part)

@@ -13,6 +13,9 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dates import MONTHS
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 
 from budgets.calc.amounts import BudgetCut
 from budgets.calc.fiscal_calendar import WEEKDAYS, WEEKS, FiscalCalendar
@@ -25,6 +28,7 @@ from costs.query.stored_values import with_stored_values
 from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import Period, day_text, days_text
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 
 # Each flag of a budget -> the charge category that it leaves out when it is off.
 CATEGORIES = {"with_credits": CREDIT, "with_tax": TAX}
@@ -57,62 +61,72 @@ class Budget(models.Model):
     """
 
     class Basis(models.TextChoices):
-        BILLED = "billed_cost", "billed cost (the invoice)"
-        EFFECTIVE = "effective_cost", "effective cost (amortised)"
+        BILLED = "billed_cost", _lazy("billed cost (the invoice)")
+        EFFECTIVE = "effective_cost", _lazy("effective cost (amortised)")
 
     class Kind(models.TextChoices):
-        MONTH = "month", "each month"
-        QUARTER = "quarter", "each quarter"
-        YEAR = "year", "each year"
-        CUSTOM = "custom", "a range of days"
-        PROJECT = "project", "a project's total"
+        MONTH = "month", _lazy("each month")
+        QUARTER = "quarter", _lazy("each quarter")
+        YEAR = "year", _lazy("each year")
+        CUSTOM = "custom", _lazy("a range of days")
+        PROJECT = "project", _lazy("a project's total")
 
     class State(models.TextChoices):
-        DRAFT = "draft", "draft"
-        PROPOSED = "proposed", "proposed"
-        ACTIVE = "active", "active"
-        ARCHIVED = "archived", "archived"
+        DRAFT = "draft", _lazy("draft")
+        PROPOSED = "proposed", _lazy("proposed")
+        ACTIVE = "active", _lazy("active")
+        ARCHIVED = "archived", _lazy("archived")
 
     name = models.CharField(max_length=200)
-    scope = models.JSONField(default=dict, blank=True, help_text="The explorer's filters: {dimension: [values]}.")
+    scope = models.JSONField(
+        default=dict, blank=True, help_text=_lazy("The explorer's filters: {dimension: [values]}.")
+    )
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="budgets")
     basis = models.CharField(max_length=20, choices=Basis, default=Basis.BILLED)
-    with_credits = models.BooleanField("credits", default=True, help_text="charge category Credit")
+    with_credits = models.BooleanField(_lazy("credits"), default=True, help_text=_lazy("charge category Credit"))
     with_refunds = models.BooleanField(
-        "refunds and adjustments",
+        _lazy("refunds and adjustments"),
         default=True,
-        help_text="charge category Adjustment, discounts of a contract and corrections of earlier invoices too",
+        help_text=_lazy("charge category Adjustment, discounts of a contract and corrections of earlier invoices too"),
     )
-    with_tax = models.BooleanField("tax", default=True, help_text="charge category Tax")
+    with_tax = models.BooleanField(_lazy("tax"), default=True, help_text=_lazy("charge category Tax"))
     with_purchases = models.BooleanField(
-        "commitment purchases", default=True, help_text="purchases with a commitment id: fees of reservations and plans"
+        _lazy("commitment purchases"),
+        default=True,
+        help_text=_lazy("purchases with a commitment id: fees of reservations and plans"),
     )
-    with_support = models.BooleanField("support", default=True, help_text="what the bill's service names as support")
+    with_support = models.BooleanField(
+        _lazy("support"), default=True, help_text=_lazy("what the bill's service names as support")
+    )
     with_marketplace = models.BooleanField(
-        "Marketplace", default=True, help_text="what the bill's service, or service category, names as the Marketplace"
+        _lazy("Marketplace"),
+        default=True,
+        help_text=_lazy("what the bill's service, or service category, names as the Marketplace"),
     )
     currency = models.CharField(max_length=10, default="USD")
-    kind = models.CharField("period", max_length=10, choices=Kind, default=Kind.MONTH)
+    kind = models.CharField(_lazy("period"), max_length=10, choices=Kind, default=Kind.MONTH)
     calendar = models.CharField(
-        "cut by",
+        _lazy("cut by"),
         max_length=30,
         blank=True,
         default="",
-        help_text="What its months, quarters and years are: empty from January, else a code of FiscalCalendar.",
+        help_text=_lazy("What its months, quarters and years are: empty from January, else a code of FiscalCalendar."),
     )
-    start = models.DateField(help_text="The first day it counts. Days before it are in no period of it.")
-    end = models.DateField(null=True, blank=True, help_text="The first day after it; empty where it goes on.")
+    start = models.DateField(help_text=_lazy("The first day it counts. Days before it are in no period of it."))
+    end = models.DateField(null=True, blank=True, help_text=_lazy("The first day after it; empty where it goes on."))
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
     rollover = models.BooleanField(
-        "carry over what was not spent", default=False, help_text="Once a period has ended, to the next one."
+        _lazy("carry over what was not spent"),
+        default=False,
+        help_text=_lazy("Once a period has ended, to the next one."),
     )
     auto_months = models.PositiveSmallIntegerField(
-        "follow the average of the last months",
+        _lazy("follow the average of the last months"),
         null=True,
         blank=True,
-        help_text="How many whole months; the amount of a new month is their average x the factor.",
+        help_text=_lazy("How many whole months; the amount of a new month is their average x the factor."),
     )
-    auto_factor = models.DecimalField("x factor", max_digits=6, decimal_places=3, default=Decimal(1))
+    auto_factor = models.DecimalField(_lazy("x factor"), max_digits=6, decimal_places=3, default=Decimal(1))
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
@@ -124,10 +138,10 @@ class Budget(models.Model):
     )
     approved_at = models.DateTimeField(null=True, blank=True, editable=False)
     evaluated_as_of = models.DateField(
-        null=True, blank=True, editable=False, help_text="the last night that evaluated it"
+        null=True, blank=True, editable=False, help_text=_lazy("the last night that evaluated it")
     )
     not_evaluated = models.CharField(
-        max_length=500, blank=True, editable=False, help_text="why the last night could not evaluate it"
+        max_length=500, blank=True, editable=False, help_text=_lazy("why the last night could not evaluate it")
     )
 
     objects = BudgetQuerySet.as_manager()
@@ -135,8 +149,8 @@ class Budget(models.Model):
     class Meta:
         ordering = ["name"]
         permissions = [
-            ("propose_budget", "May propose a budget for a team she leads"),
-            ("approve_budget", "May approve what was proposed"),
+            ("propose_budget", _lazy("May propose a budget for a team she leads")),
+            ("approve_budget", _lazy("May approve what was proposed")),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -204,25 +218,43 @@ class Budget(models.Model):
         self._clean_scope()
         self.currency = self.currency.strip().upper()
         if self.currency not in ISO_4217:
-            raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like USD or EUR."})
+            raise ValidationError(
+                {
+                    "currency": _("{currency!r} is no currency: write its code, like USD or EUR.").format(
+                        currency=self.currency
+                    )
+                }
+            )
         try:
             FiscalCalendar.parse(self.calendar)
         except ValueError as error:
             raise ValidationError({"calendar": str(error)}) from None
         self._clean_days()
         if self.end is None and self.kind in (self.Kind.CUSTOM, self.Kind.PROJECT):
-            raise ValidationError({"end": "Give its end: a range and a project have a last day."})
+            raise ValidationError({"end": _("Give its end: a range and a project have a last day.")})
         if self.auto_months is not None and not (0 < self.auto_months <= 36):
             raise ValidationError({"auto_months": "Between 1 and 36 months."})
         if self.auto_months and self.kind != self.Kind.MONTH:
-            raise ValidationError({"auto_months": "Only the budget of each month can follow the last months."})
+            raise ValidationError({"auto_months": _("Only the budget of each month can follow the last months.")})
         if self.parent and self.parent.currency != self.currency:
-            raise ValidationError({"parent": f"{self.parent} is in {self.parent.currency}: amounts cannot be added."})
+            raise ValidationError(
+                {
+                    "parent": _("{parent} is in {currency}: amounts cannot be added.").format(
+                        parent=self.parent, currency=self.parent.currency
+                    )
+                }
+            )
         self._clean_other_currency()
         above, visited = self.parent, set()
         while above is not None and above.pk not in visited:
             if above.pk == self.pk:
-                raise ValidationError({"parent": f"{self.parent} is below {self}: a budget cannot be above itself."})
+                raise ValidationError(
+                    {
+                        "parent": _("{parent} is below {value}: a budget cannot be above itself.").format(
+                            parent=self.parent, value=self
+                        )
+                    }
+                )
             visited.add(above.pk)
             above = above.parent
 
@@ -230,10 +262,20 @@ class Budget(models.Model):
         """They are in years that a calendar can be read of, the end after the start; raises ValidationError."""
         for name, day in (("start", self.start), ("end", self.end)):
             if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-                raise ValidationError({name: f"{day} is no day of a budget: from {FIRST_DAY} until {LAST_DAY}."})
+                raise ValidationError(
+                    {
+                        name: _("{day} is no day of a budget: from {first_day} until {last_day}.").format(
+                            day=day, first_day=FIRST_DAY, last_day=LAST_DAY
+                        )
+                    }
+                )
         if self.start and self.end and self.end <= self.start:
             raise ValidationError(
-                {"end": f"It is the first day after the budget: later than its start, {day_text(self.start)}."}
+                {
+                    "end": _("It is the first day after the budget: later than its start, {start}.").format(
+                        start=day_text(self.start)
+                    )
+                }
             )
 
     def _clean_other_currency(self) -> None:
@@ -242,7 +284,9 @@ class Budget(models.Model):
             return
         children = self.children.exclude(state=self.State.ARCHIVED).exclude(currency=self.currency)
         if child := children.first():
-            text = f"{child} is below it and in {child.currency}: amounts of two currencies cannot be added."
+            text = _("{child} is below it and in {currency}: amounts of two currencies cannot be added.").format(
+                child=child, currency=child.currency
+            )
             raise ValidationError({"currency": text})
         before = Budget.objects.filter(pk=self.pk).exclude(currency=self.currency).values_list("currency", flat=True)
         if not before:
@@ -252,7 +296,9 @@ class Budget(models.Model):
             "thresholds of an amount": self.thresholds.filter(amount__isnull=False).exists(),
         }
         if those := [words for words, there_are in rows.items() if there_are]:
-            text = f"It has {' and '.join(those)} in {before[0]}: delete them first, or make a new budget."
+            text = _("It has {names} in {before}: delete them first, or make a new budget.").format(
+                names=_(" and ").join(those), before=before[0]
+            )
             raise ValidationError({"currency": text})
 
     def _clean_scope(self) -> None:
@@ -261,9 +307,11 @@ class Budget(models.Model):
             isinstance(values, list) and values and all(isinstance(value, str) for value in values)
             for values in self.scope.values()
         ):
-            raise ValidationError({"scope": 'Write {"service": ["Amazon S3"]}: a list of texts for each filter.'})
+            raise ValidationError({"scope": _('Write {"service": ["Amazon S3"]}: a list of texts for each filter.')})
         if self.scope.get("currency", [self.currency]) != [self.currency]:
-            raise ValidationError({"scope": f"The budget is in {self.currency}: it counts no other currency."})
+            raise ValidationError(
+                {"scope": _("The budget is in {currency}: it counts no other currency.").format(currency=self.currency)}
+            )
         try:
             # Any day does; a form that was sent without a start says so at its own field.
             day = self.start or date(2000, 1, 1)
@@ -279,7 +327,9 @@ class Budget(models.Model):
             return
         inside = {str(pk) for pk in Team.objects.below(self.team).values_list("pk", flat=True)}
         if teams - inside:
-            raise ValidationError({"scope": f"A budget of {self.team} counts {self.team} and the teams below it only."})
+            raise ValidationError(
+                {"scope": _("A budget of {team} counts {team} and the teams below it only.").format(team=self.team)}
+            )
 
 
 class BudgetPeriod(models.Model):
@@ -292,10 +342,12 @@ class BudgetPeriod(models.Model):
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="periods")
     start = models.DateField()
     end = models.DateField()
-    amount = amount_field("as planned, without what was carried over")
-    rolled_over = amount_field("what the period before left unspent", default=Decimal(0))
-    is_automatic = models.BooleanField(default=False, help_text="follows the average of the last months")
-    removed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="since when it counts no more")
+    amount = amount_field(_lazy("as planned, without what was carried over"))
+    rolled_over = amount_field(_lazy("what the period before left unspent"), default=Decimal(0))
+    is_automatic = models.BooleanField(default=False, help_text=_lazy("follows the average of the last months"))
+    removed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_lazy("since when it counts no more")
+    )
 
     objects = PeriodManager()
     with_removed = PeriodQuerySet.as_manager()
@@ -323,7 +375,7 @@ class BudgetPeriod(models.Model):
                     ),
                 ],
                 condition=Q(removed_at__isnull=True),
-                violation_error_message="Another period of this budget has some of its days.",
+                violation_error_message=_lazy("Another period of this budget has some of its days."),
             ),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="budget_period_has_days"),
         ]
@@ -352,9 +404,9 @@ class BudgetVersion(models.Model):
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    before = models.JSONField(default=dict, help_text="{first day of the period: exact amount}")
+    before = models.JSONField(default=dict, help_text=_lazy("{first day of the period: exact amount}"))
     after = models.JSONField(default=dict)
-    what = models.CharField(max_length=300, blank=True, help_text="what else changed, in words")
+    what = models.CharField(max_length=300, blank=True, help_text=_lazy("what else changed, in words"))
     why = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     at = models.DateTimeField(default=timezone.now)
@@ -364,7 +416,7 @@ class BudgetVersion(models.Model):
         constraints = [models.UniqueConstraint(fields=["budget", "number"], name="budget_version_once")]
 
     def __str__(self) -> str:
-        return f"{self.budget}, version {self.number}"
+        return _("{budget}, version {number}").format(budget=self.budget, number=self.number)
 
 
 class CompanyYear(models.Model):
@@ -374,34 +426,37 @@ class CompanyYear(models.Model):
     """
 
     class Rule(models.TextChoices):
-        NEAREST = "nearest", "the one nearest to the first of that month"
-        LAST = "last", "the last one up to the first of that month"
+        NEAREST = "nearest", _lazy("the one nearest to the first of that month")
+        LAST = "last", _lazy("the last one up to the first of that month")
 
     first_month = models.PositiveSmallIntegerField(
-        "the year begins in",
-        choices=[(number, date(2000, number, 1).strftime("%B")) for number in range(1, 13)],
+        _lazy("the year begins in"),
+        choices=[(number, MONTHS[number]) for number in range(1, 13)],
         default=1,
     )
     weeks = models.CharField(
-        "months are",
+        _lazy("months are"),
         max_length=5,
         blank=True,
         default="",
-        choices=[("", "calendar months"), *((w, f"{w} weeks") for w in WEEKS)],
+        choices=[("", _lazy("calendar months")), *((w, format_lazy(_lazy("{weeks} weeks"), weeks=w)) for w in WEEKS)],
     )
     first_weekday = models.PositiveSmallIntegerField(
-        "weeks begin on", choices=list(enumerate(WEEKDAYS)), default=0, help_text="Only for a year of weeks."
+        _lazy("weeks begin on"),
+        choices=[(number, _lazy(day)) for number, day in enumerate(WEEKDAYS)],
+        default=0,
+        help_text=_lazy("Only for a year of weeks."),
     )
     rule = models.CharField(
-        "a year of weeks begins on",
+        _lazy("a year of weeks begins on"),
         max_length=10,
         choices=Rule,
         default=Rule.NEAREST,
-        help_text="Only for a year of weeks.",
+        help_text=_lazy("Only for a year of weeks."),
     )
 
     class Meta:
-        verbose_name = "company year"
+        verbose_name = _lazy("company year")
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_company_year")]
 
     def __str__(self) -> str:

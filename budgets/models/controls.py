@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 
 from budgets.calc.controls import actions as control_actions
 from budgets.calc.controls import rules as control_rules
@@ -26,7 +28,9 @@ from budgets.querysets import ControlChangeSetQuerySet, ControlQuerySet
 from costs.calc.filters import dimension_of
 from costs.sources.storage import StorageProblem, allowed_endpoint
 from finops_site.lib.periods import day_text
+from finops_site.lib.words import number_text
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 
 USER = settings.AUTH_USER_MODEL
 
@@ -39,21 +43,26 @@ class ControlPolicy(models.Model):
     """What holds for every control: one row. `is_stopped` is read at the last moment before every step."""
 
     is_stopped = models.BooleanField(
-        "stop all controls", default=False, help_text="holds at once, also for what is on its way; undo is possible"
+        _lazy("stop all controls"),
+        default=False,
+        help_text=_lazy("holds at once, also for what is on its way; undo is possible"),
     )
     by_role = models.BooleanField(
-        "run by role", default=False, help_text="otherwise as scripts that a person runs by hand"
+        _lazy("run by role"), default=False, help_text=_lazy("otherwise as scripts that a person runs by hand")
     )
     most_resources = models.PositiveSmallIntegerField(
-        "most resources", default=50, validators=[MinValueValidator(1)], help_text="of any one change set, at most"
+        _lazy("most resources"),
+        default=50,
+        validators=[MinValueValidator(1)],
+        help_text=_lazy("of any one change set, at most"),
     )
 
     class Meta:
-        verbose_name_plural = "policy of controls"
+        verbose_name_plural = _lazy("policy of controls")
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="control_policy_is_one")]
 
     def __str__(self) -> str:
-        return "Policy of controls"
+        return _("Policy of controls")
 
     @classmethod
     def get(cls, *, lock: bool = False) -> "ControlPolicy":
@@ -67,17 +76,20 @@ class ControlAccess(models.Model):
 
     account = models.CharField(max_length=200, unique=True)
     credential = models.ForeignKey("costs.Credential", models.PROTECT, related_name="+")
-    endpoint = models.URLField(blank=True, max_length=500, help_text="Empty: AWS's own address.")
+    endpoint = models.URLField(blank=True, max_length=500, help_text=_lazy("Empty: AWS's own address."))
     actions = models.JSONField(
-        default=list, help_text=f"Which actions it may take: a list of {', '.join(control_actions.ACTIONS)}."
+        default=list,
+        help_text=format_lazy(
+            "{} {}", _lazy("Which actions it may take: a list of"), ", ".join(control_actions.ACTIONS) + "."
+        ),
     )
 
     class Meta:
-        verbose_name_plural = "control access"
+        verbose_name_plural = _lazy("control access")
         ordering = ["account"]
 
     def __str__(self) -> str:
-        return f"account {self.account} as {self.credential}"
+        return _("account {account} as {credential}").format(account=self.account, credential=self.credential)
 
     def clean(self) -> None:
         if self.endpoint:
@@ -86,7 +98,9 @@ class ControlAccess(models.Model):
             except StorageProblem as problem:
                 raise ValidationError({"endpoint": str(problem)}) from None
         if not isinstance(self.actions, list) or not set(map(str, self.actions)) <= set(control_actions.ACTIONS):
-            raise ValidationError({"actions": f"Write a list of any of {', '.join(control_actions.ACTIONS)}."})
+            raise ValidationError(
+                {"actions": _("Write a list of any of {names}.").format(names=", ".join(control_actions.ACTIONS))}
+            )
 
 
 class Control(models.Model):
@@ -96,79 +110,94 @@ class Control(models.Model):
     """
 
     class Trigger(models.TextChoices):
-        THRESHOLD = "threshold", "a threshold of a budget"
-        ANOMALY = "anomaly", "an anomaly"
+        THRESHOLD = "threshold", _lazy("a threshold of a budget")
+        ANOMALY = "anomaly", _lazy("an anomaly")
 
     name = models.CharField(max_length=200, unique=True)
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.THRESHOLD)
     budget = models.ForeignKey(Budget, models.CASCADE, null=True, blank=True, related_name="controls")
     threshold = models.ForeignKey(
-        Threshold, models.CASCADE, null=True, blank=True, related_name="controls", help_text="that proposes it"
+        Threshold, models.CASCADE, null=True, blank=True, related_name="controls", help_text=_lazy("that proposes it")
     )
     team = models.ForeignKey(
-        "finops_site.Team", models.CASCADE, null=True, blank=True, help_text="whose anomalies; empty for the company's"
+        "finops_site.Team",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        help_text=_lazy("whose anomalies; empty for the company's"),
     )
-    service = models.CharField(max_length=300, blank=True, help_text="of the anomaly; empty for any")
-    account = models.CharField(max_length=200, blank=True, help_text="of the anomaly; empty for any")
+    service = models.CharField(max_length=300, blank=True, help_text=_lazy("of the anomaly; empty for any"))
+    account = models.CharField(max_length=200, blank=True, help_text=_lazy("of the anomaly; empty for any"))
     least_excess = amount_field(
-        "that an anomaly costs more than expected, in its currency", default=0, validators=[MinValueValidator(0)]
+        _lazy("that an anomaly costs more than expected, in its currency"), default=0, validators=[MinValueValidator(0)]
     )
-    action = models.CharField(max_length=10, choices=list(control_actions.ACTIONS.items()))
+    action = models.CharField(
+        max_length=10, choices=[(name, _lazy(words)) for name, words in control_actions.ACTIONS.items()]
+    )
     targets = models.TextField(
-        blank=True, max_length=10_000, help_text="What no bill shows, one a line: lambda 111122223333/eu-west-1/resize"
+        blank=True,
+        max_length=10_000,
+        help_text=_lazy("What no bill shows, one a line: lambda 111122223333/eu-west-1/resize"),
     )
     wanted = models.PositiveIntegerField(
-        "size or quota", default=0, help_text="to which a group is scaled down or a quota is lowered"
+        _lazy("size or quota"), default=0, help_text=_lazy("to which a group is scaled down or a quota is lowered")
     )
     accounts = models.JSONField(
-        "in these accounts", default=list, help_text="and in no others: accounts, subscriptions, projects or contexts"
+        _lazy("in these accounts"),
+        default=list,
+        help_text=_lazy("and in no others: accounts, subscriptions, projects or contexts"),
     )
-    environment_tag = models.CharField(max_length=128, default="Environment", help_text="that says dev or test")
-    dev_values = models.JSONField("dev and test are", default=dev_values)
-    exempt_tags = models.JSONField("exempt by tag", default=list, blank=True, help_text="Key or Key=value")
+    environment_tag = models.CharField(max_length=128, default="Environment", help_text=_lazy("that says dev or test"))
+    dev_values = models.JSONField(_lazy("dev and test are"), default=dev_values)
+    exempt_tags = models.JSONField(
+        _lazy("exempt by tag"), default=list, blank=True, help_text=_lazy("Key or Key=value")
+    )
     most_resources = models.PositiveSmallIntegerField(
-        "at most so many at once", default=20, validators=[MinValueValidator(1), MaxValueValidator(500)]
+        _lazy("at most so many at once"), default=20, validators=[MinValueValidator(1), MaxValueValidator(500)]
     )
     most_share = models.DecimalField(
-        "at most this share of the scope's cost a day",
+        _lazy("at most this share of the scope's cost a day"),
         max_digits=4,
         decimal_places=3,
         default=Decimal("0.5"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="0.5 is half of it",
+        help_text=_lazy("0.5 is half of it"),
     )
     box_hours = models.PositiveSmallIntegerField(
-        "for so many hours",
+        _lazy("for so many hours"),
         null=True,
         blank=True,
         default=48,
         validators=[MinValueValidator(1), MaxValueValidator(control_rules.MOST_BOX_HOURS)],
     )
     box_weekday = models.PositiveSmallIntegerField(
-        "or until", null=True, blank=True, choices=list(enumerate(control_rules.WEEKDAYS))
+        _lazy("or until"),
+        null=True,
+        blank=True,
+        choices=[(number, _lazy(day)) for number, day in enumerate(control_rules.WEEKDAYS)],
     )
-    box_time = models.TimeField("at", null=True, blank=True)
+    box_time = models.TimeField(_lazy("at"), null=True, blank=True)
     time_zone = models.CharField(max_length=50, default="UTC")
-    quiet_from = models.TimeField(null=True, blank=True, help_text="Between them nothing runs by itself.")
+    quiet_from = models.TimeField(null=True, blank=True, help_text=_lazy("Between them nothing runs by itself."))
     quiet_until = models.TimeField(null=True, blank=True)
-    is_active = models.BooleanField("in force", default=True)
+    is_active = models.BooleanField(_lazy("in force"), default=True)
     changed_by = models.ForeignKey(USER, models.PROTECT, editable=False, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     armed_by = models.ForeignKey(USER, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
     armed_at = models.DateTimeField(null=True, blank=True, editable=False)
     armed_until = models.DateTimeField(null=True, blank=True, editable=False)
     armed_for = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="mark of the scope it is armed for"
+        max_length=64, blank=True, editable=False, help_text=_lazy("mark of the scope it is armed for")
     )
     last_result = models.CharField(
-        max_length=500, blank=True, editable=False, help_text="what it proposed last, and why"
+        max_length=500, blank=True, editable=False, help_text=_lazy("what it proposed last, and why")
     )
 
     objects = ControlQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
-        permissions = [("arm_control", "May arm controls, so that they run by themselves")]
+        permissions = [("arm_control", _lazy("May arm controls, so that they run by themselves"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(trigger="threshold", budget__isnull=False, threshold__isnull=False, team__isnull=True)
@@ -230,7 +259,11 @@ class Control(models.Model):
     def what(self) -> str:
         """The action in words."""
         words = self.get_action_display()
-        return f"{words} to {self.wanted:,}" if self.action in (control_actions.SCALE, control_actions.QUOTA) else words
+        return (
+            _("{words} to {wanted}").format(words=words, wanted=number_text(self.wanted))
+            if self.action in (control_actions.SCALE, control_actions.QUOTA)
+            else words
+        )
 
     @property
     def when(self) -> str:
@@ -238,7 +271,9 @@ class Control(models.Model):
         if self.budget:
             return f"{self.budget}: {self.threshold}"
         scope = ", ".join(part for part in (self.service, self.account) if part)
-        return f"anomalies of {self.team or 'the company'}{f' ({scope})' if scope else ''}"
+        return _("anomalies of {value}{what}").format(
+            value=self.team or _("the company"), what=f" ({scope})" if scope else ""
+        )
 
     def named_targets(self) -> list[Target]:
         """What its lines name; raises NoTarget."""
@@ -246,7 +281,13 @@ class Control(models.Model):
 
     def clean(self) -> None:
         if self.threshold and self.budget and self.threshold.budget_id != self.budget.pk:
-            raise ValidationError({"threshold": f"{self.threshold} is no threshold of {self.budget}."})
+            raise ValidationError(
+                {
+                    "threshold": _("{threshold} is no threshold of {budget}.").format(
+                        threshold=self.threshold, budget=self.budget
+                    )
+                }
+            )
         try:
             targets = self.named_targets()
         except NoTarget as problem:
@@ -255,28 +296,44 @@ class Control(models.Model):
             return
         strange = [target.kind for target in targets if control_actions.KINDS[target.kind].action != self.action]
         if strange:
-            words = control_actions.ACTIONS[self.action]
+            words = _(control_actions.ACTIONS[self.action])
             raise ValidationError(
-                {"targets": f"{strange[0]} is nothing to {words}: name others, or choose its action."}
+                {
+                    "targets": _("{strange} is nothing to {words}: name others, or choose its action.").format(
+                        strange=strange[0], words=words
+                    )
+                }
             )
         if not targets and self.action not in control_actions.FROM_BILLS:
             kinds = ", ".join(control_actions.kinds_of(self.action))
-            raise ValidationError({"targets": f"No bill shows what to act on: name it, beginning with one of {kinds}."})
+            raise ValidationError(
+                {
+                    "targets": _("No bill shows what to act on: name it, beginning with one of {kinds}.").format(
+                        kinds=kinds
+                    )
+                }
+            )
         if not self.accounts:
-            raise ValidationError({"accounts": "Name the accounts that it may touch: it touches no others."})
+            raise ValidationError({"accounts": _("Name the accounts that it may touch: it touches no others.")})
         outside = sorted({target.account for target in targets} - set(self.accounts))
         if outside:
-            raise ValidationError({"targets": f"Account {outside[0]} is not among those that it may touch."})
+            raise ValidationError(
+                {"targets": _("Account {outside} is not among those that it may touch.").format(outside=outside[0])}
+            )
         production = next(filter(None, map(says_production, targets)), "")
         if production:
-            raise ValidationError({"targets": f"{production} says production: that is always exempt."})
+            raise ValidationError(
+                {"targets": _("{production} says production: that is always exempt.").format(production=production)}
+            )
         if not self.dev_values and self.action == control_actions.STOP:
-            raise ValidationError({"dev_values": "Name the values that mean dev or test."})
+            raise ValidationError({"dev_values": _("Name the values that mean dev or test.")})
         no_dev = [value for value in self.dev_values if control_rules.mentions_production(value)]
         if no_dev:
-            raise ValidationError({"dev_values": f"{no_dev[0]} says production: that is always exempt."})
+            raise ValidationError(
+                {"dev_values": _("{no_dev} says production: that is always exempt.").format(no_dev=no_dev[0])}
+            )
         if (self.quiet_from is None) != (self.quiet_until is None):
-            raise ValidationError({"quiet_until": "Quiet times have a beginning and an end."})
+            raise ValidationError({"quiet_until": _("Quiet times have a beginning and an end.")})
 
 
 class ControlChangeSet(models.Model):
@@ -284,7 +341,7 @@ class ControlChangeSet(models.Model):
 
     # mypy reads this way of making an enumeration as str(...).
     State = models.TextChoices(  # type: ignore[call-overload]
-        "State", {name.upper().replace(" ", "_"): (name, words) for name, words in control_rules.STATES.items()}
+        "State", {name.upper().replace(" ", "_"): (name, _lazy(words)) for name, words in control_rules.STATES.items()}
     )
 
     control = models.ForeignKey(Control, models.PROTECT, related_name="change_sets")
@@ -292,29 +349,33 @@ class ControlChangeSet(models.Model):
     anomaly = models.ForeignKey(Anomaly, models.SET_NULL, null=True, blank=True, related_name="change_sets")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
     state = models.CharField(max_length=12, choices=State, default=control_rules.PROPOSED)
-    why = models.CharField(max_length=500, help_text="what made it propose this")
-    wanted = models.PositiveIntegerField(default=0, help_text="size or quota, as the control had it")
-    left_out = models.JSONField(default=list, help_text="[{resource, account, why}], a few of them")
+    why = models.CharField(max_length=500, help_text=_lazy("what made it propose this"))
+    wanted = models.PositiveIntegerField(default=0, help_text=_lazy("size or quota, as the control had it"))
+    left_out = models.JSONField(default=list, help_text=_lazy("[{resource, account, why}], a few of them"))
     left_out_count = models.PositiveIntegerField(default=0)
-    is_beyond_limits = models.BooleanField(default=False, help_text="some are left out for the limits")
-    proposed_by = models.ForeignKey(USER, models.PROTECT, related_name="+", help_text="or for whom it was proposed")
-    is_automatic = models.BooleanField(default=False, help_text="proposed by the alert or the anomaly itself")
+    is_beyond_limits = models.BooleanField(default=False, help_text=_lazy("some are left out for the limits"))
+    proposed_by = models.ForeignKey(
+        USER, models.PROTECT, related_name="+", help_text=_lazy("or for whom it was proposed")
+    )
+    is_automatic = models.BooleanField(default=False, help_text=_lazy("proposed by the alert or the anomaly itself"))
     proposed_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
-    known_until = models.DateField(null=True, help_text="the last day of the bill that the costs are taken from")
+    known_until = models.DateField(null=True, help_text=_lazy("the last day of the bill that the costs are taken from"))
     approved_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
     approved_at = models.DateTimeField(null=True, blank=True)
-    is_armed = models.BooleanField(default=False, help_text="approved by whoever armed the control")
+    is_armed = models.BooleanField(default=False, help_text=_lazy("approved by whoever armed the control"))
     dry_run_at = models.DateTimeField(null=True, blank=True)
     by_role = models.BooleanField(default=False)
     is_undoing = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True, blank=True)
-    ends_at = models.DateTimeField(null=True, blank=True, help_text="when its time box ends and it is put back")
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("when its time box ends and it is put back"))
     undo_mailed_at = models.DateTimeField(null=True, blank=True)
     undone_at = models.DateTimeField(null=True, blank=True)
-    saved = amount_field("proved by the bill so far; empty while no bill shows it", null=True, blank=True)
+    saved = amount_field(_lazy("proved by the bill so far; empty while no bill shows it"), null=True, blank=True)
     saved_currency = models.CharField(max_length=10, blank=True)
-    saved_days = models.PositiveIntegerField(default=0, help_text="whole days that it was in force and a bill shows")
+    saved_days = models.PositiveIntegerField(
+        default=0, help_text=_lazy("whole days that it was in force and a bill shows")
+    )
     saved_until = models.DateField(null=True, blank=True)
     saved_note = models.CharField(max_length=300, blank=True)
     message = models.TextField(blank=True)
@@ -324,8 +385,8 @@ class ControlChangeSet(models.Model):
     class Meta:
         ordering = ["-proposed_at", "-pk"]
         permissions = [
-            ("approve_controlchangeset", "Can approve what controls propose"),
-            ("run_controlchangeset", "Can run and undo what is approved"),
+            ("approve_controlchangeset", _lazy("Can approve what controls propose")),
+            ("run_controlchangeset", _lazy("Can run and undo what is approved")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["control", "alert"], name="control_once_for_an_alert"),
@@ -361,18 +422,18 @@ class ControlStep(models.Model):
     """One thing at a provider that a change set changes: its state before, and what became of it."""
 
     class Result(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        READY = "ready", "ready"
-        SAME = "same", "so already"
-        GONE = "gone", "gone"
-        CHANGED = "changed", "changed since"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
-        UNKNOWN = "unknown", "outcome unknown"
-        UNDOING = "undoing", "being undone"
-        UNDONE = "undone", "undone"
-        NOT_UNDONE = "not undone", "not undone"
+        WAITING = "waiting", _lazy("waiting")
+        READY = "ready", _lazy("ready")
+        SAME = "same", _lazy("so already")
+        GONE = "gone", _lazy("gone")
+        CHANGED = "changed", _lazy("changed since")
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
+        UNKNOWN = "unknown", _lazy("outcome unknown")
+        UNDOING = "undoing", _lazy("being undone")
+        UNDONE = "undone", _lazy("undone")
+        NOT_UNDONE = "not undone", _lazy("not undone")
 
     change_set = models.ForeignKey(ControlChangeSet, models.CASCADE, related_name="steps")
     number = models.PositiveIntegerField()
@@ -380,19 +441,19 @@ class ControlStep(models.Model):
     cloud = models.CharField(max_length=20)
     account = models.CharField(max_length=255)
     region = models.CharField(max_length=100, blank=True)
-    target = models.CharField("name", max_length=300, help_text="as the provider calls it")
+    target = models.CharField(_lazy("name"), max_length=300, help_text=_lazy("as the provider calls it"))
     group = models.CharField(max_length=300, blank=True)
     extra = models.CharField(max_length=600, blank=True)
-    resource = models.CharField(max_length=2000, blank=True, help_text="its id in the bill")
-    resources = models.JSONField(default=list, help_text="the ids in the bill whose cost it is")
-    name = models.CharField("called", max_length=1000, blank=True)
+    resource = models.CharField(max_length=2000, blank=True, help_text=_lazy("its id in the bill"))
+    resources = models.JSONField(default=list, help_text=_lazy("the ids in the bill whose cost it is"))
+    name = models.CharField(_lazy("called"), max_length=1000, blank=True)
     service = models.CharField(max_length=300, blank=True)
     environment = models.CharField(max_length=200, blank=True)
-    cost = amount_field("a day, effective", null=True)
-    saving = amount_field("a day, net of commitments; empty where it is not known", null=True)
+    cost = amount_field(_lazy("a day, effective"), null=True)
+    saving = amount_field(_lazy("a day, net of commitments; empty where it is not known"), null=True)
     currency = models.CharField(max_length=10, blank=True)
     saving_note = models.CharField(max_length=300, blank=True)
-    before = models.CharField(max_length=100, blank=True, help_text="the state that the undo restores")
+    before = models.CharField(max_length=100, blank=True, help_text=_lazy("the state that the undo restores"))
     result = models.CharField(max_length=12, choices=Result, default=Result.WAITING)
     message = models.CharField(max_length=500, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)

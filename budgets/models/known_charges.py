@@ -8,10 +8,12 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.models.budgets import Budget, amount_field
 from budgets.querysets import ForBudgetQuerySet
 from finops_site.lib.periods import Period, months_later
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class KnownCharge(models.Model):
@@ -21,20 +23,20 @@ class KnownCharge(models.Model):
     """
 
     class Repeats(models.TextChoices):
-        ONCE = "", "once"
-        MONTH = "month", "each month"
-        QUARTER = "quarter", "each quarter"
-        YEAR = "year", "each year"
+        ONCE = "", _lazy("once")
+        MONTH = "month", _lazy("each month")
+        QUARTER = "quarter", _lazy("each quarter")
+        YEAR = "year", _lazy("each year")
 
     # How many months lie between two of them.
     MONTHS = {Repeats.MONTH: 1, Repeats.QUARTER: 3, Repeats.YEAR: 12}
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="known_charges")
-    day = models.DateField(help_text="The charge day on the bill; of one that comes again, the first.")
-    amount = amount_field("In the budget's currency; below zero for a credit.")
-    description = models.CharField(max_length=200, help_text="Such as the supplier and what it is for.")
-    repeats = models.CharField("comes", max_length=10, choices=Repeats, blank=True, default=Repeats.ONCE)
-    until = models.DateField("last on", null=True, blank=True, help_text="Empty where it goes on.")
+    day = models.DateField(help_text=_lazy("The charge day on the bill; of one that comes again, the first."))
+    amount = amount_field(_lazy("In the budget's currency; below zero for a credit."))
+    description = models.CharField(max_length=200, help_text=_lazy("Such as the supplier and what it is for."))
+    repeats = models.CharField(_lazy("comes"), max_length=10, choices=Repeats, blank=True, default=Repeats.ONCE)
+    until = models.DateField(_lazy("last on"), null=True, blank=True, help_text=_lazy("Empty where it goes on."))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -62,7 +64,7 @@ class KnownCharge(models.Model):
 
     def clean(self) -> None:
         if self.until and not self.repeats:
-            raise ValidationError({"until": "Only what comes again has a last day."})
+            raise ValidationError({"until": _("Only what comes again has a last day.")})
 
     def days_in(self, period: Period) -> Iterator[date]:
         """The days of `period` it falls on: the same day of the month, the last where a month is shorter."""

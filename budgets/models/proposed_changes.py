@@ -10,22 +10,23 @@ from django.utils import timezone
 
 from budgets.models.budgets import Budget
 from budgets.querysets import ForBudgetQuerySet
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class ProposedChange(models.Model):
     """Amounts of some periods of a budget, which it has once finance has approved them."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting for approval"
-        APPROVED = "approved", "approved"
-        REJECTED = "rejected", "rejected"
-        WITHDRAWN = "withdrawn", "withdrawn"
+        WAITING = "waiting", _lazy("waiting for approval")
+        APPROVED = "approved", _lazy("approved")
+        REJECTED = "rejected", _lazy("rejected")
+        WITHDRAWN = "withdrawn", _lazy("withdrawn")
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="proposed_changes")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     # {first day of a period: exact amount}, as versions of a budget have them; before it null where there is none.
-    before = models.JSONField(help_text="{first day: exact amount} when it was proposed")
-    after = models.JSONField(help_text="{first day: exact amount} that is proposed")
+    before = models.JSONField(help_text=_lazy("{first day: exact amount} when it was proposed"))
+    after = models.JSONField(help_text=_lazy("{first day: exact amount} that is proposed"))
     why = models.CharField(max_length=500, blank=True)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)

@@ -8,11 +8,13 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.calc.amounts import AmountChange, parse_amount
 from budgets.models import Budget, BudgetVersion
 from budgets.models.budgets import FIRST_DAY, LAST_DAY
 from budgets.planning.budget_changes import StaleBudget, change_budget
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, BadAmount, decimal_mark_of, exact_sum
 from finops_site.lib.periods import Month, Period, day_text, moment_text
 from finops_site.lib.person import Person
@@ -47,16 +49,20 @@ def parse_amount_csv(text: str) -> list[dict[str, str]]:
         # However lines end: Excel on a Mac once wrote a lone CR.
         lines = [row for row in csv.reader(io.StringIO(text, newline=None), delimiter=delimiter) if row]
     except csv.Error as error:
-        raise ValidationError(f"The file cannot be read as CSV: {error}.") from None
+        raise ValidationError(_("The file cannot be read as CSV: {error}.").format(error=error)) from None
     heads = [_head(cell) for cell in lines[0]] if lines else []
     if "budget" not in heads:
-        raise ValidationError("The first line must name the columns: budget, 2026-01, 2026-02 and so on.")
+        raise ValidationError(_("The first line must name the columns: budget, 2026-01, 2026-02 and so on."))
     if twice := next((head for place, head in enumerate(heads) if head and head in heads[:place]), ""):
-        raise ValidationError(f"Two columns are {twice}: which of them counts? Leave one.")
+        raise ValidationError(_("Two columns are {twice}: which of them counts? Leave one.").format(twice=twice))
     rows = []
     for number, cells in enumerate(lines[1:], 2):
         if len(cells) > len(heads) and any(map(str.strip, cells[len(heads) :])):
-            raise ValidationError(f"Line {number} has more cells than the first line has columns: {cells[len(heads)]}.")
+            raise ValidationError(
+                _("Line {number} has more cells than the first line has columns: {cells}.").format(
+                    number=number, cells=cells[len(heads)]
+                )
+            )
         # Columns without a head have nothing that could be read, unless somebody wrote into them.
         pairs = zip(heads, cells, strict=False)
         rows.append({head: cell for head, cell in pairs if head or cell.strip()})
@@ -78,7 +84,9 @@ def mark_of_table(table: Iterable[Mapping[str, str]]) -> str:
     try:
         return decimal_mark_of(cells)
     except BadAmount as error:
-        raise ValidationError(f"{error} Write all of them alike, or say above how decimals are written.") from None
+        raise ValidationError(
+            _("{error} Write all of them alike, or say above how decimals are written.").format(error=error)
+        ) from None
 
 
 def compare_amount_table(
@@ -96,16 +104,18 @@ def compare_amount_table(
         name = (cells.get("budget") or "").strip()
         budget, changes, problem = visible.get(name), {}, ""
         if name in lines:
-            problem = f"line {number}: {name} stands in line {lines[name]} already: write its amounts in one line."
+            problem = _("line {number}: {name} stands in line {lines} already: write its amounts in one line.").format(
+                number=number, name=name, lines=lines[name]
+            )
         elif budget is None:
-            problem = f"line {number}: there is no budget named {name!r}."
+            problem = _("line {number}: there is no budget named {name!r}.").format(number=number, name=name)
         elif budget.kind != Budget.Kind.MONTH:
-            problem = f"line {number}: {name} is not a monthly budget."
+            problem = _("line {number}: {name} is not a monthly budget.").format(number=number, name=name)
         else:
             try:
                 changes = _changed_amounts(budget, cells, decimal_mark)
             except ValueError as error:
-                problem = f"line {number}, {name}: {error}"
+                problem = _("line {number}, {name}: {error}").format(number=number, name=name, error=error)
         lines.setdefault(name, number)
         rows.append(AmountRow(number, name, None if problem else budget, changes, problem))
     return rows
@@ -169,12 +179,20 @@ def stale_rows(rows: Sequence[AmountRow], versions: Mapping[int, int]) -> dict[i
         version = by_whom.get(pk)
         who, when = (version.by, moment_text(version.at)) if version else (None, "")
         if pk not in versions:
-            texts[pk] = f"{budget}: which version was looked at is missing. Open the amounts again."
+            texts[pk] = _("{budget}: which version was looked at is missing. Open the amounts again.").format(
+                budget=budget
+            )
             continue
-        texts[pk] = (
-            f"{budget}: {who or 'somebody'} changed it{f' on {when}' if when else ''}, while you had it open. Nothing "
-            "was written: look at its amounts as they are now, and save again."
+        text = _(
+            "{budget}: {person} changed it on {when}, while you had it open. Nothing was written: look at its "
+            "amounts as they are now, and save again."
         )
+        if not when:
+            text = _(
+                "{budget}: {person} changed it, while you had it open. Nothing was written: look at its amounts as "
+                "they are now, and save again."
+            )
+        texts[pk] = text.format(budget=budget, person=who or _("somebody"), when=when)
     return texts
 
 
@@ -190,8 +208,8 @@ def write_amount_table(rows: Sequence[AmountRow], versions: Mapping[int, int], *
     for row in rows:
         if row.budget is None or not row.changes:
             continue
-        new = {period: after for period, (_, after) in row.changes.items()}
-        change_budget(row.budget, new, version=versions[row.budget.pk], by=by, why=why, what="amounts")
+        new = {period: after for period, (_ignored, after) in row.changes.items()}
+        change_budget(row.budget, new, version=versions[row.budget.pk], by=by, why=why, what=gettext_noop("amounts"))
         count += len(new)
     return count
 
@@ -207,8 +225,12 @@ def _changed_amounts(
         month = Month.parse(head.strip())
         period = budget.cut.named(month) if FIRST_DAY.year <= month.year <= LAST_DAY.year else None
         if period is None:
-            when = f"from {day_text(budget.start)}" + (f" until {day_text(budget.end)}" if budget.end else " on")
-            raise ValueError(f"{head.strip()}: the budget has no such month, it counts {when}.")
+            start, end = day_text(budget.start), day_text(budget.end)
+            when = _("from {start} until {end}") if budget.end else _("from {start} on")
+            when = when.format(start=start, end=end)
+            raise ValueError(
+                _("{head}: the budget has no such month, it counts {when}.").format(head=head.strip(), when=when)
+            )
         try:
             amount = parse_amount(text, decimal_mark=decimal_mark, currency=budget.currency)
         except BadAmount as error:

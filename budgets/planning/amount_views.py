@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from budgets.models import Budget
 from budgets.planning import amount_tables
@@ -21,6 +22,7 @@ from budgets.planning.year_page import YearPage
 from finops_site.lib.money import exact_sum, typed_text
 from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, FormPage
 
@@ -32,10 +34,10 @@ class GridPage(YearPage):
 
     exports = ("csv",)
     permission_required = "budgets.change_budget"
-    title = "Amounts"
+    title = _lazy("Amounts")
     template_name = "budgets/grid.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
-    actions = (Action("Import CSV", "budgets:import", "upload", "budgets.change_budget"),)
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
+    actions = (Action(_lazy("Import CSV"), "budgets:import", "upload", "budgets.change_budget"),)
 
     @cached_property
     def months(self) -> list[Month]:
@@ -73,14 +75,14 @@ class GridPage(YearPage):
             count = amount_tables.write_amount_table(rows, versions, by=self.person, why=post.get("why", "")[:500])
         except StaleBudget as error:
             return self.render_to_response(self.get_context_data(problems=[str(error)]), status=409)
-        messages.success(request, f"{counted(count, 'amount')} changed.")
+        messages.success(request, _("{amounts} changed.").format(amounts=counted(count, "amount")))
         return redirect(f"{reverse('budgets:grid')}?year={self.year}")
 
     def confirm(self, rows: list[AmountRow]) -> HttpResponse:
         """The differences and their sums, before anything is written."""
         changed = [row for row in rows if row.changes]
         if not changed:
-            messages.info(self.request, "Nothing would change: every amount is as it was.")
+            messages.info(self.request, _("Nothing would change: every amount is as it was."))
             return self.render_to_response(self.get_context_data())
         sums = amount_tables.amount_sums(self.budgets, self.months, rows)
         touched = {(one.currency, one.month) for one in sums if one.difference}
@@ -164,11 +166,11 @@ class ImportPage(FormPage):
 
     permission_required = "budgets.change_budget"
     form_class = ImportForm
-    title = "Import amounts"
-    subtitle = "Nothing is written before you have seen what would change."
+    title = _lazy("Import amounts")
+    subtitle = _lazy("Nothing is written before you have seen what would change.")
     template_name = "budgets/import.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"), ("Amounts", "budgets:grid"))
-    submit_label = "Preview"
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"), (_lazy("Amounts"), "budgets:grid"))
+    submit_label = _lazy("Preview")
     cancel_url_name = "budgets:grid"
 
     def form_valid(self, form: ImportForm) -> HttpResponse:
@@ -189,7 +191,7 @@ class ImportPage(FormPage):
         except StaleBudget as error:
             form.add_error(None, str(error))
             return self.render_preview(form, text, rows)
-        messages.success(self.request, f"{counted(count, 'amount')} changed.")
+        messages.success(self.request, _("{amounts} changed.").format(amounts=counted(count, "amount")))
         return redirect("budgets:grid")
 
     def render_preview(self, form: ImportForm, text: str, rows: list[AmountRow]) -> HttpResponse:

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from budgets.calc.fiscal_calendar import MONTHS
 from budgets.calc.scope_overlap import are_apart
@@ -352,12 +353,24 @@ class VarianceFigures:
         for name, months in self.unknown.items():
             if name not in self.not_billed:
                 alike[months].append(name)
-        notes = [f"{some_of(names)}: {months} not delivered, so not known." for months, names in alike.items()]
-        notes += [f"{name}: no bill is in {code}, so not known." for name, code in self.not_billed.items()]
+        notes = [
+            _("{names}: {months} not delivered, so not known.").format(names=some_of(names), months=months)
+            for months, names in alike.items()
+        ]
+        notes += [
+            _("{name}: no bill is in {code}, so not known.").format(name=name, code=code)
+            for name, code in self.not_billed.items()
+        ]
         if self.without_rate:
-            notes.append(f"Left out for want of an exchange rate: {', '.join(self.without_rate)}.")
+            notes.append(
+                _("Left out for want of an exchange rate: {names}.").format(names=", ".join(self.without_rate))
+            )
         if self.same_scope:
-            notes.append(f"Left out, for another budget of the same scope counts: {some_of(self.same_scope)}.")
+            notes.append(
+                _("Left out, for another budget of the same scope counts: {same_scope}.").format(
+                    same_scope=some_of(self.same_scope)
+                )
+            )
         return notes
 
 
@@ -400,11 +413,11 @@ def variance_figures(lines: Sequence[PlanLine]) -> VarianceFigures:
         return figures
     figures.currency = reporting_currency() or max(sorted(judged), key=lambda code: len(judged[code]))
     figures.by_currency = {code: _share(rows) for code, rows in sorted(judged.items())}
-    days = [day for rows in judged.values() for day, _, _ in rows]
+    days = [day for rows in judged.values() for day, _amount, _missed in rows]
     exchange = Exchange(figures.currency, "month", Period(min(days), day_after(max(days))), set(judged))
     converted: list[tuple[date, Decimal, Decimal]] = []
     for code, rows in judged.items():
-        if not exchange.knows(code, [day for day, _, _ in rows]):
+        if not exchange.knows(code, [day for day, _amount, _missed in rows]):
             figures.without_rate.append(code)
             continue
         for day, amount, missed in rows:
@@ -416,14 +429,14 @@ def variance_figures(lines: Sequence[PlanLine]) -> VarianceFigures:
 
 def _share(rows: Iterable[tuple[date, Decimal, Decimal]]) -> Decimal | None:
     rows = list(rows)
-    missed = sum((missed for _, _, missed in rows), ZERO)
-    return percent(ratio(missed, sum((amount for _, amount, _ in rows), ZERO)))
+    missed = sum((row[2] for row in rows), ZERO)
+    return percent(ratio(missed, sum((row[1] for row in rows), ZERO)))
 
 
 def _months_text(months: Sequence[Month]) -> str:
     """``Apr 2026``, ``Apr 2026 to Oct 2026`` where they follow one another, else each."""
     if len(months) > 2 and months[-1] == months[0].plus(len(months) - 1):
-        return f"{month_text(months[0])} to {month_text(months[-1])}"
+        return _("{first} to {last}").format(first=month_text(months[0]), last=month_text(months[-1]))
     return ", ".join(month_text(month) for month in months)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.calc.variance import sum_by_reason
 from budgets.forecast.status import variance_share
@@ -19,6 +20,7 @@ from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.addresses import BadFilter
 from finops_site.lib.periods import Month, Period, day_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty
@@ -28,21 +30,23 @@ class AnnualPlanPage(YearPage):
     parameters = ("year", "month", "budget")
     exports = ("csv", "xlsx")
     permission_required = "budgets.view_budget"
-    title = "Annual plan"
+    title = _lazy("Annual plan")
     template_name = "budgets/annual_plan.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
-    actions = (Action("Company year", "budgets:company_year", "calendar", "budgets.change_companyyear"),)
-    empty = Empty("No amounts in this year", "Make a budget, or copy last year's.", "report-money")
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
+    actions = (Action(_lazy("Company year"), "budgets:company_year", "calendar", "budgets.change_companyyear"),)
+    empty = Empty(_lazy("No amounts in this year"), _lazy("Make a budget, or copy last year's."), "report-money")
 
     def check_address(self) -> None:
         super().check_address()
         month, budget = (self.request.GET.get(name, "") for name in ("month", "budget"))
         if bool(month) != bool(budget):
-            raise BadFilter("A month and a budget are asked for together: whose variance of which month.")
+            raise BadFilter(_("A month and a budget are asked for together: whose variance of which month."))
         if budget and budget not in {str(line.budget.pk) for line in self.lines}:
-            raise BadFilter(f"There is no budget {budget[:80]!r} in the plan of {self.year}.")
+            raise BadFilter(
+                _("There is no budget {budget!r} in the plan of {year}.").format(budget=budget[:80], year=self.year)
+            )
         if month and Month.parse(month) not in self.columns:
-            raise BadFilter(f"{month} is no month of the year {self.year}.")
+            raise BadFilter(_("{month} is no month of the year {year}.").format(month=month, year=self.year))
 
     def this_year(self) -> int:
         return annual_plan.plan_year_of(timezone.now().date())
@@ -68,8 +72,14 @@ class AnnualPlanPage(YearPage):
     def get_subtitle(self) -> str:
         days = self.days
         is_calendar_year = (days.start.month, days.start.day) == (1, 1)
-        year = str(self.year) if is_calendar_year else f"{day_text(days.start)} to {day_text(days.last_day)}"
-        return f"{year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."
+        year = (
+            str(self.year)
+            if is_calendar_year
+            else _("{first} to {last}").format(first=day_text(days.start), last=day_text(days.last_day))
+        )
+        return _(
+            "{year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."
+        ).format(year=year)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         export = {"csv": csv_download, "xlsx": xlsx_download}.get(request.GET.get("_export", ""))
@@ -162,13 +172,13 @@ def plan_chart(of_currency: PlanSum, months: Sequence[Month], says_basis: bool) 
     columns = [[line.by_column.get(month, {}) for line in of_currency.lines] for month in months]
     series = [
         charts.series(label, [add(sums.get(name) for sums in column) for column in columns])
-        for label, name in (("Amount", "amount"), ("Actual", "actual"), ("Forecast", "forecast"))
+        for label, name in ((_("Amount"), "amount"), (_("Actual"), "actual"), (_("Forecast"), "forecast"))
     ]
     code, basis = of_currency.currency, f", {of_currency.basis_words}" if says_basis else ""
     return {
         "id": f"year-{code.lower()}-{of_currency.basis.partition('_')[0]}",
         "kind": "bar",
-        "title": f"Amount, actual and forecast by month, {code}{basis}",
+        "title": _("Amount, actual and forecast by month, {code}{basis}").format(code=code, basis=basis),
         "categories": [month_text(month) for month in months],
         "series": series,
         "currency": code,

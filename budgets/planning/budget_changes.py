@@ -5,6 +5,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.alerts.cancellation import cancel_of_archived, queue_of_restored
 from budgets.calc import amounts
@@ -12,6 +13,7 @@ from budgets.calc.fiscal_calendar import MONTHS
 from budgets.models import Budget, BudgetPeriod, BudgetVersion, Recipient, Threshold
 from budgets.models.thresholds import DEFAULT_THRESHOLDS
 from budgets.planning.period_changes import Amounts, WrongState, apply_periods, plan_periods
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, exact_text, formatted, rounded
 from finops_site.lib.periods import Period, days_text
 from finops_site.lib.words import counted
@@ -36,7 +38,7 @@ def create_budget(
     )
     Recipient.objects.create(budget=budget, kind=Recipient.Kind.LEADS)
     apply_periods(plan_periods(budget, new), why=why)
-    _add_version(budget, {}, by=by, why=why, what="created")
+    _add_version(budget, {}, by=by, why=why, what=gettext_noop("created"))
     return budget
 
 
@@ -52,7 +54,7 @@ def change_budget(
     """
     stored = Budget.objects.filter(pk=budget.pk).values_list("state", flat=True).first()
     if Budget.State.ARCHIVED == stored == budget.state:
-        raise WrongState(f"{budget} is archived: bring it back before you change it.")
+        raise WrongState(_("{budget} is archived: bring it back before you change it.").format(budget=budget))
     if not Budget.objects.filter(pk=budget.pk, version=version).update(version=F("version") + 1):
         raise StaleBudget(_who_was_first(budget))
     plan = plan_periods(budget, new)
@@ -67,26 +69,34 @@ def change_budget(
 def approve_budget(budget: Budget, *, version: int, by: User, why: str = "") -> Budget:
     """Finance accepts a proposal: it is in force from now on."""
     if budget.state not in (Budget.State.PROPOSED, Budget.State.DRAFT):
-        raise WrongState(f"{budget} is {budget.get_state_display()}: there is nothing to approve.")
+        raise WrongState(
+            _("{budget} is {state}: there is nothing to approve.").format(
+                budget=budget, state=budget.get_state_display()
+            )
+        )
     budget.state, budget.approved_by, budget.approved_at = Budget.State.ACTIVE, by, timezone.now()
-    return change_budget(budget, None, version=version, by=by, why=why, what="approved")
+    return change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("approved"))
 
 
 def send_back_budget(budget: Budget, *, version: int, by: User, why: str = "") -> Budget:
     """Finance returns a proposal as a draft, with the reason."""
     if budget.state != Budget.State.PROPOSED:
-        raise WrongState(f"{budget} is {budget.get_state_display()}: only a proposal can be sent back.")
+        raise WrongState(
+            _("{budget} is {state}: only a proposal can be sent back.").format(
+                budget=budget, state=budget.get_state_display()
+            )
+        )
     budget.state = Budget.State.DRAFT
-    return change_budget(budget, None, version=version, by=by, why=why, what="sent back")
+    return change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("sent back"))
 
 
 @transaction.atomic
 def archive_budget(budget: Budget, *, version: int, by: User, why: str = "") -> Budget:
     """Ends a budget: its figures stay, and what its alerts have queued is cancelled."""
     if budget.state == Budget.State.ARCHIVED:
-        raise WrongState(f"{budget} is archived already.")
+        raise WrongState(_("{budget} is archived already.").format(budget=budget))
     budget.state = Budget.State.ARCHIVED
-    archived = change_budget(budget, None, version=version, by=by, why=why, what="archived")
+    archived = change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("archived"))
     cancel_of_archived(archived)
     return archived
 
@@ -97,15 +107,19 @@ def restore_budget(budget: Budget, *, version: int, by: User, why: str = "") -> 
     one has its name meanwhile. What was never approved comes back as the proposal that it was.
     """
     if budget.state != Budget.State.ARCHIVED:
-        raise WrongState(f"{budget} is {budget.get_state_display()}: it is not archived.")
+        raise WrongState(
+            _("{budget} is {state}: it is not archived.").format(budget=budget, state=budget.get_state_display())
+        )
     if Budget.objects.exclude(state=Budget.State.ARCHIVED).filter(name=budget.name).exists():
-        raise WrongState(f"There is another budget named {budget} now: rename or archive that one first.")
+        raise WrongState(
+            _("There is another budget named {budget} now: rename or archive that one first.").format(budget=budget)
+        )
     now = timezone.now()
     if budget.approved_at is None:
         budget.state = Budget.State.PROPOSED
     else:
         budget.state, budget.approved_by, budget.approved_at = Budget.State.ACTIVE, by, now
-    restored = change_budget(budget, None, version=version, by=by, why=why, what="brought back")
+    restored = change_budget(budget, None, version=version, by=by, why=why, what=gettext_noop("brought back"))
     queue_of_restored(restored, now)
     return restored
 
@@ -126,18 +140,22 @@ def copy_to_next_year(budget: Budget, *, percent: Decimal, version: int, by: Use
     WrongState where the periods exist already, the budget ends before them or is a range of days.
     """
     if budget.kind not in MONTHS:
-        raise WrongState("A range of days and a project have no next year: make a new budget.")
+        raise WrongState(_("A range of days and a project have no next year: make a new budget."))
     cut, last, new = budget.cut, _last_year(budget), dict[Period, Decimal]()
     for row in last:
         later = cut.calendar.a_year_later(budget.kind, row.start)
         period = cut.period(later.start)
         if period is None:
-            raise WrongState(f"{budget} ends before {budget.words_of(later)}: change its end first.")
+            raise WrongState(
+                _("{budget} ends before {period}: change its end first.").format(
+                    budget=budget, period=budget.words_of(later)
+                )
+            )
         amount = _for_all_days(budget, row)
         new[period] = amounts.growing_amounts(amount, percent, 2, budget.currency)[1] if percent else amount
     if not new or {period.start for period in new} & {row.start for row in last}:
-        raise WrongState(f"{budget} has no complete year of amounts to copy.")
-    what = f"copied to {max(new).start.year}" + (f", {percent:+f}%" if percent else "")
+        raise WrongState(_("{budget} has no complete year of amounts to copy.").format(budget=budget))
+    what = _("copied to {year}").format(year=max(new).start.year) + (f", {percent:+f}%" if percent else "")
     return change_budget(budget, new, version=version, by=by, why=why, what=what)
 
 
@@ -149,8 +167,13 @@ def raised_parts(budget: Budget) -> list[str]:
             days = counted(row.period.days, "day")
             before, after = (formatted(value, budget.currency) for value in (row.amount, _for_all_days(budget, row)))
             texts.append(
-                f"{days_text(row.period.start, row.period.last_day)} has {before} {budget.currency} for {days}: "
-                f"a year later the amount of all days is {after}."
+                _("{start} has {before} {currency} for {days}: a year later the amount of all days is {after}.").format(
+                    start=days_text(row.period.start, row.period.last_day),
+                    before=before,
+                    currency=budget.currency,
+                    days=days,
+                    after=after,
+                )
             )
     return texts
 
@@ -171,11 +194,12 @@ def _for_all_days(budget: Budget, row: BudgetPeriod) -> Decimal:
 def _who_was_first(budget: Budget) -> str:
     newest = BudgetVersion.objects.filter(budget=budget).select_related("by").first()
     if newest is None:
-        return f"{budget} is gone: somebody deleted it. Nothing was written."
-    return (
-        f"{newest.by or 'somebody'} changed this budget at {newest.at:%H:%M} UTC, while you had it open, and none of "
-        "your changes were written. Below is the budget as it is now beside what you entered: look, and save again."
-    )
+        return _("{budget} is gone: somebody deleted it. Nothing was written.").format(budget=budget)
+    return _(
+        "{person} changed this budget at {at} UTC, while you had it open, and none of your changes "
+        "were written. Below is the budget as it is now beside what you entered: look, and save "
+        "again."
+    ).format(person=newest.by or _("somebody"), at=f"{newest.at:%H:%M}")
 
 
 def _stored_amounts(budget: Budget) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.models import Budget
@@ -20,6 +21,7 @@ from budgets.planning.budget_preview import scope_preview, suggested_text
 from budgets.planning.period_changes import plan_periods
 from budgets.planning.suggestions import suggest_amount
 from finops_site.lib.money import BadAmount
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import FormPage, Page
 
 
@@ -33,7 +35,7 @@ class EditBudget(FormPage):
     model = Budget
     form_class = BudgetForm
     template_name = "budgets/form.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
     cancel_url_name = "budgets:budgets"
     proposes = False
 
@@ -56,7 +58,13 @@ class EditBudget(FormPage):
         return super().dispatch(request, *args, **kwargs)
 
     def get_title(self) -> str:
-        return f"Edit {self.object}" if self.object else "Propose a budget" if self.proposes else "New budget"
+        return (
+            _("Edit {object}").format(object=self.object)
+            if self.object
+            else _("Propose a budget")
+            if self.proposes
+            else _("New budget")
+        )
 
     def get_form_kwargs(self) -> dict[str, Any]:
         today = timezone.now().date()
@@ -128,21 +136,21 @@ class ChangeState(Page, View):
 
     permission_required = "budgets.approve_budget"
     words = {
-        "approve": "is approved and in force from now on",
-        "send-back": "is sent back",
-        "archive": "is archived",
-        "restore": "is brought back",
+        "approve": _lazy("{budget} is approved and in force from now on."),
+        "send-back": _lazy("{budget} is sent back."),
+        "archive": _lazy("{budget} is archived."),
+        "restore": _lazy("{budget} is brought back."),
     }
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         budget = get_object_or_404(Budget.objects.visible_to(self.person), pk=pk)
         form = ReasonForm(request.POST)
         if verb not in self.words or not form.is_valid():
-            messages.error(request, "Open the budget again and press its button there.")
+            messages.error(request, _("Open the budget again and press its button there."))
             return redirect(budget)
         try:
             budget_changes.DECISIONS[verb](budget, **form.cleaned_data, by=self.person)
-            messages.success(request, f"{budget} {self.words[verb]}.")
+            messages.success(request, self.words[verb].format(budget=budget))
         except (StaleBudget, WrongState) as error:
             messages.error(request, str(error))
         return redirect(budget)
@@ -152,9 +160,9 @@ class CopyBudget(FormPage):
     permission_required = "budgets.change_budget"
     model = Budget
     form_class = CopyForm
-    title = "Copy to next year"
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
-    submit_label = "Copy"
+    title = _lazy("Copy to next year")
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
+    submit_label = _lazy("Copy")
     cancel_url_name = "budgets:budgets"
 
     def get_form_kwargs(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from budgets.calc import amounts
 from budgets.calc.amounts import BudgetCut
@@ -36,11 +37,13 @@ from costs.calc.filters import (
 from costs.query import filter_choices
 from costs.query.filter_values import FilterValues
 from costs.query.stored_values import stored_values
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import typed_text
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.models import Team, User
 from finops_site.people.company import reporting_currency
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import AmountField, LongForm
 
 AMOUNTS = ("way", "percent", "pasted")
@@ -50,24 +53,24 @@ DEFAULTS = ("basis", "currency", "kind", "start", "auto_factor", "way")
 SCOPE_FILTERS = {"teams" if name == "team" else name: name for name in FILTER_BAR}
 # Empty rows for filters that ask otherwise than by a list.
 SPARE_CONDITIONS = 2
-CONDITION_HELP = "One value a line; any of them will do, and with “is not” none of them."
+CONDITION_HELP = _lazy("One value a line; any of them will do, and with “is not” none of them.")
 # What is stored by its id and written by its name.
 BY_ID = names_where(lambda dimension: dimension.is_by_id)
 TAG_SIGNS = {Operator.NOT: "!=", Operator.PREFIX: "^=", Operator.CONTAINS: "*=", Operator.IS: "="}
 TAG_LINE = re.compile(r"(.+?)\s*(!=|\^=|\*=|=)\s*(.+)")
 COUNTS, PERIOD, HOW, BASIS, LEFT_OUT = (
-    "What it counts",
-    "Period, start and currency",
-    "How amounts are made",
-    "Basis, parent, carrying over",
-    "What is left out",
+    _lazy("What it counts"),
+    _lazy("Period, start and currency"),
+    _lazy("How amounts are made"),
+    _lazy("Basis, parent, carrying over"),
+    _lazy("What is left out"),
 )
 AMOUNT_CHOICES = (
-    ("flat", "the same for each period"),
-    ("growing", "growing by a percentage"),
-    ("shaped", "a total in the shape of last year"),
-    ("pasted", "pasted from a spreadsheet"),
-    ("keep", "as they are; an amount above holds from this period on"),
+    ("flat", _lazy("the same for each period")),
+    ("growing", _lazy("growing by a percentage")),
+    ("shaped", _lazy("a total in the shape of last year")),
+    ("pasted", _lazy("pasted from a spreadsheet")),
+    ("keep", _lazy("as they are; an amount above holds from this period on")),
 )
 
 
@@ -95,29 +98,35 @@ class BudgetForm(LongForm):
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     tag = forms.CharField(
-        label="Tags",
+        label=_lazy("Tags"),
         required=False,
         help_text=(
-            "Key=value, one a line; of one key any of its values, of several keys all. != is not, ^= begins with, "
-            "*= contains."
+            _lazy(
+                "Key=value, one a line; of one key any of its values, of several keys all. != is not, ^= "
+                "begins with, *= contains."
+            )
         ),
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Environment=Production\nCostCenter=CC-1001"}),
     )
-    way = forms.ChoiceField(label="Amounts", choices=AMOUNT_CHOICES)
+    way = forms.ChoiceField(label=_lazy("Amounts"), choices=AMOUNT_CHOICES)
     amount = forms.CharField(
-        label="Amount",
+        label=_lazy("Amount"),
         required=False,
         help_text=(
-            "Of each month, or of the period chosen below. A period that the budget starts or ends amid counts its own "
-            "days only, and its amount is for those days."
+            _lazy(
+                "Of each month, or of the period chosen below. A period that the budget starts or ends amid "
+                "counts its own days only, and its amount is for those days."
+            )
         ),
     )
-    calendar = forms.ChoiceField(label="Months, quarters and years are", required=False)
-    percent = AmountField(label="Growth in %", required=False, min_value=-99, max_value=999)
+    calendar = forms.ChoiceField(label=_lazy("Months, quarters and years are"), required=False)
+    percent = AmountField(label=_lazy("Growth in %"), required=False, min_value=-99, max_value=999)
     pasted = forms.CharField(
-        label="Amounts, a cell for each period", required=False, widget=forms.Textarea(attrs={"rows": 4})
+        label=_lazy("Amounts, a cell for each period"), required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
-    why = forms.CharField(label="Why", required=False, max_length=500, help_text="Stored with this version.")
+    why = forms.CharField(
+        label=_lazy("Why"), required=False, max_length=500, help_text=_lazy("Stored with this version.")
+    )
 
     class Meta:
         model = Budget
@@ -150,11 +159,13 @@ class BudgetForm(LongForm):
         self.user, self.today, self.teams = user, today, teams
         self.instance.scope = dict(self.instance.scope or {})
         field = cast(forms.ModelChoiceField, self.fields["team"])
-        field.help_text = "It counts the cost of this team and of the teams below it; without one, the whole company's."
-        field.empty_label = "The whole company"
+        field.help_text = _(
+            "It counts the cost of this team and of the teams below it; without one, the whole company's."
+        )
+        field.empty_label = _("The whole company")
         if teams is not None:
             field.queryset, field.required = Team.objects.filter(pk__in=teams), True
-            field.empty_label = None if len(teams) == 1 else "Choose a team"
+            field.empty_label = None if len(teams) == 1 else _("Choose a team")
         cast(forms.ModelChoiceField, self.fields["parent"]).queryset = (
             Budget.objects.visible_to(user).active().exclude(pk=self.instance.pk)
         )
@@ -162,7 +173,7 @@ class BudgetForm(LongForm):
         self._add_scope_fields()
         if self.instance.pk:
             self.initial.update(version=self.instance.version, way="keep")
-            self.fields["amount"].help_text = "Empty: the amounts stay. An amount holds from this period on."
+            self.fields["amount"].help_text = _("Empty: the amounts stay. An amount holds from this period on.")
         else:
             cast(forms.ChoiceField, self.fields["way"]).choices = AMOUNT_CHOICES[:-1]
             self.initial["start"] = self.initial.get("start") or today.replace(day=1)
@@ -203,7 +214,7 @@ class BudgetForm(LongForm):
             choices = [(filter_value(name, value), label) for value, label in filter_choices.values(self.user, name)]
             # What no bill has any more stays a choice until somebody removes it.
             choices = [*choices, *((value, value) for value in chosen if value not in dict(choices))]
-            label = "Teams (one or more)" if name == "team" else DIMENSIONS[name].label
+            label = _("Teams (one or more)") if name == "team" else DIMENSIONS[name].label
             self.fields[field] = forms.MultipleChoiceField(label=label, choices=choices, required=False)
             self.initial.setdefault(field, chosen)
         tags = []
@@ -246,18 +257,18 @@ class BudgetForm(LongForm):
         """What each group says now, so that it need not be opened to be seen."""
         scope = FilterValues()
         counts = "; ".join(scope.describe(name, values) for name, values in self.instance.scope.items())
-        period = [self._shown("kind"), f"from {self._shown('start')}"]
+        period = [self._shown("kind"), _("from {shown}").format(shown=self._shown("start"))]
         if self["end"].value():
-            period.append(f"until {self._shown('end')}")
+            period.append(_("until {shown}").format(shown=self._shown("end")))
         left = [str(self[name].label) for name in (*CATEGORIES, *KINDS) if not self[name].value()]
         return {
-            COUNTS: counts or "all cost of the team, or of the company",
+            COUNTS: counts or _("all cost of the team, or of the company"),
             PERIOD: ", ".join([*period, self._shown("currency")]),
-            HOW: f"average of the last {self['auto_months'].value()} months"
+            HOW: _("average of the last {value} months").format(value=self["auto_months"].value())
             if self["auto_months"].value()
             else self._shown("way").partition(";")[0],
             BASIS: self._shown("basis"),
-            LEFT_OUT: ", ".join(left) or "nothing",
+            LEFT_OUT: ", ".join(left) or _("nothing"),
         }
 
     def _shown(self, name: str) -> str:
@@ -276,21 +287,23 @@ class BudgetForm(LongForm):
         rows += [("", [])] * SPARE_CONDITIONS
         keys = [f"{TAG}{key}" for key in filter_choices.tag_keys(self.user)]
         offered = filter_choices.offered(self.user, FILTERABLE)
-        named_before = [split_name(name)[0] for name, _ in rows if name]
+        named_before = [split_name(name)[0] for name, _ignored in rows if name]
         names = dict.fromkeys([*(name for name in offered if name != "currency"), *keys, *named_before])
         dimensions = [("", "—"), *((name, filter_label(name, Operator.IS)) for name in names)]
         self.conditions: list[tuple[str, str, str]] = []
         for number, (name, values) in enumerate(rows, 1):
             dimension, operator = split_name(name) if name else ("", Operator.NOT)
             fields = (f"condition{number}_of", f"condition{number}_operator", f"condition{number}_values")
-            self.fields[fields[0]] = forms.ChoiceField(label=f"Condition {number}", choices=dimensions, required=False)
+            self.fields[fields[0]] = forms.ChoiceField(
+                label=_("Condition {number}").format(number=number), choices=dimensions, required=False
+            )
             self.fields[fields[1]] = forms.ChoiceField(
-                label="How it is compared", choices=[(str(op), words) for op, words in OPERATOR_WORDS.items()]
+                label=_("How it is compared"), choices=[(str(op), words) for op, words in OPERATOR_WORDS.items()]
             )
             self.fields[fields[1]].initial = str(Operator.NOT)
             self.fields[fields[1]].required = False
             self.fields[fields[2]] = forms.CharField(
-                label="With", required=False, help_text=CONDITION_HELP, widget=forms.Textarea(attrs={"rows": 2})
+                label=_("With"), required=False, help_text=CONDITION_HELP, widget=forms.Textarea(attrs={"rows": 2})
             )
             texts = self._names_of(dimension, values)
             for field, value in zip(fields, (dimension, str(operator), "\n".join(texts)), strict=True):
@@ -335,7 +348,7 @@ class BudgetForm(LongForm):
         for line in filter(None, (line.strip() for line in self.cleaned_data["tag"].splitlines())):
             match = TAG_LINE.fullmatch(line)
             if match is None:
-                raise ValidationError(f"{line!r} is no tag: write it as Key=value.")
+                raise ValidationError(_("{line!r} is no tag: write it as Key=value.").format(line=line))
             key, sign, value = match.groups()
             operator = next(operator for operator, written in TAG_SIGNS.items() if written == sign)
             tags.setdefault(filter_name(f"{TAG}{key}", operator), []).append(value)
@@ -349,7 +362,7 @@ class BudgetForm(LongForm):
             written = [line.strip() for line in (values.get(text) or "").splitlines() if line.strip()]
             if not dimension:
                 if written:
-                    self.add_error(of, "What is compared with this?")
+                    self.add_error(of, _("What is compared with this?"))
                 continue
             operator = Operator(values.get(how) or Operator.NOT)
             if operator is Operator.EMPTY:
@@ -359,7 +372,7 @@ class BudgetForm(LongForm):
                 if dimension in BY_ID and operator in (Operator.IS, Operator.NOT):
                     written = self._ids_of(dimension, written)
                 if not written:
-                    raise BadFilter("Write at least one value.")
+                    raise BadFilter(_("Write at least one value."))
                 read_filter(name, written)
                 written = stored_values(dimension, operator, written)
             except BadFilter as error:
@@ -373,7 +386,11 @@ class BudgetForm(LongForm):
         ids = {label.lower(): value for value, label in filter_choices.values(self.user, dimension)}
         unknown = [name for name in names if name.lower() not in ids and name not in ids.values()]
         if unknown:
-            raise BadFilter(f"There is no {DIMENSIONS[dimension].label.lower()} {', '.join(unknown)}.")
+            raise BadFilter(
+                _("There is no {label} {names}.").format(
+                    label=DIMENSIONS[dimension].label.lower(), names=", ".join(unknown)
+                )
+            )
         return [ids.get(name.lower(), name) for name in names]
 
     def clean(self) -> dict[str, Any]:
@@ -395,10 +412,12 @@ class BudgetForm(LongForm):
                 self.add_error("pasted" if values["way"] == "pasted" else "amount", str(error))
             stays = self.instance.pk and values["way"] == "keep"
             if stays and self.stored_cut != (values["kind"], values["calendar"]):
-                text = "Its periods are cut anew, and the amounts do not fit them: choose how the new ones are made."
+                text = _("Its periods are cut anew, and the amounts do not fit them: choose how the new ones are made.")
                 self.add_error("way", text)
             elif stays and self.stored_currency != values["currency"]:
-                text = f"Its amounts are in {self.stored_currency}: choose how those in {values['currency']} are made."
+                text = _("Its amounts are in {stored_currency}: choose how those in {currency} are made.").format(
+                    stored_currency=self.stored_currency, currency=values["currency"]
+                )
                 self.add_error("way", text)
         return values
 
@@ -411,7 +430,9 @@ class BudgetForm(LongForm):
         if self.teams is not None:
             budget.state = Budget.State.PROPOSED
         version = self.cleaned_data["version"] or 0
-        return budget_changes.change_budget(budget, self.new_amounts, version=version, by=by, why=why, what="edited")
+        return budget_changes.change_budget(
+            budget, self.new_amounts, version=version, by=by, why=why, what=gettext_noop("edited")
+        )
 
     def _cut_of(self, values: dict[str, Any]) -> BudgetCut:
         return BudgetCut(values["kind"], values["start"], values["end"], FiscalCalendar.parse(values["calendar"]))
@@ -423,7 +444,7 @@ class BudgetForm(LongForm):
         rows = [row.period for row in self.instance.periods.all()]
         periods = {period for period in [*rows, *cut.periods()] if cut.has(period) and period.end > self.today}
         if not periods:
-            raise ValueError("No period of it is ahead: choose below how its amounts are made.")
+            raise ValueError(_("No period of it is ahead: choose below how its amounts are made."))
         return dict.fromkeys(sorted(periods), amount)
 
     def _new_amounts(self, values: dict[str, Any]) -> dict[Period, Decimal] | None:
@@ -453,16 +474,20 @@ class ProposeChangeForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput)
     amount = forms.CharField(max_length=60)
-    first = forms.ChoiceField(label="From", help_text="Periods before it stay as they are.")
-    why = forms.CharField(label="Why", required=False, max_length=500, help_text="Finance reads it when it decides.")
+    first = forms.ChoiceField(label=_lazy("From"), help_text=_lazy("Periods before it stay as they are."))
+    why = forms.CharField(
+        label=_lazy("Why"), required=False, max_length=500, help_text=_lazy("Finance reads it when it decides.")
+    )
 
     def __init__(self, *args: Any, budget: Budget, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.budget = budget
         self.ahead = [row for row in budget.periods.all() if row.end > today]
         first = cast(forms.ChoiceField, self.fields["first"])
-        first.choices = [(row.start.isoformat(), f"{row.words} on") for row in self.ahead]
-        self.fields["amount"].label = f"Amount, {budget.get_kind_display()}, in {budget.currency}"
+        first.choices = [(row.start.isoformat(), _("{words} on").format(words=row.words)) for row in self.ahead]
+        self.fields["amount"].label = _("Amount, {get_kind_display}, in {currency}").format(
+            get_kind_display=budget.get_kind_display(), currency=budget.currency
+        )
         self.initial.setdefault("version", budget.version)
         # As it is now: what is proposed is a change of it.
         if self.ahead:
@@ -471,7 +496,7 @@ class ProposeChangeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not self.ahead:
-            raise ValidationError("No period of it is ahead: finance gives it more first.")
+            raise ValidationError(_("No period of it is ahead: finance gives it more first."))
         if not self.errors:
             try:
                 amount = amounts.parse_amount(values["amount"], currency=self.budget.currency)
@@ -493,15 +518,19 @@ class ReasonForm(forms.Form):
 class CopyForm(ReasonForm):
     """`parts`: what becomes of amounts of a part of a month, in words; they are raised only knowingly."""
 
-    percent = AmountField(label="More, in %", initial=0, min_value=-99, max_value=999)
+    percent = AmountField(label=_lazy("More, in %"), initial=0, min_value=-99, max_value=999)
 
     def __init__(self, *args: Any, parts: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if parts:
             self.fields["raise_parts"] = forms.BooleanField(
-                label="Raise amounts of a part to all of its days",
+                label=_("Raise amounts of a part to all of its days"),
                 help_text=" ".join(parts),
-                error_messages={"required": f"{' '.join(parts)} Tick it if that is right, or change the amount first."},
+                error_messages={
+                    "required": _("{names} Tick it if that is right, or change the amount first.").format(
+                        names=" ".join(parts)
+                    )
+                },
             )
 
     def clean(self) -> dict[str, Any]:
@@ -513,11 +542,15 @@ class CopyForm(ReasonForm):
 class ImportForm(forms.Form):
     """A table of amounts, first previewed, then written."""
 
-    file = forms.FileField(required=False, help_text="CSV: budget, then a column for each month like 2026-03.")
+    file = forms.FileField(required=False, help_text=_lazy("CSV: budget, then a column for each month like 2026-03."))
     decimal_mark = forms.ChoiceField(
-        label="Decimals are written",
+        label=_lazy("Decimals are written"),
         required=False,
-        choices=[("", "as the file shows"), (".", "with a point: 1,234.56"), (",", "with a comma: 1.234,56")],
+        choices=[
+            ("", _lazy("as the file shows")),
+            (".", _lazy("with a point: 1,234.56")),
+            (",", _lazy("with a comma: 1.234,56")),
+        ],
     )
     table = forms.CharField(required=False, widget=forms.HiddenInput)
     versions = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -528,21 +561,21 @@ class ImportForm(forms.Form):
         if not uploaded:
             return ""
         if uploaded.size > 5 << 20:
-            raise ValidationError("That is too big for a table of budgets.")
+            raise ValidationError(_("That is too big for a table of budgets."))
         try:
             return str(uploaded.read().decode("utf-8-sig"))
         except UnicodeDecodeError:
-            raise ValidationError("The file is not UTF-8 text.") from None
+            raise ValidationError(_("The file is not UTF-8 text.")) from None
 
     def clean_versions(self) -> dict[int, int]:
         try:
             versions = json.loads(self.cleaned_data["versions"] or "{}")
             return {int(pk): int(number) for pk, number in versions.items()}
         except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
-            raise ValidationError("Preview the table again first.") from None
+            raise ValidationError(_("Preview the table again first.")) from None
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not values.get("file") and not values.get("table"):
-            self.add_error("file", "Choose the file.")
+            self.add_error("file", _("Choose the file."))
         return values

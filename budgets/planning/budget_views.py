@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.alerts.alert_summary import ALERT_STATES
 from budgets.alerts.recipients import AddressBook
@@ -29,28 +30,35 @@ from costs.web.links import lines_url
 from finops_site.lib.addresses import BadFilter
 from finops_site.lib.money import exact_sum, formatted
 from finops_site.lib.periods import Period, day_text
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import status_html
 
 MOST_NAMES = 3
 # What the address calls a part of a budget's page, and what the tab says.
-PARTS = {"": "Overview", "alerts": "Alerts and thresholds", "forecast": "Forecast", "history": "History"}
-ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
-PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
-FIRST = Action("First budgets", "budgets:proposals", "bulb", "budgets.add_budget")
+PARTS = {
+    "": _lazy("Overview"),
+    "alerts": _lazy("Alerts and thresholds"),
+    "forecast": _lazy("Forecast"),
+    "history": _lazy("History"),
+}
+ADD = Action(_lazy("New budget"), "budgets:add", "plus", "budgets.add_budget", primary=True)
+PROPOSE = Action(_lazy("Propose a budget"), "budgets:propose", "plus", "budgets.propose_budget", primary=True)
+FIRST = Action(_lazy("First budgets"), "budgets:proposals", "bulb", "budgets.add_budget")
 
 
 class BudgetsPage(ListPage):
     permission_required = "budgets.view_budget"
-    title = "Budgets"
-    subtitle = "This period's amounts against the actual cost and the forecast. Evaluated every night."
+    title = _lazy("Budgets")
+    subtitle = _lazy("This period's amounts against the actual cost and the forecast. Evaluated every night.")
     actions = (ADD,)
     table_class = BudgetTable
     filterset_class = BudgetFilter
     empty = Empty(
-        "No budget yet",
-        "A budget warns before it is overrun: finance makes them, a lead may propose one for her team.",
+        _lazy("No budget yet"),
+        _lazy("A budget warns before it is overrun: finance makes them, a lead may propose one for her team."),
         "target",
         FIRST,
     )
@@ -78,15 +86,19 @@ class BudgetPage(DetailPage):
     permission_required = "budgets.view_budget"
     model = Budget
     template_name = "budgets/budget.html"
-    breadcrumbs = (("Budgets", "budgets:budgets"),)
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"),)
 
     def check_address(self) -> None:
         super().check_address()
         if text := self.request.GET.get("period", ""):
             starts = [day.isoformat() for day in self.get_object().periods.values_list("start", flat=True)]
             if text not in starts:
-                listed = ", ".join(starts) or "none: it has no period yet"
-                raise BadFilter(f"No period of this budget begins on {text[:80]!r}: use {listed}.")
+                listed = ", ".join(starts) or _("none: it has no period yet")
+                raise BadFilter(
+                    _("No period of this budget begins on {text!r}: use {listed}.").format(
+                        text=text[:80], listed=listed
+                    )
+                )
 
     @cached_property
     def today(self) -> date:
@@ -116,10 +128,10 @@ class BudgetPage(DetailPage):
 
     def get_subtitle(self) -> str:
         budget = self.object
-        owner = f"{budget.team} and the teams below" if budget.team else "The whole company"
+        owner = _("{team} and the teams below").format(team=budget.team) if budget.team else _("The whole company")
         words = FilterValues()
         scope = "; ".join(words.describe(name, values) for name, values in budget.scope.items())
-        left = f", without {', '.join(budget.left_out)}" if budget.left_out else ""
+        left = _(", without {names}").format(names=", ".join(budget.left_out)) if budget.left_out else ""
         return f"{owner}{': ' + scope if scope else ''}. {budget.get_basis_display().capitalize()}{left}."
 
     def get_actions(self) -> list[Action]:
@@ -127,11 +139,11 @@ class BudgetPage(DetailPage):
         args = (budget.pk,)
         actions = []
         if may_edit_budget(user, budget):
-            actions.append(Action("Edit", "budgets:edit", "pencil", args=args, primary=True))
+            actions.append(Action(_("Edit"), "budgets:edit", "pencil", args=args, primary=True))
         if may_propose_change(user, budget) and not self.change:
-            actions.append(Action("Propose a change", "budgets:propose_change", "pencil", args=args, primary=True))
+            actions.append(Action(_("Propose a change"), "budgets:propose_change", "pencil", args=args, primary=True))
         if user.has_perm("budgets.change_budget") and budget.state != Budget.State.ARCHIVED:
-            actions.append(Action("Copy to next year", "budgets:copy", "copy", args=args))
+            actions.append(Action(_("Copy to next year"), "budgets:copy", "copy", args=args))
         return actions
 
     @property
@@ -184,7 +196,9 @@ class BudgetPage(DetailPage):
             "forecast_text": status.forecast_text(forecast, budgeted, budget.currency),
             "badge": status.status_badge(forecast, budgeted),
             "share": share,
-            "share_text": "" if share is None else f"{percent_text(share)} of the amount is spent",
+            "share_text": ""
+            if share is None
+            else _("{share} of the amount is spent").format(share=percent_text(share)),
             "known": self.known,
             "chart": period_chart(period, forecast, self.known.until if self.known else None) if period else None,
             "stats": self.get_stats(period) if period else [],
@@ -246,32 +260,38 @@ class BudgetPage(DetailPage):
     def get_stats(self, period: BudgetPeriod) -> list[dict[str, Any]]:
         """The cards: amount, and with a forecast the actual cost, the forecast and the chance of overrun."""
         forecast, code = self.forecast, self.object.currency
-        carried = f"{period.rolled_over:,.2f} of it carried over" if period.rolled_over else ""
-        cards = [{"label": "Amount", "amount": period.budgeted, "currency": code, "note": carried, "icon": "target"}]
+        carried = (
+            _("{rolled_over} of it carried over").format(rolled_over=number_text(period.rolled_over, 2))
+            if period.rolled_over
+            else ""
+        )
+        cards = [{"label": _("Amount"), "amount": period.budgeted, "currency": code, "note": carried, "icon": "target"}]
         if forecast is None:
             return cards
         known = Period(period.start, max(period.start, min(period.end, forecast.as_of + timedelta(days=1))))
         return [
             *cards,
             {
-                "label": "Actual",
+                "label": _("Actual"),
                 "amount": forecast.known_spent,
                 "currency": code,
-                "note": "not delivered yet"
+                "note": _("not delivered yet")
                 if forecast.is_unknown
-                else f"known until {day_text(forecast.complete_until)}",
+                else _("known until {complete_until}").format(complete_until=day_text(forecast.complete_until)),
                 "url": lines_url(known, self.object.filters) if known.days else "",
                 "icon": "receipt",
             },
             {
-                "label": "Forecast",
+                "label": _("Forecast"),
                 "amount": forecast.p50,
                 "currency": code,
-                "note": f"8 in 10 times between {forecast.p10:,.0f} and {forecast.p90:,.0f}",
+                "note": _("8 in 10 times between {p10} and {p90}").format(
+                    p10=number_text(forecast.p10, 0), p90=number_text(forecast.p90, 0)
+                ),
                 "icon": "chart-line",
             },
             {
-                "label": "Chance of overrun",
+                "label": _("Chance of overrun"),
                 "value": percent_text(forecast.chance_of_overrun, 0),
                 "note": forecast.get_method_display(),
                 "icon": "gauge",

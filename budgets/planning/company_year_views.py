@@ -8,6 +8,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 
 from budgets.models import CompanyYear
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import FormPage
 
 
@@ -23,10 +24,12 @@ class CompanyYearPage(FormPage):
     permission_required = "budgets.change_companyyear"
     form_class = CompanyYearForm
     template_name = "budgets/company_year.html"
-    title = "Company year"
-    subtitle = "The columns of the annual plan, and what new budgets are offered. No budget that exists is cut anew."
-    breadcrumbs = (("Budgets", "budgets:budgets"), ("Annual plan", "budgets:annual_plan"))
-    success_message = "The company's year is saved."
+    title = _lazy("Company year")
+    subtitle = _lazy(
+        "The columns of the annual plan, and what new budgets are offered. No budget that exists is cut anew."
+    )
+    breadcrumbs = ((_lazy("Budgets"), "budgets:budgets"), (_lazy("Annual plan"), "budgets:annual_plan"))
+    success_message = _lazy("The company's year is saved.")
     success_url = reverse_lazy("budgets:company_year")
     cancel_url_name = "budgets:annual_plan"
 

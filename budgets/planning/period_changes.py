@@ -7,12 +7,14 @@ from decimal import Decimal
 from itertools import takewhile
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from budgets.alerts.cancellation import cancel_queued
 from budgets.calc.amounts import MOST_PERIODS, AmountChange
 from budgets.calc.fiscal_calendar import MONTHS
 from budgets.models import Alert, Budget, BudgetPeriod
 from budgets.planning.carry_over import carry_over_again
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, rounded
 from finops_site.lib.periods import Period, day_text, days_text
 from finops_site.lib.words import counted
@@ -38,8 +40,10 @@ class PeriodChange:
     @property
     def verb(self) -> str:
         if self.amount.after is None:
-            return "goes"
-        return "new" if self.row is None else "stays" if self.amount.before == self.amount.after else "changes"
+            return gettext_noop("goes")
+        if self.row is None:
+            return gettext_noop("new")
+        return gettext_noop("stays") if self.amount.before == self.amount.after else gettext_noop("changes")
 
 
 @dataclass(slots=True)
@@ -58,7 +62,9 @@ class PeriodPlan:
     def words(self) -> str:
         """``12 periods removed, 4 new``; empty where no period goes or comes in the place of one that goes."""
         gone, new = self.those_that("goes"), self.those_that("new")
-        return f"{counted(len(gone), 'period')} removed, {len(new)} new" if gone else ""
+        return (
+            _("{periods} removed, {new} new").format(periods=counted(len(gone), "period"), new=len(new)) if gone else ""
+        )
 
     @property
     def open_alerts(self) -> int:
@@ -86,7 +92,11 @@ def plan_periods(budget: Budget, new: Amounts | None) -> PeriodPlan:
     rows = list(BudgetPeriod.objects.filter(budget=budget)) if stored else []
     has_other_currency = stored is not None and stored.currency != budget.currency
     if stored and has_other_currency and new is None and rows:
-        raise WrongState(f"Its amounts are in {stored.currency}: give them anew in {budget.currency}.")
+        raise WrongState(
+            _("Its amounts are in {currency}: give them anew in {currency_2}.").format(
+                currency=stored.currency, currency_2=budget.currency
+            )
+        )
     # An amount in another currency is no amount of it: what gets none in the new one goes.
     staying = {row.period: row for row in rows if cut.has(row.period)}
     if has_other_currency:
@@ -94,7 +104,7 @@ def plan_periods(budget: Budget, new: Amounts | None) -> PeriodPlan:
     going = [row for row in rows if row.period not in staying]
     if stored and (stored.kind, stored.calendar) != (budget.kind, budget.calendar):
         if going and new is None:
-            raise WrongState("Its periods are cut anew, and the amounts do not fit them: give the amounts.")
+            raise WrongState(_("Its periods are cut anew, and the amounts do not fit them: give the amounts."))
     elif stored and not has_other_currency:
         moved = (stored.start, stored.end) != (budget.start, budget.end)
         if moved:
@@ -171,10 +181,12 @@ def _nearest_amount(budget: Budget, period: Period, amounts: Mapping[Period, Dec
 def _why_no_period(budget: Budget, period: Period) -> str:
     name = budget.words_of(period)
     if period.end <= budget.start:
-        return f"{name} is before {budget} starts ({day_text(budget.start)})."
+        return _("{name} is before {budget} starts ({start}).").format(
+            name=name, budget=budget, start=day_text(budget.start)
+        )
     if budget.end is not None and period.start >= budget.end:
-        return f"{name} is after {budget} ends ({day_text(budget.end)})."
-    return f"{days_text(period.start, period.last_day)} is no period of {budget}."
+        return _("{name} is after {budget} ends ({end}).").format(name=name, budget=budget, end=day_text(budget.end))
+    return _("{start} is no period of {budget}.").format(start=days_text(period.start, period.last_day), budget=budget)
 
 
 def apply_periods(plan: PeriodPlan, *, why: str = "") -> None:
@@ -213,9 +225,9 @@ def _add_period(budget: Budget, period: Period, amount: Decimal, gone: Sequence[
 
 
 def _why_closed(budget: Budget, why: str) -> str:
-    text = "closed: the budget was changed and has this period no more"
+    text = _("closed: the budget was changed and has this period no more")
     if budget.end is not None:
-        text += f"; it ends on {day_text(budget.end)}"
+        text += _("; it ends on {end}").format(end=day_text(budget.end))
     return f"{text}. {why}" if why else text
 
 

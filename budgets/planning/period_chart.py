@@ -5,13 +5,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from budgets.forecast.spending import daily_costs
 from budgets.models import BudgetPeriod, Forecast
 from finops_site.lib import charts
 from finops_site.lib.periods import Period, short_day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 MOST_POINTS = 92
-INTERVAL = "Likely interval"
+INTERVAL = _lazy("Likely interval")
 
 
 def period_chart(period: BudgetPeriod, forecast: Forecast | None, delivered: date | None = None) -> dict[str, Any]:
@@ -30,23 +33,23 @@ def period_chart(period: BudgetPeriod, forecast: Forecast | None, delivered: dat
     ends = (span.last_day, last)
     shown = [day for number, day in enumerate(span.each_day()) if number % step == 0 or day in ends]
     actual = [daily.total(Period(span.start, day + timedelta(days=1))) if day in shown_days else None for day in shown]
-    series = [charts.series("Actual", actual)]
+    series = [charts.series(_("Actual"), actual)]
     has_interval = bool(forecast and forecast.method not in ("done", "none") and last < span.last_day)
     if forecast and has_interval:
         likely, low, high = (
             _forecast_course(shown, span, max(last, span.start), forecast, end)
             for end in (forecast.p50, forecast.p10, forecast.p90)
         )
-        series += [charts.series("Likely", likely, dashed=True), charts.band(INTERVAL, low, high, currency=code)]
-    series.append(charts.threshold("Amount", period.budgeted, len(shown)))
+        series += [charts.series(_("Likely"), likely, dashed=True), charts.band(INTERVAL, low, high, currency=code)]
+    series.append(charts.threshold(_("Amount"), period.budgeted, len(shown)))
     return {
         "id": "course",
         "kind": "line",
-        "title": f"{period.budget}, day by day",
+        "title": _("{budget}, day by day").format(budget=period.budget),
         "categories": [short_day_text(day) for day in shown],
         "series": series,
         "currency": code,
-        "note": "The shaded interval holds 8 in 10 outcomes." if has_interval else "",
+        "note": _("The shaded interval holds 8 in 10 outcomes.") if has_interval else "",
     }
 
 

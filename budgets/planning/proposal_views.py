@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from budgets.models import Budget, ProposedChange
@@ -17,6 +18,7 @@ from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import ProposeChangeForm
 from budgets.planning.budget_preview import scope_preview
 from budgets.planning.period_changes import WrongState
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import FormPage, Page
 
 
@@ -29,8 +31,8 @@ class ProposeChange(FormPage):
     model = Budget
     form_class = ProposeChangeForm
     template_name = "budgets/propose_change.html"
-    submit_label = "Propose it"
-    success_message = "It is proposed: finance approves it or rejects it. Until then the budget stays as it is."
+    submit_label = _lazy("Propose it")
+    success_message = _lazy("It is proposed: finance approves it or rejects it. Until then the budget stays as it is.")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if self.person.is_authenticated and not may_propose_change(self.person, self.object):
@@ -38,10 +40,10 @@ class ProposeChange(FormPage):
         return super().dispatch(request, *args, **kwargs)
 
     def get_title(self) -> str:
-        return f"Propose a change of {self.object}"
+        return _("Propose a change of {object}").format(object=self.object)
 
     def get_breadcrumbs(self) -> Any:
-        return (("Budgets", "budgets:budgets"), (str(self.object), self.object.get_absolute_url()))
+        return ((_("Budgets"), "budgets:budgets"), (str(self.object), self.object.get_absolute_url()))
 
     @cached_property
     def preview(self) -> dict[str, Any]:
@@ -83,9 +85,9 @@ class DecideChange(Page, View):
 
     permission_required = "budgets.view_budget"
     words = {
-        "approve": "It is approved: the budget has the proposed amounts from now on.",
-        "reject": "It is rejected: the budget stays as it is.",
-        "withdraw": "It is withdrawn: the budget stays as it is.",
+        "approve": _lazy("It is approved: the budget has the proposed amounts from now on."),
+        "reject": _lazy("It is rejected: the budget stays as it is."),
+        "withdraw": _lazy("It is withdrawn: the budget stays as it is."),
     }
 
     def post(self, request: HttpRequest, pk: int, change: int, verb: str) -> HttpResponse:

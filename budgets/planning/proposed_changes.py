@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from budgets.models import Budget, BudgetPeriod, ProposedChange
 from budgets.planning.budget_changes import StaleBudget, change_budget
@@ -27,7 +28,7 @@ def amounts_by_period(budget: Budget, by_day: Mapping[date, Decimal]) -> dict[Pe
     for day, amount in by_day.items():
         period = budget.cut.period(day)
         if period is None or period.start != day:
-            raise WrongState(f"No period of {budget} begins on {day_text(day)}.")
+            raise WrongState(_("No period of {budget} begins on {day}.").format(budget=budget, day=day_text(day)))
         new[period] = amount
     return new
 
@@ -43,17 +44,24 @@ def propose_change(
     """
     stored = Budget.objects.select_for_update().get(pk=budget.pk)
     if stored.state != Budget.State.ACTIVE:
-        raise WrongState(f"{budget} is {stored.get_state_display()}: a change is proposed for what is in force.")
+        raise WrongState(
+            _("{budget} is {state}: a change is proposed for what is in force.").format(
+                budget=budget, state=stored.get_state_display()
+            )
+        )
     if stored.version != version:
-        raise StaleBudget(f"{budget} was changed since you opened it. Look at its amounts as they are now.")
+        raise StaleBudget(
+            _("{budget} was changed since you opened it. Look at its amounts as they are now.").format(budget=budget)
+        )
     if other := waiting_change(stored):
         raise WrongState(
-            f"{other.proposed_by or 'Somebody'} proposed another change on {day_text(other.proposed_at.date())}, which"
-            " waits: withdraw that one first."
+            _("{value} proposed another change on {date}, which waits: withdraw that one first.").format(
+                value=other.proposed_by or _("Somebody"), date=day_text(other.proposed_at.date())
+            )
         )
     changed = [change for change in plan_periods(stored, new).changes if change.verb in ("changes", "new")]
     if not changed:
-        raise WrongState("These are the amounts that it has already.")
+        raise WrongState(_("These are the amounts that it has already."))
     before = {change.period.start.isoformat(): exact_text(change.amount.before) for change in changed}
     after = {change.period.start.isoformat(): exact_text(change.amount.after) for change in changed}
     return ProposedChange.objects.create(
@@ -67,7 +75,11 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
         change = _decide(change, ProposedChange.State.APPROVED, by, why, now)
         budget = Budget.objects.select_for_update().get(pk=change.budget_id)
         if budget.state != Budget.State.ACTIVE:
-            raise WrongState(f"{budget} is {budget.get_state_display()}: bring it back into force first.")
+            raise WrongState(
+                _("{budget} is {state}: bring it back into force first.").format(
+                    budget=budget, state=budget.get_state_display()
+                )
+            )
         rows = {row.start.isoformat(): row for row in BudgetPeriod.objects.filter(budget=budget)}
         new: dict[Period, Decimal] = {}
         for day, text in change.after.items():
@@ -75,11 +87,13 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
             period = row.period if row else budget.cut.period(date.fromisoformat(day))
             if (exact_text(row.amount) if row else None) != change.before.get(day) or period is None:
                 raise StaleBudget(
-                    f"{budget}: the amount from {day_text(date.fromisoformat(day))} was changed since it was proposed: "
-                    "reject it, so that it is proposed anew."
+                    _(
+                        "{budget}: the amount from {fromisoformat} was changed since it was proposed: reject it, so "
+                        "that it is proposed anew."
+                    ).format(budget=budget, fromisoformat=day_text(date.fromisoformat(day)))
                 )
             new[period] = Decimal(text)
-        what = f"change proposed by {change.proposed_by or 'somebody'} approved"
+        what = _("change proposed by {person} approved").format(person=change.proposed_by or _("somebody"))
         change_budget(budget, new, version=budget.version, by=by, why=why or change.why, what=what)
     return change
 
@@ -87,7 +101,7 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
 def reject_change(change: ProposedChange, *, by: User, why: str = "", now: datetime) -> ProposedChange:
     """The budget stays as it is. Raises WrongState without a reason."""
     if not why.strip():
-        raise WrongState("Give the reason, so that whoever proposed it can do better.")
+        raise WrongState(_("Give the reason, so that whoever proposed it can do better."))
     with transaction.atomic():
         return _decide(change, ProposedChange.State.REJECTED, by, why, now)
 
@@ -110,7 +124,7 @@ def _decide(change: ProposedChange, state: str, by: User, why: str, now: datetim
     """Writes a decision about what still waits; raises WrongState where it waits no more."""
     row = ProposedChange.objects.select_for_update(of=("self",)).select_related("proposed_by").get(pk=change.pk)
     if row.state != ProposedChange.State.WAITING:
-        raise WrongState(f"It is {row.get_state_display()} already.")
+        raise WrongState(_("It is {state} already.").format(state=row.get_state_display()))
     row.state, row.decided_by, row.decided_at, row.decision_why = state, by, now, why
     row.save()
     return row
@@ -122,10 +136,18 @@ def amounts_text(budget: Budget) -> str:
     if not rows:
         return ""
     amounts = {row.amount for row in rows}
-    of_one = f", {formatted(rows[0].amount, code)} {code} each" if len(rows) > 1 and len(amounts) == 1 else ""
-    return (
-        f"{counted(len(rows), 'period')} from {day_text(rows[0].start)} to {day_text(rows[-1].period.last_day)}: "
-        f"{formatted(exact_sum(row.amount for row in rows), code)} {code} in all{of_one}"
+    of_one = (
+        _(", {amount} {code} each").format(amount=formatted(rows[0].amount, code), code=code)
+        if len(rows) > 1 and len(amounts) == 1
+        else ""
+    )
+    return _("{periods} from {start} to {last_day}: {sum} {code} in all{of_one}").format(
+        periods=counted(len(rows), "period"),
+        start=day_text(rows[0].start),
+        last_day=day_text(rows[-1].period.last_day),
+        sum=formatted(exact_sum(row.amount for row in rows), code),
+        code=code,
+        of_one=of_one,
     )
 
 
@@ -135,8 +157,15 @@ def change_text(change: ProposedChange) -> str:
     before, after = (exact_sum(pair[place] for pair in amounts) for place in (0, 1))
     more = EXACT.subtract(after, before)
     days = sorted(date.fromisoformat(day) for day in change.after)
-    gap = f", {formatted(abs(more), code)} {code} {'more' if more > 0 else 'less'}" if more else ""
-    return (
-        f"{counted(len(days), 'period')} from {day_text(days[0])}: {formatted(after, code)} {code} in all instead of "
-        f"{formatted(before, code)} {code}{gap}"
+    gap = ""
+    if more:
+        gap = _(", {amount} {code} more") if more > 0 else _(", {amount} {code} less")
+        gap = gap.format(amount=formatted(abs(more), code), code=code)
+    return _("{periods} from {days}: {after} {code} in all instead of {before} {code}{gap}").format(
+        periods=counted(len(days), "period"),
+        days=day_text(days[0]),
+        after=formatted(after, code),
+        code=code,
+        before=formatted(before, code),
+        gap=gap,
     )

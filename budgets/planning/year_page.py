@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from finops_site.lib.addresses import BadFilter
@@ -20,7 +21,7 @@ class YearPage(Page, TemplateView):
     def check_address(self) -> None:
         """Whoever saves amounts is refused too: they would be those of another year."""
         super().check_address()
-        _ = self.year
+        _ignored = self.year
 
     def this_year(self) -> int:
         return timezone.now().date().year
@@ -33,5 +34,9 @@ class YearPage(Page, TemplateView):
             return self.this_year()
         is_year = text.isascii() and text.isdecimal() and len(text) == 4
         if not is_year or not FIRST <= int(text) <= LAST:
-            raise BadFilter(f"{text[:80]!r} is no year here: write it like 2026, from {FIRST} to {LAST}.")
+            raise BadFilter(
+                _("{text!r} is no year here: write it like 2026, from {first} to {last}.").format(
+                    text=text[:80], first=FIRST, last=LAST
+                )
+            )
         return int(text)

@@ -14,6 +14,8 @@ import duckdb
 from costs.calc.dimensions import RULE_FIELDS
 from costs.calc.providers import provider_name
 from costs.formats.sql import for_comparison, literal
+from finops_site.lib.language import gettext as _
+from finops_site.lib.words import number_text
 
 NAMES = ("resource", "resource_name")
 LONGEST_PATTERN = 500
@@ -153,7 +155,7 @@ def _find_patterns(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) ->
     for at in range(0, len(with_pattern), PATTERNS_AT_ONCE):
         some = with_pattern[at : at + PATTERNS_AT_ONCE]
         cases = ", ".join(f"CASE WHEN {_matches_name(pattern)} THEN {number} END" for number, pattern in some)
-        any_of_them = "|".join(f"(?:{pattern})" for _, pattern in some)
+        any_of_them = "|".join(f"(?:{pattern})" for _ignored, pattern in some)
         where = "true" if _compile_problem(any_of_them) else _matches_name(any_of_them)
         db.execute(f"""
             INSERT INTO named SELECT resource, resource_name, rule FROM (
@@ -186,11 +188,15 @@ def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: boo
 def resource_pattern_problem(pattern: str) -> str:
     """Why a resource pattern cannot be used; empty when it can."""
     if len(pattern) > LONGEST_PATTERN:
-        return f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are the most."
+        return _("The pattern has {count} characters; {most} are the most.").format(
+            count=len(pattern), most=LONGEST_PATTERN
+        )
     if problem := _compile_problem(pattern):
-        return f"Not a regular expression: {problem}"
+        return _("Not a regular expression: {problem}").format(problem=problem)
     if (size := _size(pattern)) > LARGEST_PATTERN:
-        return f"Written out, its repetitions are {size:,} characters long; {LARGEST_PATTERN:,} are the most."
+        return _("Written out, its repetitions are {size} characters long; {largest_pattern} are the most.").format(
+            size=number_text(size), largest_pattern=number_text(LARGEST_PATTERN)
+        )
     return ""
 
 

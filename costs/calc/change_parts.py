@@ -8,22 +8,23 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
+from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 
 NEW, GONE, MORE, LESS, PRICE, COMMITMENT = "new", "gone", "more", "less", "price", "commitment"
 TAKEN, GIVEN = "taken", "given"
 CREDITS, UNMEASURED = "credits", "unmeasured"
 KIND_LABELS = {
-    NEW: "New resources",
-    GONE: "Resources that are gone",
-    TAKEN: "Resources that others owned before",
-    GIVEN: "Resources that others own now",
-    MORE: "More usage",
-    LESS: "Less usage",
-    PRICE: "Other prices",
-    COMMITMENT: "Effect of commitments",
-    CREDITS: "Credits and refunds",
-    UNMEASURED: "Changed, without a quantity in the bill",
+    NEW: _noop("New resources"),
+    GONE: _noop("Resources that are gone"),
+    TAKEN: _noop("Resources that others owned before"),
+    GIVEN: _noop("Resources that others own now"),
+    MORE: _noop("More usage"),
+    LESS: _noop("Less usage"),
+    PRICE: _noop("Other prices"),
+    COMMITMENT: _noop("Effect of commitments"),
+    CREDITS: _noop("Credits and refunds"),
+    UNMEASURED: _noop("Changed, without a quantity in the bill"),
 }
 ZERO = Decimal(0)
 

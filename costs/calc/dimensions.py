@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from finops_site.lib.language import gettext
+from finops_site.lib.language import gettext_noop as _noop
+
 TAG = "tag:"
 # The value of a filter, and of a group, for what has nothing of a dimension.
 NOBODY = "none"
@@ -54,8 +57,8 @@ class CostDimension:
 
     name: str
     field: str
-    label: str
-    plural: str
+    label_text: str
+    plural_text: str
     charge_column: str = ""
     width: int = 0
     rollups: tuple[Rollup, ...] = ()
@@ -65,6 +68,15 @@ class CostDimension:
     groupable: bool = True
     filter_bar: bool = False
     in_rules: bool = False
+
+    @property
+    def label(self) -> str:
+        """What people call it, in the language of the reader; the key of a tag is nobody's language."""
+        return self.label_text if self.is_tag and self.name != ANY_TAG.name else gettext(self.label_text)
+
+    @property
+    def plural(self) -> str:
+        return self.plural_text if self.is_tag and self.name != ANY_TAG.name else gettext(self.plural_text)
 
     @property
     def column(self) -> str:
@@ -98,8 +110,8 @@ _TABLE = (
     CostDimension(
         "service",
         "service",
-        "Service",
-        "Services",
+        _noop("Service"),
+        _noop("Services"),
         charge_column="ServiceName",
         width=300,
         rollups=IN_ALL,
@@ -108,22 +120,26 @@ _TABLE = (
         filter_bar=True,
         in_rules=True,
     ),
-    CostDimension("team", "owner", "Team", "Teams", rollups=IN_ALL, choices=Choices.TEAMS, filter_bar=True),
+    CostDimension(
+        "team", "owner", _noop("Team"), _noop("Teams"), rollups=IN_ALL, choices=Choices.TEAMS, filter_bar=True
+    ),
     CostDimension(
         "cost_center",
         "owner",
-        "Cost centre",
-        "Cost centres",
+        _noop("Cost centre"),
+        _noop("Cost centres"),
         rollups=IN_ALL,
         choices=Choices.COST_CENTERS,
         filter_bar=True,
     ),
-    CostDimension("pool", "pool", "Pool", "Pools", rollups=IN_ALL, choices=Choices.POOLS, filter_bar=True),
+    CostDimension(
+        "pool", "pool", _noop("Pool"), _noop("Pools"), rollups=IN_ALL, choices=Choices.POOLS, filter_bar=True
+    ),
     CostDimension(
         "account",
         "sub_account",
-        "Account",
-        "Accounts",
+        _noop("Account"),
+        _noop("Accounts"),
         charge_column="SubAccountId",
         width=200,
         rollups=IN_ALL,
@@ -136,16 +152,16 @@ _TABLE = (
     CostDimension(
         "account_group",
         "sub_account",
-        "Account group",
-        "Account groups",
+        _noop("Account group"),
+        _noop("Account groups"),
         rollups=IN_ALL,
         choices=Choices.ACCOUNT_GROUPS,
     ),
     CostDimension(
         "region",
         "region",
-        "Region",
-        "Regions",
+        _noop("Region"),
+        _noop("Regions"),
         charge_column="RegionId",
         width=200,
         rollups=IN_ALL,
@@ -157,8 +173,8 @@ _TABLE = (
     CostDimension(
         "resource",
         "resource",
-        "Resource",
-        "Resources",
+        _noop("Resource"),
+        _noop("Resources"),
         charge_column="ResourceId",
         width=2000,
         rollups=(Rollup.RESOURCE,),
@@ -166,8 +182,8 @@ _TABLE = (
     CostDimension(
         "charge_category",
         "charge_category",
-        "Charge category",
-        "Charge categories",
+        _noop("Charge category"),
+        _noop("Charge categories"),
         charge_column="ChargeCategory",
         width=40,
         rollups=IN_ALL,
@@ -176,12 +192,12 @@ _TABLE = (
         in_rules=True,
     ),
     # Worked out of several columns (costs/query/charge_kinds.py), which only cost lines have.
-    CostDimension("charge_kind", "charge_category", "Kind of charge", "Kinds of charge"),
+    CostDimension("charge_kind", "charge_category", _noop("Kind of charge"), _noop("Kinds of charge")),
     CostDimension(
         "service_category",
         "service_category",
-        "Service category",
-        "Service categories",
+        _noop("Service category"),
+        _noop("Service categories"),
         charge_column="ServiceCategory",
         width=200,
         rollups=BY_MONTH,
@@ -191,19 +207,19 @@ _TABLE = (
     CostDimension(
         "service_subcategory",
         "service_subcategory",
-        "Service subcategory",
-        "Service subcategories",
+        _noop("Service subcategory"),
+        _noop("Service subcategories"),
         charge_column="ServiceSubcategory",
         width=200,
         rollups=BY_MONTH,
         choices=Choices.CATALOGUE,
     ),
-    CostDimension("rule", "owner_rule", "Ownership rule", "Ownership rules", rollups=BY_MONTH),
+    CostDimension("rule", "owner_rule", _noop("Ownership rule"), _noop("Ownership rules"), rollups=BY_MONTH),
     CostDimension(
         "provider",
         "provider",
-        "Provider",
-        "Providers",
+        _noop("Provider"),
+        _noop("Providers"),
         charge_column="ProviderName",
         width=200,
         rollups=IN_ALL,
@@ -214,8 +230,8 @@ _TABLE = (
     CostDimension(
         "billing_account",
         "billing_account",
-        "Billing account",
-        "Billing accounts",
+        _noop("Billing account"),
+        _noop("Billing accounts"),
         charge_column="BillingAccountId",
         width=200,
         rollups=IN_ALL,
@@ -227,8 +243,8 @@ _TABLE = (
     CostDimension(
         "invoice_issuer",
         "invoice_issuer",
-        "Invoice issuer",
-        "Invoice issuers",
+        _noop("Invoice issuer"),
+        _noop("Invoice issuers"),
         charge_column="InvoiceIssuerName",
         width=200,
         rollups=BY_MONTH,
@@ -238,51 +254,66 @@ _TABLE = (
     CostDimension(
         "source",
         "delivery_month__delivery__source",
-        "Source",
-        "Sources",
+        _noop("Source"),
+        _noop("Sources"),
         rollups=IN_ALL,
         choices=Choices.SOURCES,
     ),
     CostDimension(
         "pricing_category",
         "pricing_category",
-        "Pricing category",
-        "Pricing categories",
+        _noop("Pricing category"),
+        _noop("Pricing categories"),
         charge_column="PricingCategory",
         width=40,
     ),
     CostDimension(
-        "instance_type", "instance_type", "Instance type", "Instance types", charge_column="x_InstanceType", width=100
+        "instance_type",
+        "instance_type",
+        _noop("Instance type"),
+        _noop("Instance types"),
+        charge_column="x_InstanceType",
+        width=100,
     ),
     CostDimension(
-        "commitment", "commitment", "Commitment", "Commitments", charge_column="CommitmentDiscountId", width=1000
+        "commitment",
+        "commitment",
+        _noop("Commitment"),
+        _noop("Commitments"),
+        charge_column="CommitmentDiscountId",
+        width=1000,
     ),
     CostDimension(
         "commitment_status",
         "commitment_status",
-        "Commitment status",
-        "Commitment statuses",
+        _noop("Commitment status"),
+        _noop("Commitment statuses"),
         charge_column="CommitmentDiscountStatus",
         width=40,
         in_rules=True,
     ),
     CostDimension(
-        "charge_class", "charge_class", "Charge class", "Charge classes", charge_column="ChargeClass", width=40
+        "charge_class",
+        "charge_class",
+        _noop("Charge class"),
+        _noop("Charge classes"),
+        charge_column="ChargeClass",
+        width=40,
     ),
-    CostDimension("billing_month", "billing_month", "Billing month", "Billing months", rollups=IN_ALL),
+    CostDimension("billing_month", "billing_month", _noop("Billing month"), _noop("Billing months"), rollups=IN_ALL),
     CostDimension(
         "own_team",
         "owner",
-        "Team, without those below",
-        "Teams, without those below",
+        _noop("Team, without those below"),
+        _noop("Teams, without those below"),
         rollups=IN_ALL,
         choices=Choices.TEAMS,
     ),
     CostDimension(
         "currency",
         "currency",
-        "Currency",
-        "Currencies",
+        _noop("Currency"),
+        _noop("Currencies"),
         charge_column="BillingCurrency",
         width=10,
         rollups=IN_ALL,
@@ -290,19 +321,26 @@ _TABLE = (
     ),
     # Not asked by: amounts of two units are never added, so that it only parts the lines.
     CostDimension(
-        "unit", "unit", "Unit", "Units", charge_column="ConsumedUnit", width=100, filterable=False, groupable=False
+        "unit",
+        "unit",
+        _noop("Unit"),
+        _noop("Units"),
+        charge_column="ConsumedUnit",
+        width=100,
+        filterable=False,
+        groupable=False,
     ),
 )
 DIMENSIONS = {dimension.name: dimension for dimension in _TABLE}
 # Any tag: `tag:Environment` is the dimension of its key.
-ANY_TAG = CostDimension(f"{TAG}<Key>", "tag_set", "Tag", "Tags", rollups=BY_MONTH)
+ANY_TAG = CostDimension(f"{TAG}<Key>", "tag_set", _noop("Tag"), _noop("Tags"), rollups=BY_MONTH)
 
 
 def named(name: str) -> CostDimension:
     """The dimension of a name, `tag:<Key>` among them; KeyError for a name that is none."""
     if name.startswith(TAG) and len(name) > len(TAG):
         key = name.removeprefix(TAG)
-        return replace(ANY_TAG, name=name, label=key, plural=key)
+        return replace(ANY_TAG, name=name, label_text=key, plural_text=key)
     return DIMENSIONS[name]
 
 

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
 
@@ -53,19 +54,19 @@ def parse(text: str) -> list[CurrencyRate]:
     read_row = next((read_row for needed, read_row in kinds.items() if all(name in names for name in needed)), None)
     if read_row is None:
         raise BadRates(
-            "These are no rates we know: the header needs date, base, quote and rate, or be one of the ECB's two."
+            _("These are no rates we know: the header needs date, base, quote and rate, or be one of the ECB's two.")
         )
     rates: list[CurrencyRate] = []
     for line, row in enumerate(reader, 2):
         cells = {(name or "").strip().lower(): text.strip() for name, text in row.items() if isinstance(text, str)}
         rates += read_row(cells, line)
     if not rates:
-        raise BadRates("The file has a header and no rates.")
+        raise BadRates(_("The file has a header and no rates."))
     return rates
 
 
 def rates_of_history(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
-    day, _ = _when(row.get("date", ""), line)
+    day, _ignored = _when(row.get("date", ""), line)
     for name, text in row.items():
         if len(name) == 3 and name.isalpha() and text not in NO_RATE:
             yield CurrencyRate("EUR", name.upper(), day, _value(text, line), source="ECB")
@@ -90,22 +91,24 @@ def _when(text: str, line: int) -> tuple[date, bool]:
     try:
         return (Month.parse(text).start, True) if len(text) == 7 else (date.fromisoformat(text), False)
     except ValueError:
-        raise BadRates(f"Line {line}: {text!r} is no day (2026-03-05) and no month (2026-03).") from None
+        raise BadRates(
+            _("Line {line}: {text!r} is no day (2026-03-05) and no month (2026-03).").format(line=line, text=text)
+        ) from None
 
 
 def _value(text: str, line: int) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise BadRates(f"Line {line}: {text!r} is no rate.") from None
+        raise BadRates(_("Line {line}: {text!r} is no rate.").format(line=line, text=text)) from None
     if not value.is_finite() or value <= 0:
-        raise BadRates(f"Line {line}: a rate is more than zero, and this is {text}.")
+        raise BadRates(_("Line {line}: a rate is more than zero, and this is {text}.").format(line=line, text=text))
     return value
 
 
 def _code(text: str, line: int) -> str:
     if not (len(text) == 3 and text.isascii() and text.isalpha()):
-        raise BadRates(f"Line {line}: {text!r} is no currency.")
+        raise BadRates(_("Line {line}: {text!r} is no currency.").format(line=line, text=text))
     return text.upper()
 
 

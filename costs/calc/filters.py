@@ -14,6 +14,8 @@ from costs.calc.dimensions import FILTERABLE, NOBODY, TAG, named
 from costs.calc.providers import provider_name
 from finops_site.lib import addresses
 from finops_site.lib.addresses import BadFilter as BadFilter
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
 
 SEPARATOR = "__"
 YES, NO = "yes", "no"
@@ -32,11 +34,11 @@ class Operator(StrEnum):
 
 
 OPERATOR_WORDS = {
-    Operator.IS: "is",
-    Operator.NOT: "is not",
-    Operator.PREFIX: "begins with",
-    Operator.CONTAINS: "contains",
-    Operator.EMPTY: "is empty",
+    Operator.IS: _noop("is"),
+    Operator.NOT: _noop("is not"),
+    Operator.PREFIX: _noop("begins with"),
+    Operator.CONTAINS: _noop("contains"),
+    Operator.EMPTY: _noop("is empty"),
 }
 
 
@@ -84,7 +86,7 @@ def split_name(name: str) -> tuple[str, Operator]:
 
     Two underscores may stand in the key of a tag: ``tag:app__part`` is that tag.
     """
-    dimension, _, operator = name.rpartition(SEPARATOR)
+    dimension, _ignored, operator = name.rpartition(SEPARATOR)
     if not dimension or dimension == TAG:
         return name, Operator.IS
     if operator in list(Operator):
@@ -92,7 +94,11 @@ def split_name(name: str) -> tuple[str, Operator]:
     if is_tag(name):
         return name, Operator.IS
     known = ", ".join(f"{SEPARATOR}{known}" for known in Operator if known is not Operator.IS)
-    raise BadFilter(f"{name!r} has no operator {operator!r}: use one of {known}, or none.")
+    raise BadFilter(
+        _("{name!r} has no operator {operator!r}: use one of {known}, or none.").format(
+            name=name, operator=operator, known=known
+        )
+    )
 
 
 def dimension_of(name: str) -> str:
@@ -106,13 +112,17 @@ def read_filter(name: str, values: Sequence[str]) -> Filter:
     if dimension not in FILTERABLE and not is_tag(dimension):
         addresses.check_names([dimension], FILTERABLE, others=ANY_TAG_WORDS)
     if any("\0" in value for value in values):
-        raise BadFilter("a NUL character is in no name and no value.")
+        raise BadFilter(_("a NUL character is in no name and no value."))
     if operator is Operator.EMPTY:
         if list(values) not in ([YES], [NO]):
-            raise BadFilter(f"{name} is {YES} or {NO}.")
+            raise BadFilter(_("{name} is {yes} or {no}.").format(name=name, yes=YES, no=NO))
         return Filter(dimension, Operator.IS if values[0] == YES else Operator.NOT, (nothing_of(dimension),))
     if operator in (Operator.PREFIX, Operator.CONTAINS) and not (values and all(values)):
-        raise BadFilter(f"{name} needs a text: every value {OPERATOR_WORDS[operator]} an empty one.")
+        raise BadFilter(
+            _("{name} needs a text: every value {operator} an empty one.").format(
+                name=name, operator=_(OPERATOR_WORDS[operator])
+            )
+        )
     if dimension == "provider" and not Filter(dimension, operator, ()).compares_parts:
         values = list(dict.fromkeys(map(provider_name, values)))
     return Filter(dimension, operator, tuple(values))
@@ -195,8 +205,8 @@ def is_tag(name: str) -> bool:
 
 def filter_label(dimension: str, operator: Operator) -> str:
     """``Service``, ``Service is not``, ``Tag Team begins with``: what a filter is called, in front of its values."""
-    label = f"Tag {named(dimension).label}" if is_tag(dimension) else named(dimension).label
-    return label if operator is Operator.IS else f"{label} {OPERATOR_WORDS[operator]}"
+    label = _("Tag {label}").format(label=named(dimension).label) if is_tag(dimension) else named(dimension).label
+    return label if operator is Operator.IS else f"{label} {_(OPERATOR_WORDS[operator])}"
 
 
 def describe_filter(name: str, values: Iterable[str]) -> str:
@@ -204,5 +214,5 @@ def describe_filter(name: str, values: Iterable[str]) -> str:
     dimension, operator = split_name(name)
     label = filter_label(dimension, operator)
     if operator is Operator.EMPTY:
-        return label if list(values) == [YES] else label.replace("is empty", "is not empty")
+        return label if list(values) == [YES] else label.replace(_("is empty"), _("is not empty"))
     return f"{label} {', '.join(values)}"

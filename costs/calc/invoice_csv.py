@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, BadAmount, decimal_marks, parse_amount
 from finops_site.lib.periods import Month
+from finops_site.lib.words import number_text
 
 MOST_BYTES = 5_000_000
 MOST_ROWS = 10_000
@@ -67,7 +69,11 @@ class InvoiceProblem:
     reason: str
 
     def __str__(self) -> str:
-        place = f"line {self.line}, column {self.column}" if self.column else f"line {self.line}"
+        place = (
+            _("line {line}, column {column}").format(line=self.line, column=self.column)
+            if self.column
+            else _("line {line}").format(line=self.line)
+        )
         return f"{place}: {self.reason}"
 
 
@@ -91,12 +97,16 @@ class _BadCell(ValueError):
 def decode_csv(content: bytes) -> str:
     """The file's text; raises ValueError with the reason where it is none."""
     if len(content) > MOST_BYTES:
-        raise ValueError(f"The file has {len(content):,} bytes: {MOST_BYTES:,} at most.")
+        raise ValueError(
+            _("The file has {bytes} bytes: {most} at most.").format(
+                bytes=number_text(len(content)), most=number_text(MOST_BYTES)
+            )
+        )
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise ValueError("The file is not UTF-8 text: save it as CSV UTF-8.") from None
+        raise ValueError(_("The file is not UTF-8 text: save it as CSV UTF-8.")) from None
 
 
 def read_invoices(text: str, *, decimal_mark: str = "") -> InvoiceFile:
@@ -111,14 +121,18 @@ def read_invoices(text: str, *, decimal_mark: str = "") -> InvoiceFile:
     try:
         table = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        result.problems.append(InvoiceProblem(reader.line_num, "", f"This is no CSV: {error}."))
+        result.problems.append(InvoiceProblem(reader.line_num, "", _("This is no CSV: {error}.").format(error=error)))
         return result
     places = _columns(table[0][1] if table else [], result)
     lines = table[1:]
     if not result.problems and not lines:
-        result.problems.append(InvoiceProblem(2, "", "The file has a header and no invoices."))
+        result.problems.append(InvoiceProblem(2, "", _("The file has a header and no invoices.")))
     if len(lines) > MOST_ROWS:
-        result.problems.append(InvoiceProblem(MOST_ROWS + 2, "", f"More than {MOST_ROWS:,} invoices at once."))
+        result.problems.append(
+            InvoiceProblem(
+                MOST_ROWS + 2, "", _("More than {most_rows} invoices at once.").format(most_rows=number_text(MOST_ROWS))
+            )
+        )
     if result.problems:
         return result
     cells = [
@@ -134,7 +148,7 @@ def read_invoices(text: str, *, decimal_mark: str = "") -> InvoiceFile:
         problems, row = _read_row(line, values, marks)
         result.problems += [problem for problem in problems if (problem.line, problem.column) not in marked]
         if row and row.key in seen:
-            reason = "The same account, month, currency and invoice id stand in line"
+            reason = _("The same account, month, currency and invoice id stand in line")
             result.problems.append(InvoiceProblem(line, "invoice_id", f"{reason} {seen[row.key]}."))
         elif row:
             seen[row.key] = line
@@ -148,7 +162,7 @@ def _columns(head: Sequence[str], result: InvoiceFile) -> dict[str, int]:
     for place, cell in enumerate(head):
         name = re.sub(r"[\s-]+", "_", cell.strip().lower())
         if name in known:
-            result.problems.append(InvoiceProblem(1, name, "The header names this column twice."))
+            result.problems.append(InvoiceProblem(1, name, _("The header names this column twice.")))
         elif name in (*COLUMNS, *OPTIONAL):
             known[name] = place
         elif cell.strip():
@@ -156,7 +170,9 @@ def _columns(head: Sequence[str], result: InvoiceFile) -> dict[str, int]:
     for name in NEEDED:
         if name not in known:
             needed = ", ".join(NEEDED)
-            result.problems.append(InvoiceProblem(1, name, f"The header has no such column; it needs {needed}."))
+            result.problems.append(
+                InvoiceProblem(1, name, _("The header has no such column; it needs {needed}.").format(needed=needed))
+            )
     return known
 
 
@@ -168,8 +184,12 @@ def _mark_of(
     for line, values in cells:
         marks = decimal_marks(values[name])
         if not marks & possible:
-            before = f"the decimal mark is {chosen!r}" if chosen else "lines above have another decimal mark"
-            reason = f"{values[name]!r} does not fit: {before}."
+            before = (
+                _("the decimal mark is {chosen!r}").format(chosen=chosen)
+                if chosen
+                else _("lines above have another decimal mark")
+            )
+            reason = _("{values!r} does not fit: {before}.").format(values=values[name], before=before)
             result.problems.append(InvoiceProblem(line, name, reason))
             return "."
         possible &= marks
@@ -182,7 +202,7 @@ def _mark_of(
         # Who writes decimals with a comma parts the columns of a CSV by something else.
         if delimiter == "," and "." in text:
             return "."
-        reason = f"{text!r} may have three decimals or thousands: choose the decimal mark."
+        reason = _("{text!r} may have three decimals or thousands: choose the decimal mark.").format(text=text)
         result.problems.append(InvoiceProblem(doubtful, name, reason))
     return "."
 
@@ -206,25 +226,27 @@ def _read_row(
 def _read_cell(name: str, text: str, mark: str) -> object:
     if not text:
         if name in NEEDED and name != "billing_account":
-            raise _BadCell("There is nothing here.")
+            raise _BadCell(_("There is nothing here."))
         return "" if name == "billing_account" else None
     if name == "billing_month":
         return as_month(text)
     if name == "currency":
         if not (len(text) == 3 and text.isascii() and text.isalpha()):
-            raise _BadCell(f"{text[:40]!r} is no currency: write it as its three letters, like USD.")
+            raise _BadCell(
+                _("{text!r} is no currency: write it as its three letters, like USD.").format(text=text[:40])
+            )
         return text.upper()
     if name == "issued_on":
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise _BadCell(f"{text[:40]!r} is no day: write it like 2026-04-02.") from None
+            raise _BadCell(_("{text!r} is no day: write it like 2026-04-02.").format(text=text[:40])) from None
     if name in AMOUNTS:
         return as_amount(name, text, mark)
     if name in ("billing_account", "invoice_id") and ROUNDED.match(text):
-        raise _BadCell(f"A spreadsheet has rounded this number to {text}: keep the column as text.")
+        raise _BadCell(_("A spreadsheet has rounded this number to {text}: keep the column as text.").format(text=text))
     if len(text) > WIDTHS[name]:
-        raise _BadCell(f"This has {len(text)} characters: {WIDTHS[name]} at most.")
+        raise _BadCell(_("This has {count} characters: {most} at most.").format(count=len(text), most=WIDTHS[name]))
     return text
 
 
@@ -235,7 +257,7 @@ def as_month(text: str) -> date:
             return Month.parse(text[:7]).start
     except ValueError:
         pass
-    raise _BadCell(f"{text[:40]!r} is no month: write it like 2026-03.")
+    raise _BadCell(_("{text!r} is no month: write it like 2026-03.").format(text=text[:40]))
 
 
 def as_amount(name: str, text: str, mark: str) -> Decimal:
@@ -247,16 +269,16 @@ def as_amount(name: str, text: str, mark: str) -> Decimal:
     if problem := amount_problem(amount):
         raise _BadCell(problem)
     if name.startswith("tolerance") and amount < 0:
-        raise _BadCell("A tolerance is not less than zero.")
+        raise _BadCell(_("A tolerance is not less than zero."))
     return amount
 
 
 def amount_problem(amount: Decimal) -> str:
     """Why an amount cannot be stored; empty where it can."""
     if abs(amount) >= MOST_AMOUNT:
-        return "That is more than all the money there is."
+        return _("That is more than all the money there is.")
     if amount != amount.quantize(STORED, context=EXACT):
-        return "It has more than 18 decimals."
+        return _("It has more than 18 decimals.")
     return ""
 
 

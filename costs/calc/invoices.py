@@ -19,6 +19,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, exact_sum, places
 
 
@@ -181,11 +182,11 @@ def _compare_account(
 
 def _why_unknown(invoice: InvoiceFigures, costs: dict[str, InvoicedCost]) -> str:
     if not costs:
-        return "No bill of this billing account, month and currency is delivered."
+        return _("No bill of this billing account, month and currency is delivered.")
     if invoice.invoice_id:
         others = ", ".join(sorted(name for name in costs if name)[:3])
-        return f"The bill is delivered, and no charge names this invoice: it names {others}."
-    return "Other invoices name everything that the bill holds."
+        return _("The bill is delivered, and no charge names this invoice: it names {others}.").format(others=others)
+    return _("Other invoices name everything that the bill holds.")
 
 
 def _compare(
@@ -198,7 +199,7 @@ def _compare(
     amounts = [cost.billed_cost for cost in costs if cost.billed_cost is not None]
     books = exact_sum(amounts) if amounts else None
     if costs and not amounts:
-        why_unknown = "The bill has no billed cost: only its amortised view is delivered."
+        why_unknown = _("The bill has no billed cost: only its amortised view is delivered.")
     has_tax = any(cost.tax is not None for cost in costs)
     taxes = [other.tax for other in together if other.tax is not None]
     untaxed = exact_sum(taxes) if taxes and books is not None and not has_tax else None

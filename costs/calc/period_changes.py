@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period, months_later
 
-KINDS = ("new", "gone", "more", "less")
+KINDS = (_noop("new"), _noop("gone"), _noop("more"), _noop("less"))
 
 
 @dataclass(frozen=True, slots=True)

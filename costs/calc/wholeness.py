@@ -10,8 +10,9 @@ from datetime import date
 from decimal import Decimal
 from statistics import median
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import day_text, short_day_text
-from finops_site.lib.words import counted, some_of
+from finops_site.lib.words import counted, number_text, some_of
 
 # What is smaller than this share of the month may vanish without a question.
 NOTABLE = Decimal("0.01")
@@ -139,36 +140,61 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
     reasons = []
     if versions.expected_rows is not None and versions.rows_read < versions.expected_rows:
         reasons.append(
-            f"The manifest states {counted(versions.expected_rows, 'row')}, and {versions.rows_read:,} are here."
+            _("The manifest states {rows}, and {rows_read} are here.").format(
+                rows=counted(versions.expected_rows, "row"), rows_read=number_text(versions.rows_read)
+            )
         )
     if versions.rows_read:
         unread = Decimal(versions.rows_rejected) / versions.rows_read
         if unread > versions.rejected_share_before + NOTABLE:
-            reasons.append(f"{versions.rows_rejected:,} of {counted(versions.rows_read, 'row')} could not be read.")
+            reasons.append(
+                _("{rows_rejected} of {rows} could not be read.").format(
+                    rows_rejected=number_text(versions.rows_rejected), rows=counted(versions.rows_read, "row")
+                )
+            )
     before, last = versions.last_day_before, versions.last_day
     if before and last and last < before:
-        reasons.append(f"It ends on {day_text(last)}; the version that counts goes on until {day_text(before)}.")
-    reasons += [f"{metric} is not in it any more." for metric in versions.lost_metrics]
+        reasons.append(
+            _("It ends on {last}; the version that counts goes on until {before}.").format(
+                last=day_text(last), before=day_text(before)
+            )
+        )
+    reasons += [_("{metric} is not in it any more.").format(metric=metric) for metric in versions.lost_metrics]
     for kind in ("account", "service"):
         gone = [row for row in versions.compared if row.kind == kind and _vanished(row, size[row.currency])]
         if gone:
             gone.sort(key=lambda row: -abs(row.before or Decimal(0)))
-            listed = some_of([f"{row.name or 'none'} ({row.before:,.2f} {row.currency})" for row in gone])
-            reasons.append(f"{'Accounts' if kind == 'account' else 'Services'} without any charge: {listed}.")
+            listed = some_of(
+                [f"{row.name or _('none')} ({number_text(row.before or 0, 2)} {row.currency})" for row in gone]
+            )
+            reasons.append(
+                _("Accounts without any charge: {listed}.").format(listed=listed)
+                if kind == "account"
+                else _("Services without any charge: {listed}.").format(listed=listed)
+            )
     ends_early = bool(before and last and last < before)
     missing = [] if ends_early else [row for row in versions.missing_days if _is_notable(row.cost, size[row.currency])]
     for lack in sorted(missing, key=lambda row: -abs(row.cost))[:5]:
-        span = f"{day_text(lack.first)}" if lack.days == 1 else f"{short_day_text(lack.first)} to {day_text(lack.last)}"
+        span = (
+            f"{day_text(lack.first)}"
+            if lack.days == 1
+            else _("{first} to {last}").format(first=short_day_text(lack.first), last=day_text(lack.last))
+        )
         reasons.append(
-            f"Account {lack.account or 'none'} has no charge on {counted(lack.days, 'day')} on "
-            f"which it had {lack.cost:,.2f} {lack.currency} ({span})."
+            _("Account {account} has no charge on {days} on which it had {cost} {currency} ({span}).").format(
+                account=lack.account or _("none"),
+                days=counted(lack.days, "day"),
+                cost=number_text(lack.cost, 2),
+                currency=lack.currency,
+                span=span,
+            )
         )
     reasons += _lost_descriptions(versions.described)
     for code, row in totals.items():
         of_currency = [other for other in versions.compared if other.currency == code]
-        words = _outside(row, limits, "Cost")
+        words = _outside(row, limits, _("Cost"))
         if not words and code in gross:
-            words = _outside(gross[code], limits, "Cost without credits")
+            words = _outside(gross[code], limits, _("Cost without credits"))
         if not words:
             of_metrics = [_outside(other, limits, other.name) for other in of_currency if other.kind == "metric"]
             words = " ".join(filter(None, of_metrics)) or _crept(versions.largest, code, limits)
@@ -185,11 +211,17 @@ def _lost_descriptions(described: Sequence[DescribedCost]) -> list[str]:
     lost.sort(key=lambda row: (-row.before, row.name))
     sentences = []
     for row in lost[:5]:
-        now = "none of it has it now" if not row.after else f"{row.share_after:.1%} of it has it now"
-        if not row.name.startswith("The tag"):
-            now = now.replace("has it", "has them")
-        stood = "stood" if row.name.startswith("The tag") else "were"
-        sentences.append(f"{row.name} {stood} on {row.share_before:.1%} of the cost in {row.currency}; {now}.")
+        if row.name.startswith("The tag"):
+            words = _("{name} stood on {before} of the cost in {currency}; {after} of it has it now.")
+            none = _("{name} stood on {before} of the cost in {currency}; none of it has it now.")
+        else:
+            words = _("{name} were on {before} of the cost in {currency}; {after} of it has them now.")
+            none = _("{name} were on {before} of the cost in {currency}; none of it has them now.")
+        sentences.append(
+            (words if row.after else none).format(
+                name=row.name, before=f"{row.share_before:.1%}", after=f"{row.share_after:.1%}", currency=row.currency
+            )
+        )
     return sentences
 
 
@@ -203,18 +235,32 @@ def _moved(owners: Sequence[CostComparison], limits: Limits) -> str:
     if not size or moved <= max(DESCRIBED, limits.down) * size:
         return ""
     rows = sorted(owners, key=lambda row: (-abs(changes[row.name]), row.name))[:4]
-    listed = ", ".join(f"{row.name} from {row.before or 0:,.2f} to {row.after or 0:,.2f}" for row in rows)
-    return f"{moved / size:.1%} of the cost on the same days has another owner: {listed} {rows[0].currency}."
+    listed = ", ".join(
+        _("{owner} from {before} to {after}").format(
+            owner=row.name, before=number_text(row.before or 0, 2), after=number_text(row.after or 0, 2)
+        )
+        for row in rows
+    )
+    return _("{share} of the cost on the same days has another owner: {listed} {currency}.").format(
+        share=f"{moved / size:.1%}", listed=listed, currency=rows[0].currency
+    )
 
 
 def _crept(largest: Sequence[LargestVersion], currency: str, limits: Limits) -> str:
     """A sentence when small steps have made a month that is over smaller than one step may."""
     for row in largest:
         if row.currency == currency and row.largest > 0 and row.now < row.largest * (1 - limits.down):
-            return (
-                f"{row.metric} goes down to {row.now:,.2f} {row.currency} by small steps: the version of "
-                f"{day_text(row.received_on)} had {row.largest:,.2f} ({row.now / row.largest - 1:+.1%}; "
-                f"{limits.down:.1%} down is usual)."
+            return _(
+                "{metric} goes down to {now} {currency} by small steps: the version of {received_on} had "
+                "{largest} ({share}; {down} down is usual)."
+            ).format(
+                metric=row.metric,
+                now=number_text(row.now, 2),
+                currency=row.currency,
+                received_on=day_text(row.received_on),
+                largest=number_text(row.largest, 2),
+                share=f"{row.now / row.largest - 1:+.1%}",
+                down=f"{limits.down:.1%}",
             )
     return ""
 
@@ -225,9 +271,17 @@ def _outside(row: CostComparison, limits: Limits, what: str) -> str:
     if share is None or -limits.down <= share <= limits.up:
         return ""
     limit = limits.down if share < 0 else limits.up
-    return (
-        f"{what} on the same days goes from {row.before:,.2f} to {row.after or 0:,.2f} {row.currency} "
-        f"({share:+.1%}; {limit:.1%} {'down' if share < 0 else 'up'} is usual)."
+    if share < 0:
+        words = _("{what} on the same days goes from {before} to {after} {currency} ({share}; {limit} down is usual).")
+    else:
+        words = _("{what} on the same days goes from {before} to {after} {currency} ({share}; {limit} up is usual).")
+    return words.format(
+        what=what,
+        before=number_text(row.before or 0, 2),
+        after=number_text(row.after or 0, 2),
+        currency=row.currency,
+        share=f"{share:+.1%}",
+        limit=f"{limit:.1%}",
     )
 
 

@@ -18,7 +18,9 @@ from costs.charges import files
 from costs.charges.json_lines import LARGEST_DOCUMENT, NUMBER
 from costs.formats.base import BadBill, Sheet, tag_columns
 from costs.formats.sql import STORED, literal, moment, quoted
-from finops_site.lib.words import counted
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
+from finops_site.lib.words import counted, number_text
 
 IDLE, UNMOUNTED = "__idle__", "__unmounted__"
 # Cost that runs on the machine itself, each with what was adjusted later.
@@ -56,10 +58,10 @@ def read_allocations(
 
     Raises BadBill when one is no such file, or when a row has no day or no cluster.
     """
-    name = ", ".join(name for name, _ in bundle)
+    name = ", ".join(name for name, _ignored in bundle)
     parts = [_rows(db, part, path, scratch / f"allocations-{number}") for number, (part, path) in enumerate(bundle)]
     label = parts[0][0]
-    rows = " UNION ALL ".join(sql for _, sql in parts)
+    rows = " UNION ALL ".join(sql for _ignored, sql in parts)
     day = f"coalesce(nullif(cluster, ''), {literal(cluster)}) AS cluster"
     table = f"""
         CREATE OR REPLACE TEMP TABLE read_usage AS
@@ -71,16 +73,31 @@ def read_allocations(
     try:
         db.execute(table)
     except duckdb.Error as error:
-        raise BadBill(f"{name}: not readable as allocations ({str(error).splitlines()[0][:200]}).") from None
+        raise BadBill(
+            _("{name}: not readable as allocations ({value}).").format(
+                name=name, value=str(error).splitlines()[0][:200]
+            )
+        ) from None
     without_day, without_cluster, unread = db.execute(
         """SELECT count(*) FILTER (first IS NULL), count(*) FILTER (cluster = ''), count(*) FILTER (weight IS NULL)
         FROM read_usage"""
     ).fetchone() or (0, 0, 0)
     if without_day or unread:
-        raise BadBill(f"{name}: {counted(without_day, 'row has', 'rows have')} no day and {unread:,} no readable cost.")
+        raise BadBill(
+            ngettext(
+                "{name}: {count} row has no day and {unread} no readable cost.",
+                "{name}: {count} rows have no day and {unread} no readable cost.",
+                without_day,
+            ).format(name=name, count=number_text(without_day), unread=number_text(unread))
+        )
     if without_cluster:
-        rows_name = counted(without_cluster, "row names", "rows name")
-        raise BadBill(f"{name}: {rows_name} no cluster; say which cluster the file is of.")
+        raise BadBill(
+            ngettext(
+                "{name}: {count} row names no cluster; say which cluster the file is of.",
+                "{name}: {count} rows name no cluster; say which cluster the file is of.",
+                without_cluster,
+            ).format(name=name, count=number_text(without_cluster))
+        )
     # A window of whole days is so much of each of them; one of hours is a part of its day, or of both of its days.
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE {TABLE} AS
@@ -92,23 +109,33 @@ def read_allocations(
     """)
     (count,) = db.execute(f"SELECT count(*) FROM {TABLE}").fetchone() or (0,)
     if not count:
-        raise BadBill(f"{name}: no row has a cost of a machine; nothing can be split by it.")
+        raise BadBill(_("{name}: no row has a cost of a machine; nothing can be split by it.").format(name=name))
     spread, cut = db.execute(
         f"""SELECT count(*) FILTER (last > first + INTERVAL 1 DAY), count(*) FILTER ({_IS_CUT} AND {_DAY_AFTER} >
         first::DATE + INTERVAL 1 DAY) FROM read_usage"""
     ).fetchone() or (0, 0)
-    of_days = counted(spread, "row is", "rows are")
-    notes = [f"{of_days} of several days and count alike on each of them."] * bool(spread)
+    of_days = ngettext(
+        "{count} row is of several days and count alike on each of them.",
+        "{count} rows are of several days and count alike on each of them.",
+        spread,
+    ).format(count=number_text(spread))
+    notes = [of_days] * bool(spread)
     if cut:
-        notes.append(f"{counted(cut, 'row')} with a window that goes over midnight: each day has its hours of it.")
+        notes.append(
+            _("{rows} with a window that goes over midnight: each day has its hours of it.").format(
+                rows=counted(cut, "row")
+            )
+        )
     nameless = db.execute(
         f"""SELECT cluster FROM {TABLE} GROUP BY 1 HAVING bool_and(node = '') AND NOT bool_and(is_idle) ORDER BY 1"""
     ).fetchall()
     if nameless:
         names = ", ".join(of_cluster for (of_cluster,) in nameless)
         notes.append(
-            f"No row of {names} names a machine (it was aggregated): only cost with a tag that names the cluster can "
-            "be split by it."
+            _(
+                "No row of {names} names a machine (it was aggregated): only cost with a tag that names the "
+                "cluster can be split by it."
+            ).format(names=names)
         )
     return Allocations(label, count, tuple(notes))
 
@@ -129,7 +156,7 @@ def _rows(db: duckdb.DuckDBPyConnection, name: str, path: Path, plain: Path) -> 
             column: f"CAST({quoted(column)} AS VARCHAR)"
             if not type_name.startswith(("MAP", "STRUCT"))
             else f"CAST(to_json({quoted(column)}) AS VARCHAR)"
-            for column, type_name, *_ in described
+            for column, type_name, *_ignored in described
         }
         source = f"read_parquet({literal(str(path))})"
     else:
@@ -146,8 +173,11 @@ def _rows(db: duckdb.DuckDBPyConnection, name: str, path: Path, plain: Path) -> 
     if any(cost in sheet for cost in (*OF_MACHINES, "totalCost")) and ("window.start" in sheet or "Date" in sheet):
         return "OpenCost CSV", _csv_rows(sheet, source)
     raise BadBill(
-        f"{name}: no file of allocations we know: we read the JSON of OpenCost's and Kubecost's API, their CSV with a "
-        "date and costs, and AWS Cost and Usage Reports with split cost allocation data."
+        _(
+            "{name}: no file of allocations we know: we read the JSON of OpenCost's and Kubecost's API, "
+            "their CSV with a date and costs, and AWS Cost and Usage Reports with split cost allocation "
+            "data."
+        ).format(name=name)
     )
 
 

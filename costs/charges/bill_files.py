@@ -17,8 +17,10 @@ from costs.charges.layouts.file_names import view_of as view_of_name
 from costs.formats import FORMATS, detect
 from costs.formats.base import METRICS, TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import day_text
+from finops_site.lib.words import number_text
 
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
 AS_TEXT = f"max_line_size = {LONGEST_LINE}, buffer_size = {8 * LONGEST_LINE}, compression = 'none'"
@@ -118,7 +120,9 @@ def open_bill_file(
         address = unfolded.address(path, name)
         kind = files.kind(head, name)
         if kind not in ("csv", "jsonl", "utf-16"):
-            raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
+            raise BadBill(
+                _("{name}: inside the gzip is a {kind} file; deliver that file as it is.").format(name=name, kind=kind)
+            )
     if kind == "utf-16" or (anew and kind in ("csv", "jsonl")):
         plain = head = scratch / f"text-{path.name}.csv"
         one_ending = anew and kind != "jsonl"
@@ -132,7 +136,7 @@ def open_bill_file(
         address = str(path)
         head = path
         if kind == json_lines.DOCUMENT and path.stat().st_size > json_lines.LARGEST_DOCUMENT:
-            raise BadBill(f"{name}: one JSON object of more than 256 MB; deliver it as JSON lines.")
+            raise BadBill(_("{name}: one JSON object of more than 256 MB; deliver it as JSON lines.").format(name=name))
         if kind == json_lines.ARRAY:
             json_lines.check_ends(path, name)
     layout, sheet = _sheet(db, kind, address, head, name, options)
@@ -143,7 +147,11 @@ def open_bill_file(
         sheet, wanted=format_name, file=name, shows=lambda candidate: _has_rows(db, unrecognised, candidate.evidence)
     )
     if detected.needs_month and options.month is None:
-        raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for (--month 2025-11).")
+        raise BadBill(
+            _("{name}: {detected} has no dates; say which month it is for (--month 2025-11).").format(
+                name=name, detected=detected.title
+            )
+        )
     _check_doubled_columns(db, opened := replace(unrecognised, format=detected))
     return opened
 
@@ -159,7 +167,9 @@ def _check_doubled_columns(db: duckdb.DuckDBPyConnection, file: BillFile) -> Non
         first = numbered and spellings.get(numbered[1].lower())
         if first and columns[first] in read and _differ(db, file, columns[first], columns[name]):
             raise BadBill(
-                f"{file.name}: the column {first} stands twice in the header, with different values. Leave one out."
+                _(
+                    "{file}: the column {first} stands twice in the header, with different values. Leave one out."
+                ).format(file=file.name, first=first)
             )
 
 
@@ -178,7 +188,9 @@ def unreadable(bill: Sequence[BillFile], error: duckdb.Error) -> Exception:
     if is_out_of_space(error) or not is_the_bills_fault:
         return error
     names = ", ".join(file.name for file in bill)
-    return BadBill(f"{names}: could not be read as a table ({first_line(error)}).")
+    return BadBill(
+        _("{names}: could not be read as a table ({first_line}).").format(names=names, first_line=first_line(error))
+    )
 
 
 def _sheet(
@@ -194,7 +206,11 @@ def _sheet(
         rows = db.sql(f"SELECT * FROM read_parquet({literal(address)})")
         described = list(zip(rows.columns, rows.types, strict=True))
     except duckdb.Error as error:
-        raise BadBill(f"{name}: the Parquet file is damaged ({first_line(error)}). Fetch it again.") from None
+        raise BadBill(
+            _("{name}: the Parquet file is damaged ({first_line}). Fetch it again.").format(
+                name=name, first_line=first_line(error)
+            )
+        ) from None
     columns: dict[str, str] = {}
     for column, kind_of_column in described:
         columns |= _parquet_columns(column, quoted(column), kind_of_column)
@@ -332,9 +348,15 @@ def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list
     names = ", ".join(file.name for file in bill)
     for file in usage:
         if file.format.prices and not lists:
-            raise BadBill(f"{names}: usage without its cost; deliver it together with the {file.format.prices.title}.")
+            raise BadBill(
+                _("{names}: usage without its cost; deliver it together with the {prices}.").format(
+                    names=names, prices=file.format.prices.title
+                )
+            )
     if lists and not usage:
-        raise BadBill(f"{names}: a price list and no usage; deliver it together with the usage it prices.")
+        raise BadBill(
+            _("{names}: a price list and no usage; deliver it together with the usage it prices.").format(names=names)
+        )
     if not lists:
         return usage
     rows = [(file.name, file.source(store_rejects=False), file.sheet, file.format) for file in lists]
@@ -347,9 +369,17 @@ def check_one_format(bill: Sequence[BillFile]) -> None:
     names = sorted({file.format.name for file in bill})
     for file in bill:
         if file.format.repeats in names:
-            raise BadBill(f"{file.name}: the {file.format.title} repeats costs of the other file; leave it out.")
+            raise BadBill(
+                _("{file}: the {format} repeats costs of the other file; leave it out.").format(
+                    file=file.name, format=file.format.title
+                )
+            )
     if len(names) > 1 and not all(file.format.view for file in bill):
-        raise BadBill(f"these files are bills of different formats ({', '.join(names)}); deliver each by itself.")
+        raise BadBill(
+            _("these files are bills of different formats ({names}); deliver each by itself.").format(
+                names=", ".join(names)
+            )
+        )
 
 
 def pages_once(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> tuple[list[BillFile], list[str]]:
@@ -369,18 +399,24 @@ def pages_once(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> tuple
         of_file = json_lines.pages(db, lines, read) if lines else []
         again = [where[page.answer, page.content] for page in of_file if (page.answer, page.content) in where]
         if again and len(again) == len(of_file):
-            notes.append(f"{file.name} is the same page as {again[0]}; it counts once.")
+            notes.append(
+                _("{file} is the same page as {again}; it counts once.").format(file=file.name, again=again[0])
+            )
             continue
         for page in of_file:
             if other := where.get((page.answer, page.content)):
-                raise BadBill(f"{file.name}: a page of it is in {other} already. Deliver each page once.")
+                raise BadBill(
+                    _("{file}: a page of it is in {other} already. Deliver each page once.").format(
+                        file=file.name, other=other
+                    )
+                )
             where[page.answer, page.content] = file.name
         files_once.append(file)
         pages += [(file.name, page) for page in of_file]
     for of_answer in _by_answer(pages):
         notes += _notes_on_pages(of_answer)
     for number, message in enumerate(read.left_out.values()):
-        amount = sum((page.left_out[number] or Decimal(0) for _, page in pages), Decimal(0))
+        amount = sum((page.left_out[number] or Decimal(0) for _ignored, page in pages), Decimal(0))
         notes += [message.format(exact_text(amount))] if amount else []
     return files_once, notes
 
@@ -407,30 +443,41 @@ def _notes_on_pages(pages: Sequence[tuple[str, Page]]) -> list[str]:
     with_rows: list[tuple[datetime, str]] = []
     for start, stop, rows, name in times:
         if until and start > until:
-            span = f"{until:%-d %b %Y %H:%M} to {start:%-d %b %Y %H:%M}".replace(" 00:00", "")
-            notes.append(f"No page has {span}: one is missing, and with it a part of the bill.")
+            span = _("{until} to {start}").format(
+                until=f"{until:%-d %b %Y %H:%M}".removesuffix(" 00:00"),
+                start=f"{start:%-d %b %Y %H:%M}".removesuffix(" 00:00"),
+            )
+            notes.append(_("No page has {span}: one is missing, and with it a part of the bill.").format(span=span))
         if rows and with_rows and start < with_rows[-1][0]:
             raise BadBill(
-                f"{with_rows[-1][1]} and {name}: both have charges of {day_text(start)}, and not the same pages. "
-                "Deliver each page once, and answers of several organisations or filters each by itself."
+                _(
+                    "{other} and {name}: both have charges of {start}, and not the same pages. Deliver each page "
+                    "once, and answers of several organisations or filters each by itself."
+                ).format(other=with_rows[-1][1], name=name, start=day_text(start))
             )
         if rows:
             with_rows.append((stop, name))
         until = max(until, stop) if until else stop
-    stated = [page.total for _, page in pages if page.total is not None]
-    here = sum(page.rows or 0 for _, page in pages)
+    stated = [page.total for _ignored, page in pages if page.total is not None]
+    here = sum(page.rows or 0 for _ignored, page in pages)
     if stated and here > max(stated):
-        names = ", ".join(dict.fromkeys(name for name, _ in pages))
-        raise BadBill(f"{names}: {here:,} rows of {max(stated):,}: pages overlap. Deliver each page once.")
+        names = ", ".join(dict.fromkeys(name for name, _ignored in pages))
+        raise BadBill(
+            _("{names}: {here} rows of {max}: pages overlap. Deliver each page once.").format(
+                names=names, here=number_text(here), max=number_text(max(stated))
+            )
+        )
     if stated and here < max(stated):
         notes.append(
-            f"The pages hold {here:,} of {max(stated):,} rows: one is missing, and with it a part of the bill."
+            _("The pages hold {here} of {max} rows: one is missing, and with it a part of the bill.").format(
+                here=number_text(here), max=number_text(max(stated))
+            )
         )
     # Of pages cut by time the latest is the last; a page without any time says nothing.
-    latest = max((span[1] for _, page in pages for span in page.times), default=None)
-    ends = [page for _, page in pages if latest is None or any(span[1] == latest for span in page.times)]
+    latest = max((span[1] for _ignored, page in pages for span in page.times), default=None)
+    ends = [page for _ignored, page in pages if latest is None or any(span[1] == latest for span in page.times)]
     if not notes and not any(page.is_last for page in ends):
-        notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
+        notes.append(_("Every page says that more follow: the last page is missing, and with it a part of the bill."))
     return notes
 
 

@@ -13,6 +13,7 @@ from costs.charges.layouts import BILLS, Entry, Package, packages
 from costs.charges.layouts.file_names import A_COPY, base_of, part_of, view_of
 from costs.charges.layouts.manifests import BadManifest, Manifest, read, read_json
 from costs.formats.base import BadBill
+from finops_site.lib.language import gettext as _
 
 # Bigger texts are not compared row by row.
 LARGEST_COMPARED = 256 << 20
@@ -62,7 +63,7 @@ def find_bundles(paths: Iterable[Path], *, together: bool = False) -> tuple[list
             ]
             problems += incomplete
         elif not path.exists():
-            raise BadBill(f"{path}: no such file or folder.")
+            raise BadBill(_("{path}: no such file or folder.").format(path=path))
         else:
             (manifests if path.name.lower().endswith("manifest.json") else loose).append(path)
     bundles += [_bundle_of_manifest(path) for path in _latest_manifests(manifests)]
@@ -88,7 +89,9 @@ def _without_copies(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
         if same is None or _are_parts(path, same):
             distinct.append(path)
         else:
-            notes.append(f"{path.name} holds the same bytes as {same.name}: they count once.")
+            notes.append(
+                _("{path} holds the same bytes as {same}: they count once.").format(path=path.name, same=same.name)
+            )
     return [path for path in paths if path in distinct], notes
 
 
@@ -106,7 +109,11 @@ def without_earlier_versions(bundle: Bundle) -> Bundle:
                 continue
             rows, of_other = Counter(_lines(path)), Counter(_lines(other))
             if rows < of_other:
-                notes.append(f"All rows of {path.name} are in {other.name} too: it is an earlier version of it.")
+                notes.append(
+                    _("All rows of {path} are in {other} too: it is an earlier version of it.").format(
+                        path=path.name, other=other.name
+                    )
+                )
                 earlier.add(path)
                 break
     remaining = tuple(path for path in bundle.files if path not in earlier)
@@ -142,7 +149,9 @@ def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[str]]:
     entries = list(_entries(folder, root))
     if not entries:
         endings = ", ".join(BILLS)
-        raise BadBill(f"{folder}: the folder holds no bill ({endings} or a manifest).")
+        raise BadBill(
+            _("{folder}: the folder holds no bill ({endings} or a manifest).").format(folder=folder, endings=endings)
+        )
     deliveries, problems = packages(entries, lambda key: read_json(key, root / key))
     loose = [package for package in deliveries if not package.export]
     # Each may be the whole month so far, so that a later one counts instead; days of their own stand beside each other.
@@ -218,16 +227,18 @@ def _bundle_of_manifest(path: Path) -> Bundle:
     """
     manifest = _read_manifest(path)
     if not manifest.names:
-        raise BadBill(f"{path.name}: the manifest is of an export that is no bill.")
+        raise BadBill(_("{path}: the manifest is of an export that is no bill.").format(path=path.name))
     folders = (path.parent, *list(path.parents)[1:6])
     files = []
     for key in manifest.names:
         steps = [step for step in key.split("://")[-1].split("/") if step]
         if ".." in steps:
-            raise BadBill(f"{path.name}: the key {key!r} climbs out of its folder.")
+            raise BadBill(_("{path}: the key {key!r} climbs out of its folder.").format(path=path.name, key=key))
         candidates = (folder.joinpath(*steps[start:]) for start in range(len(steps)) for folder in folders)
         file = next((candidate for candidate in candidates if candidate.is_file()), None)
         if file is None:
-            raise BadBill(f"{path.name}: the file {key!r} that the manifest names is not here.")
+            raise BadBill(
+                _("{path}: the file {key!r} that the manifest names is not here.").format(path=path.name, key=key)
+            )
         files.append(file)
     return Bundle(tuple(files), format=manifest.format, rows=manifest.rows)

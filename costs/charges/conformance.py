@@ -19,6 +19,7 @@ from costs.charges.charge_sql import FIRST_DAY, LAST_DAY
 from costs.formats.base import CHARGE_COLUMNS
 from costs.formats.service_families import ALLOWED as SERVICE_CATEGORIES
 from costs.formats.sql import NO_NUL, literal, moment, quoted, tags
+from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT, ISO_4217, exact_text
 
 EXAMPLES = 20
@@ -27,7 +28,10 @@ SAMPLED_ROWS = 30_000
 COMPARED_ROWS = 300_000
 LONGEST_VALUE = 200
 # Kinds of rules, in the order of the page.
-FAMILIES = ("Identity", "Categories", "Periods", "Amounts", "Commitments", "Tags", "Rows")
+FAMILIES = (
+    *(_noop("Identity"), _noop("Categories"), _noop("Periods"), _noop("Amounts")),
+    *(_noop("Commitments"), _noop("Tags"), _noop("Rows")),
+)
 
 
 class Severity(StrEnum):
@@ -82,8 +86,8 @@ PRICING = ("Standard", "Dynamic", "Committed", "Other")
 CORRECTED = "ChargeClass IS NOT DISTINCT FROM 'Correction'"
 
 
-def _required(column: str, family: str, what: str, **more: Any) -> Rule:
-    return Rule(f"{column}-is-given", family, f"{column}, {what}, is given.", f"{column} IS NULL", (column,), **more)
+def _required(column: str, family: str, sentence: str, **more: Any) -> Rule:
+    return Rule(f"{column}-is-given", family, sentence, f"{column} IS NULL", (column,), **more)
 
 
 def _differs(amount: str, price: str, tolerance: str = "0.01") -> str:
@@ -93,13 +97,13 @@ def _differs(amount: str, price: str, tolerance: str = "0.01") -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    _required("ProviderName", "Identity", "who sells the service"),
-    _required("BillingAccountId", "Identity", "the account that is invoiced"),
-    _required("ServiceName", "Identity", "the service that was used or bought"),
+    _required("ProviderName", "Identity", _noop("ProviderName, who sells the service, is given.")),
+    _required("BillingAccountId", "Identity", _noop("BillingAccountId, the account that is invoiced, is given.")),
+    _required("ServiceName", "Identity", _noop("ServiceName, the service that was used or bought, is given.")),
     Rule(
         "resource-of-a-type-has-an-id",
         "Identity",
-        "Usage that names a ResourceType names its ResourceId.",
+        _noop("Usage that names a ResourceType names its ResourceId."),
         "ChargeCategory = 'Usage' AND ResourceType IS NOT NULL AND ResourceId IS NULL",
         ("ResourceType", "ResourceId", "ChargeCategory"),
         severity=Severity.SHOULD,
@@ -107,21 +111,21 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "charge-category-is-known",
         "Categories",
-        f"ChargeCategory is one of {', '.join(CATEGORIES)}.",
+        _noop("ChargeCategory is one of Usage, Purchase, Tax, Credit, Adjustment."),
         f"NOT coalesce({_one_of('ChargeCategory', CATEGORIES)}, false)",
         ("ChargeCategory",),
     ),
     Rule(
         "charge-class-is-known",
         "Categories",
-        "ChargeClass is empty or Correction.",
+        _noop("ChargeClass is empty or Correction."),
         "ChargeClass <> 'Correction'",
         ("ChargeClass",),
     ),
     Rule(
         "charge-frequency-is-known",
         "Categories",
-        f"ChargeFrequency is empty or one of {', '.join(FREQUENCIES)}.",
+        _noop("ChargeFrequency is empty or one of One-Time, Recurring, Usage-Based."),
         f"NOT {_one_of('ChargeFrequency', FREQUENCIES)}",
         ("ChargeFrequency",),
         formats=("focus",),
@@ -129,7 +133,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "pricing-category-is-known",
         "Categories",
-        f"PricingCategory is empty or one of {', '.join(PRICING)}.",
+        _noop("PricingCategory is empty or one of Standard, Dynamic, Committed, Other."),
         f"NOT {_one_of('PricingCategory', PRICING)}",
         ("PricingCategory",),
         severity=Severity.SHOULD,
@@ -137,7 +141,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "service-category-is-known",
         "Categories",
-        "ServiceCategory is one of those that FOCUS lists.",
+        _noop("ServiceCategory is one of those that FOCUS lists."),
         f"NOT coalesce({_one_of('ServiceCategory', SERVICE_CATEGORIES)}, false)",
         ("ServiceCategory",),
         severity=Severity.SHOULD,
@@ -146,52 +150,55 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "charge-period-ends-after-it-starts",
         "Periods",
-        "A charge period ends after it starts.",
+        _noop("A charge period ends after it starts."),
         "ChargePeriodEnd <= ChargePeriodStart",
         ("ChargePeriodEnd", "ChargePeriodStart"),
     ),
     Rule(
         "charge-period-has-an-end",
         "Periods",
-        "Every charge period has an end that can be read.",
+        _noop("Every charge period has an end that can be read."),
         f"ChargePeriodEnd IS NULL OR ChargePeriodEnd NOT BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'",
         ("ChargePeriodEnd",),
     ),
     Rule(
         "billing-period-ends-after-it-starts",
         "Periods",
-        "A billing period ends after it starts.",
+        _noop("A billing period ends after it starts."),
         f"coalesce({moment('CAST(BillingPeriodEnd AS VARCHAR)')} <= BillingPeriodStart, BillingPeriodEnd IS NOT NULL)",
         ("BillingPeriodEnd", "BillingPeriodStart"),
     ),
     Rule(
         "charge-is-near-its-billing-period",
         "Periods",
-        "A charge starts no more than 13 months before its billing period, and no later than a month after its start.",
+        _noop(
+            "A charge starts no more than 13 months before its billing period, and no later than a month after its "
+            "start."
+        ),
         "ChargePeriodStart < BillingPeriodStart - INTERVAL 13 MONTH "
         "OR ChargePeriodStart > BillingPeriodStart + INTERVAL 32 DAY",
         ("ChargePeriodStart", "BillingPeriodStart"),
     ),
-    _required("BilledCost", "Amounts", "what is invoiced"),
-    _required("EffectiveCost", "Amounts", "the amortised cost"),
+    _required("BilledCost", "Amounts", _noop("BilledCost, what is invoiced, is given.")),
+    _required("EffectiveCost", "Amounts", _noop("EffectiveCost, the amortised cost, is given.")),
     Rule(
         "currency-is-in-use",
         "Amounts",
-        "BillingCurrency is a currency of ISO 4217.",
+        _noop("BillingCurrency is a currency of ISO 4217."),
         f"NOT {_one_of('BillingCurrency', sorted(ISO_4217))}",
         ("BillingCurrency",),
     ),
     Rule(
         "list-and-contracted-cost-have-one-sign",
         "Amounts",
-        "ListCost and ContractedCost are not one positive and the other negative.",
+        _noop("ListCost and ContractedCost are not one positive and the other negative."),
         "sign(ListCost) * sign(ContractedCost) < 0",
         ("ListCost", "ContractedCost"),
     ),
     Rule(
         "list-price-times-quantity-is-list-cost",
         "Amounts",
-        "ListUnitPrice x PricingQuantity is ListCost (within 1%).",
+        _noop("ListUnitPrice x PricingQuantity is ListCost (within 1%)."),
         _differs("ListCost", "ListUnitPrice"),
         ("ListCost", "ListUnitPrice", "PricingQuantity", "ChargeClass"),
         ("ListCost", "ListUnitPrice", "PricingQuantity"),
@@ -201,7 +208,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "contracted-price-times-quantity-is-contracted-cost",
         "Amounts",
-        "ContractedUnitPrice x PricingQuantity is ContractedCost (within 1%).",
+        _noop("ContractedUnitPrice x PricingQuantity is ContractedCost (within 1%)."),
         _differs("ContractedCost", "ContractedUnitPrice"),
         ("ContractedCost", "ContractedUnitPrice", "PricingQuantity", "ChargeClass"),
         ("ContractedCost", "ContractedUnitPrice", "PricingQuantity"),
@@ -211,7 +218,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "negative-usage-is-a-credit-or-correction",
         "Amounts",
-        "Usage costs less than nothing only as a Correction; what is given back is a Credit.",
+        _noop("Usage costs less than nothing only as a Correction; what is given back is a Credit."),
         f"BilledCost < 0 AND ChargeCategory = 'Usage' AND NOT {CORRECTED}",
         ("BilledCost", "ChargeCategory", "ChargeClass"),
         ("BilledCost", "ChargeCategory"),
@@ -220,21 +227,21 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "commitment-has-a-category",
         "Commitments",
-        "A row with a CommitmentDiscountId says whether it is of Spend or of Usage.",
+        _noop("A row with a CommitmentDiscountId says whether it is of Spend or of Usage."),
         "CommitmentDiscountId IS NOT NULL AND NOT coalesce(CommitmentDiscountCategory IN ('Spend', 'Usage'), false)",
         ("CommitmentDiscountCategory", "CommitmentDiscountId"),
     ),
     Rule(
         "commitment-has-a-type",
         "Commitments",
-        "A row with a CommitmentDiscountId says of which type it is.",
+        _noop("A row with a CommitmentDiscountId says of which type it is."),
         "CommitmentDiscountId IS NOT NULL AND CommitmentDiscountType IS NULL",
         ("CommitmentDiscountType", "CommitmentDiscountId"),
     ),
     Rule(
         "commitment-usage-has-a-status",
         "Commitments",
-        "Usage of a commitment is Used or Unused.",
+        _noop("Usage of a commitment is Used or Unused."),
         "CommitmentDiscountId IS NOT NULL AND ChargeCategory = 'Usage' "
         "AND NOT coalesce(CommitmentDiscountStatus IN ('Used', 'Unused'), false)",
         ("CommitmentDiscountStatus", "CommitmentDiscountId", "ChargeCategory"),
@@ -242,28 +249,28 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "commitment-is-named",
         "Commitments",
-        "A row that has the status of a commitment has its CommitmentDiscountId.",
+        _noop("A row that has the status of a commitment has its CommitmentDiscountId."),
         "CommitmentDiscountId IS NULL AND CommitmentDiscountStatus IS NOT NULL",
         ("CommitmentDiscountStatus", "CommitmentDiscountId"),
     ),
     Rule(
         "purchase-of-a-commitment-is-not-amortised-on-itself",
         "Commitments",
-        "The purchase of a commitment has an EffectiveCost of 0: the usage it covers carries it.",
+        _noop("The purchase of a commitment has an EffectiveCost of 0: the usage it covers carries it."),
         "ChargeCategory = 'Purchase' AND CommitmentDiscountId IS NOT NULL AND EffectiveCost <> 0",
         ("EffectiveCost", "ChargeCategory", "CommitmentDiscountId"),
     ),
     Rule(
         "purchase-is-not-usage-based",
         "Commitments",
-        "A Purchase is One-Time or Recurring.",
+        _noop("A Purchase is One-Time or Recurring."),
         "ChargeCategory = 'Purchase' AND ChargeFrequency = 'Usage-Based'",
         ("ChargeFrequency", "ChargeCategory"),
     ),
     Rule(
         "tags-are-an-object",
         "Tags",
-        "Tags are one JSON object of keys and values.",
+        _noop("Tags are one JSON object of keys and values."),
         f"{tags('Tags')} IS NULL",
         ("Tags",),
         by_value=True,
@@ -273,7 +280,7 @@ RULES: tuple[Rule, ...] = (
 REPEATED = Rule(
     "no-row-stands-twice",
     "Rows",
-    "No row is equal to another in every column.",
+    _noop("No row is equal to another in every column."),
     "",
     ("ChargePeriodStart", "ServiceName"),
     severity=Severity.SHOULD,

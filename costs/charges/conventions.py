@@ -27,6 +27,8 @@ from costs.formats.sql import (
     is_other_money,
     plain_number,
 )
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
 
 # So many rows of a file are looked at before it is read; more only where they leave a doubt.
 SAMPLE_ROWS = 2_000
@@ -35,11 +37,11 @@ FEW_DATES, FEW_AMOUNTS = 20, 4
 PLAIN = "'-?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]+)?'"
 OFFSET = "':[0-9.]+( ?[AaPp][Mm])? ?[+-](0[1-9]|1[0-4]):?[0-9]{2}'"
 
-DATE_OPTION = (
+DATE_OPTION = _noop(
     "State it: --date-order day-first or --date-order month-first, or the date order on the upload page, in the API or "
     "at the source."
 )
-DECIMAL_OPTION = (
+DECIMAL_OPTION = _noop(
     "State it: --decimal-comma or --decimal-point, or the decimal mark on the upload page, in the API or at the source."
 )
 
@@ -78,8 +80,8 @@ class Dates:
 
     def own_order(self) -> DateOrder | None:
         """What the column shows by itself: a number over twelve is a day. Raises Contradiction."""
-        day_first = sum(count for first, second, _, count in self.numbers() if second <= 12 < first <= 31)
-        month_first = sum(count for first, second, _, count in self.numbers() if first <= 12 < second <= 31)
+        day_first = sum(count for first, second, _ignored, count in self.numbers() if second <= 12 < first <= 31)
+        month_first = sum(count for first, second, _ignored, count in self.numbers() if first <= 12 < second <= 31)
         if min(day_first, month_first) * FEW_DATES > max(day_first, month_first):
             raise Contradiction
         if day_first or month_first:
@@ -354,18 +356,18 @@ def _orders(bill: Sequence[BillFile], cells: Sequence[Cells], *, everything: boo
             orders[place] = order
     for at, name in columns.keys() - orders.keys() - decision.doubts:
         periods = (dates.months for other, dates in cells[at].dates.items() if "billingperiodstart" in squeezed(other))
-        same_file = {order for (other, _), order in orders.items() if other == at}
+        same_file = {order for (other, _ignored), order in orders.items() if other == at}
         peers = same_file or set(orders.values())
         own = columns[at, name].order_within(frozenset(chain.from_iterable(periods)))
         peer = next(iter(peers)) if len(peers) == 1 else None
         if decided := own or peer:
             orders[at, name] = decided
     rest = columns.keys() - orders.keys() - decision.doubts
-    for name in {name for _, name in rest} if everything else ():
+    for name in {name for _ignored, name in rest} if everything else ():
         places = [place for place in rest if place[1] == name]
         together = Dates({text: count for place in places for text, count in columns[place].counts.items()})
         order = together.order_of_neighbours()
-        if order is None and all(first == second for first, second, _, _ in together.numbers()):
+        if order is None and all(first == second for first, second, _ignored, _ignored in together.numbers()):
             order = "month-first"
         if order is None and (habit := bill[0].format.date_order):
             decision.assumed.update(places)
@@ -394,7 +396,7 @@ def _marks(bill: Sequence[BillFile], cells: Sequence[Cells]) -> Decision[Decimal
     shown = dict(marks)
     for at, name in columns.keys() - marks.keys() - decision.doubts:
         amounts, layout = columns[at, name], bill[at].layout
-        peers = {mark for (other, _), mark in shown.items() if other == at} or set(shown.values())
+        peers = {mark for (other, _ignored), mark in shown.items() if other == at} or set(shown.values())
         choice: DecimalMark = "point"
         if amounts.either_comma:
             # Semicolons between cells are there because commas are in them: no commas between thousands then.
@@ -459,21 +461,36 @@ def _two_dates(file: str, column: str, dates: Dates) -> BadBill:
     day_first, month_first = ([text for text in dates.counts if int(re.split("[/.-]", text)[at]) > 12] for at in (0, 1))
     if day_first and month_first:
         return BadBill(
-            f"{file}: some dates in {column} have the day first and some the month, like {day_first[0]} and "
-            f"{month_first[0]}. {DATE_OPTION}"
+            _(
+                "{file}: some dates in {column} have the day first and some the month, like {day_first} and "
+                "{month_first}. {date_option}"
+            ).format(
+                file=file, column=column, day_first=day_first[0], month_first=month_first[0], date_option=_(DATE_OPTION)
+            )
         )
-    first, second, _ = map(int, re.split("[/.-]", dates.example))
+    first, second, _ignored = map(int, re.split("[/.-]", dates.example))
     by_day, by_month = date(2000, second, first), date(2000, first, second)
     return BadBill(
-        f"{file}: {dates.example} in {column} may be {by_day:%-d %B} or {by_month:%-d %B}, and nothing in the bill "
-        f"decides. {DATE_OPTION}"
+        _(
+            "{file}: {example} in {column} may be {by_day} or {by_month}, and nothing in the bill "
+            "decides. {date_option}"
+        ).format(
+            file=file,
+            example=dates.example,
+            column=column,
+            by_day=f"{by_day:%-d %B}",
+            by_month=f"{by_month:%-d %B}",
+            date_option=_(DATE_OPTION),
+        )
     )
 
 
 def _two_amounts(file: str, column: str, amounts: Amounts) -> BadBill:
     return BadBill(
-        f"{file}: the comma or point in {column} (like {' and '.join(amounts.examples[:2])}) may be a decimal mark or "
-        f"stand between thousands, and nothing in the bill decides. {DECIMAL_OPTION}"
+        _(
+            "{file}: the comma or point in {column} (like {names}) may be a decimal mark or stand "
+            "between thousands, and nothing in the bill decides. {decimal_option}"
+        ).format(file=file, column=column, names=" and ".join(amounts.examples[:2]), decimal_option=_(DECIMAL_OPTION))
     )
 
 
@@ -482,11 +499,17 @@ def _notes(cells: Sequence[Cells], orders: Decision[DateOrder], marks: Decision[
     notes = []
     day_first = sorted(place for place, order in orders.values.items() if order == "day-first")
     if day_first:
-        notes.append(f"Dates like {_example(cells, day_first)} were read with the day first ({_named(day_first)}).")
+        notes.append(
+            _("Dates like {example} were read with the day first ({named}).").format(
+                example=_example(cells, day_first), named=_named(day_first)
+            )
+        )
     if assumed := sorted(orders.assumed):
         notes.append(
-            f"Dates like {_example(cells, assumed)} were read with the month first, as this provider writes them; "
-            f"nothing in the bill shows it ({_named(assumed)})."
+            _(
+                "Dates like {example} were read with the month first, as this provider writes them; nothing "
+                "in the bill shows it ({named})."
+            ).format(example=_example(cells, assumed), named=_named(assumed))
         )
     serials = [
         (at, name)
@@ -495,17 +518,22 @@ def _notes(cells: Sequence[Cells], orders: Decision[DateOrder], marks: Decision[
         if dates.serials and _are_days_of_the_file(shown)
     ]
     if serials:
-        notes.append(f"Day numbers of a spreadsheet were read as dates ({_named(serials)}).")
+        notes.append(_("Day numbers of a spreadsheet were read as dates ({named}).").format(named=_named(serials)))
     if with_comma := sorted(place for place, mark in marks.values.items() if mark == "comma"):
-        notes.append(f"Amounts were read with a decimal comma ({_named(with_comma)}).")
+        notes.append(_("Amounts were read with a decimal comma ({named}).").format(named=_named(with_comma)))
     if left_out := sorted(orders.doubts | marks.doubts):
         notes.append(
-            f"Cells of {_named(left_out)} can be read in two ways and were left out; no cost and no day of use "
-            "depends on them."
+            _(
+                "Cells of {named} can be read in two ways and were left out; no cost and no day of use depends on them."
+            ).format(named=_named(left_out))
         )
     offsets = [dates.offset for dates in chain.from_iterable(shown.dates.values() for shown in cells) if dates.offset]
     if offsets:
-        notes.append(f"Times have an offset from UTC (like {offsets[0]}): their days are those of that place.")
+        notes.append(
+            _("Times have an offset from UTC (like {offsets}): their days are those of that place.").format(
+                offsets=offsets[0]
+            )
+        )
     return notes
 
 
@@ -515,4 +543,4 @@ def _example(cells: Sequence[Cells], places: Sequence[Place]) -> str:
 
 
 def _named(places: Iterable[Place]) -> str:
-    return ", ".join(dict.fromkeys(name for _, name in places))
+    return ", ".join(dict.fromkeys(name for _ignored, name in places))

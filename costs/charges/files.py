@@ -13,6 +13,8 @@ from pathlib import Path
 from isal import igzip, isal_zlib
 
 from costs.formats.base import TAG_COLUMNS, BadBill
+from finops_site.lib.language import gettext as _
+from finops_site.lib.words import number_text
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
@@ -45,7 +47,7 @@ def kind(path: Path, name: str) -> str:
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
-        raise BadBill(f"{name}: the file is empty.")
+        raise BadBill(_("{name}: the file is empty.").format(name=name))
     return _kind_of(head, name)
 
 
@@ -67,7 +69,9 @@ def _kind_of(head: bytes, name: str) -> str:
         return "utf-16"
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         raise BadBill(
-            f"{name}: this is no bill but a binary file; we read CSV, JSON (plain, gzipped or in a ZIP) and Parquet."
+            _(
+                "{name}: this is no bill but a binary file; we read CSV, JSON (plain, gzipped or in a ZIP) and Parquet."
+            ).format(name=name)
         )
     return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")) else "csv"
 
@@ -103,12 +107,20 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
             while chunk := packed.read(CHUNK):
                 size += len(chunk)
                 if size > limit:
-                    raise BadBill(f"{name}: unfolds to more than {limit:,} bytes and was not read further.")
+                    raise BadBill(
+                        _("{name}: unfolds to more than {limit} bytes and was not read further.").format(
+                            name=name, limit=number_text(limit)
+                        )
+                    )
                 yield chunk
     except EOFError:
-        raise BadBill(f"{name}: the gzip file ends early; it was cut off. Fetch it again.") from None
+        raise BadBill(
+            _("{name}: the gzip file ends early; it was cut off. Fetch it again.").format(name=name)
+        ) from None
     except (igzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
-        raise BadBill(f"{name}: the gzip file is damaged ({error}). Fetch it again.") from None
+        raise BadBill(
+            _("{name}: the gzip file is damaged ({error}). Fetch it again.").format(name=name, error=error)
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +161,9 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
     """
     with path.open("rb") as stream:
         start = stream.read(2 * MAX_HEADER)
-    first_line, *_ = LINE_END.split(start, maxsplit=1)
+    first_line, *_ignored = LINE_END.split(start, maxsplit=1)
     if len(first_line) >= MAX_HEADER:
-        raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
+        raise BadBill(_("{name}: this is no bill: its first line is longer than a megabyte.").format(name=name))
     separator = SEPARATOR_LINE.fullmatch(first_line)
     skip = max(skip, 1) if separator else skip
     text = (LINE_END.split(start, maxsplit=skip)[skip:] or [b""])[0] if skip else start
@@ -160,14 +172,22 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         head = line.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadBill(
-            f"{name}: line {skip + 1}, the header, is not UTF-8 text; save the bill as UTF-8 and deliver it again."
+            _(
+                "{name}: line {value}, the header, is not UTF-8 text; save the bill as UTF-8 and deliver it again."
+            ).format(name=name, value=skip + 1)
         ) from None
     delimiter = separator[1].decode().replace("\\t", "\t") if separator else max(DELIMITERS, key=head.count)
     columns = _first_row(head, delimiter)
     if len(columns) < 2:
-        raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
+        raise BadBill(
+            _("{name}: this is no bill we know: its first line is not a header of columns.").format(name=name)
+        )
     if len(columns) > MAX_COLUMNS:
-        raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
+        raise BadBill(
+            _("{name}: {columns} columns are more than the {most} that are read.").format(
+                name=name, columns=len(columns), most=MAX_COLUMNS
+            )
+        )
     unique = tuple(_unique(" ".join(filter(None, map(str.strip, column.splitlines()))) for column in columns))
     first = below.decode("utf-8", "replace")
     cells = len(_first_row(first, delimiter)) or len(columns)
@@ -232,7 +252,7 @@ def _unique(columns: Iterable[str]) -> Iterator[str]:
 
 def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[int, int]:
     """On which line of the file each wanted record starts; records are counted as DuckDB counts them, from 1."""
-    return {record: line for record, (line, _) in rows_of_records(path, layout, wanted).items()}
+    return {record: line for record, (line, _ignored) in rows_of_records(path, layout, wanted).items()}
 
 
 def rows_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[int, tuple[int, list[str]]]:
@@ -243,7 +263,7 @@ def rows_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[i
     targets = set(wanted)
     rows: dict[int, tuple[int, list[str]]] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        for _ in range(layout.skip):
+        for _ignored in range(layout.skip):
             next(stream, None)
         reader = csv.reader(stream, delimiter=layout.delimiter)
         next(reader, None)

@@ -19,6 +19,7 @@ import duckdb
 
 from costs.formats.base import OUTSIDE, BadBill, Options, Pages, Sheet, squeezed
 from costs.formats.sql import literal, moment, quoted
+from finops_site.lib.language import gettext as _
 
 # The line itself where it is no JSON object.
 UNREAD = '"unread line"'
@@ -48,7 +49,7 @@ def kind_of(head: Path) -> str:
     if text.startswith("["):
         return ARRAY
     try:
-        _, end = json.JSONDecoder().raw_decode(text)
+        _ignored, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         end = 0
     first, after = text[:end], text[end:]
@@ -65,7 +66,9 @@ def check_ends(path: Path, name: str) -> None:
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - LONGEST_LINE))
         if not stream.read().rstrip().endswith(b"]"):
-            raise BadBill(f"{name}: the JSON array does not end with a ]; it was cut off. Fetch it again.")
+            raise BadBill(
+                _("{name}: the JSON array does not end with a ]; it was cut off. Fetch it again.").format(name=name)
+            )
 
 
 def lines_of(address: str, kind: str, options: str) -> str:
@@ -87,12 +90,20 @@ def refusal(error: duckdb.Error, name: str) -> BadBill:
     """What DuckDB says of JSON that is damaged or cut off, with the number of the object instead of the path."""
     message = str(error).strip().splitlines()[0]
     if "maximum_object_size" in message:
-        return BadBill(f"{name}: an object in it is larger than {2 * LARGEST_OBJECT >> 20} MB; deliver JSON lines.")
+        return BadBill(
+            _("{name}: an object in it is larger than {value} MB; deliver JSON lines.").format(
+                name=name, value=2 * LARGEST_OBJECT >> 20
+            )
+        )
     if where := re.search(r"at byte \d+ in record/value (\d+): (.*)", message):
         # The first object is number two to DuckDB.
         row, reason = max(1, int(where[1]) - 1), where[2].rstrip(". ")
-        return BadBill(f"{name}: the JSON is damaged or cut off at row {row} ({reason}). Fetch it again.")
-    return BadBill(f"{name}: not readable as JSON ({message[:200]}).")
+        return BadBill(
+            _("{name}: the JSON is damaged or cut off at row {row} ({reason}). Fetch it again.").format(
+                name=name, row=row, reason=reason
+            )
+        )
+    return BadBill(_("{name}: not readable as JSON ({message}).").format(name=name, message=message[:200]))
 
 
 def _objects(lines: str) -> str:
@@ -115,7 +126,7 @@ def sheet(db: duckdb.DuckDBPyConnection, lines: str, name: str, options: Options
         raise refusal(error, name) from None
     shape = json.loads(row[0]) if row and row[0] else {}
     if not isinstance(shape, dict):
-        raise BadBill(f"{name}: it holds no JSON objects.")
+        raise BadBill(_("{name}: it holds no JSON objects.").format(name=name))
     for place in lists:
         if (levels := _levels(shape, steps(place))) is not None:
             break

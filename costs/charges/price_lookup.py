@@ -10,6 +10,7 @@ import duckdb
 
 from costs.formats.base import BadBill, Format, PriceList, Rule, Sheet, looked_up
 from costs.formats.sql import moment, quoted
+from finops_site.lib.language import gettext as _
 
 TABLE = "price_list"
 
@@ -32,23 +33,27 @@ def collect(db: duckdb.DuckDBPyConnection, lists: Sequence[tuple[str, str, Sheet
     selects = []
     for name, rows, sheet, bill_format in lists:
         prices = _prices_of(bill_format)
-        cells = [f"{_sql(rule, sheet)} AS {_key(number)}" for number, (_, rule) in enumerate(prices.key)]
+        cells = [f"{_sql(rule, sheet)} AS {_key(number)}" for number, (_ignored, rule) in enumerate(prices.key)]
         cells += [f"{_sql(rule, sheet)} AS {looked_up(value)}" for value, rule in prices.values.items()]
         cells += [f"{moment(_sql(prices.start, sheet))} AS starts", f"{moment(_sql(prices.end, sheet))} AS ends"]
         selects.append(f"SELECT DISTINCT {', '.join(cells)} FROM {rows}")
         if db.execute(f"SELECT 1 FROM ({selects[-1]}) WHERE starts IS NULL LIMIT 1").fetchone():
-            raise BadBill(f"{name}: the price list has a row without a readable start.")
+            raise BadBill(_("{name}: the price list has a row without a readable start.").format(name=name))
     db.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS {' UNION '.join(selects)}")
     present = tuple(
         number
-        for number, (_, rule) in enumerate(_prices_of(lists[0][3]).key)
-        if any(rule(sheet) for _, _, sheet, _ in lists)
+        for number, (_ignored, rule) in enumerate(_prices_of(lists[0][3]).key)
+        if any(rule(sheet) for _name, _path, sheet, _format in lists)
     )
     keys = ", ".join(map(_key, present))
     twice = db.execute(f"SELECT {keys}, starts FROM {TABLE} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1")
     if row := twice.fetchone():
         what = ", ".join(str(cell) for cell in row)
-        raise BadBill(f"{lists[0][0]}: two different prices at once ({what}); deliver the list of one currency.")
+        raise BadBill(
+            _("{file}: two different prices at once ({what}); deliver the list of one currency.").format(
+                file=lists[0][0], what=what
+            )
+        )
     return present
 
 
@@ -58,7 +63,7 @@ def with_prices(rows: str, sheet: Sheet, bill_format: Format, present: Sequence[
     `present` are the keys that the price lists have, as `collect` returns them.
     """
     prices = _prices_of(bill_format)
-    keys = [f"{_sql(rule, sheet)} AS {_key(number)}" for number, (rule, _) in enumerate(prices.key)]
+    keys = [f"{_sql(rule, sheet)} AS {_key(number)}" for number, (rule, _ignored) in enumerate(prices.key)]
     usage = f"(SELECT *, {', '.join(keys)}, {moment(_sql(prices.at, sheet))} AS {quoted('price at')} FROM {rows})"
     at = f"usage.{quoted('price at')}"
     held = f"{at} < coalesce(prices.ends, TIMESTAMP 'infinity')"

@@ -34,13 +34,16 @@ from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
 from costs.formats.sql import FULL, STORED, is_mended, is_plain, literal, repeats_a_key, tags
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
+from finops_site.lib.language import ngettext
 from finops_site.lib.money import NO_CURRENCY
 from finops_site.lib.periods import moment_text
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
 
 logger = logging.getLogger(__name__)
 
-METRIC_NAMES = {"EffectiveCost": "effective cost", "ListCost": "list cost"}
+METRIC_NAMES = {"EffectiveCost": _noop("effective cost"), "ListCost": _noop("list cost")}
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
 # So many kinds of changes are listed on the delivery.
@@ -150,7 +153,7 @@ def read_bill(
             ).fetchall()
             for view, condition in rows_of_view.items()
         }
-        listed = sorted({month for of_view in months.values() for month, _, _ in of_view})
+        listed = sorted({month for of_view in months.values() for month, _ignored, _ignored in of_view})
         contents = _summarise(db, bill, staging, listed, options)
         for view, condition in rows_of_view.items():
             # Both views in one delivery are two versions that later deliveries replace apart.
@@ -257,7 +260,7 @@ def _leave_unknown(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], stag
     by_file = db.execute(f"SELECT x_File, {counts} FROM {table} WHERE x_Problem IS NULL GROUP BY 1").fetchall()
     unknown, notes = set(), []
     for number, need in enumerate(needs):
-        metric = METRIC_NAMES[need.metric]
+        metric = _(METRIC_NAMES[need.metric])
         rows_of_file = {file: (rows, known) for file, *pairs in by_file for rows, known in [pairs[2 * number :][:2]]}
         rows, known = (sum(pair[at] for pair in rows_of_file.values()) for at in (0, 1))
         lacking = [
@@ -272,16 +275,22 @@ def _leave_unknown(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], stag
             unknown.add(need.metric)
         if lacking:
             notes.append(
-                f"The export lacks {columns}, and with it the {metric} of {counted(rows - known, 'row')} "
-                f"({need.what}): the {metric} of this bill is unknown, which is not zero. Add it to the export and "
-                "deliver the bill again."
+                _(
+                    "The export lacks {columns}, and with it the {metric} of {rows} ({what}): the {metric} of "
+                    "this bill is unknown, which is not zero. Add it to the export and deliver the bill again."
+                ).format(columns=columns, metric=metric, rows=counted(rows - known, "row"), what=need.what)
             )
         elif not need.may_be_empty:
-            of_bill = f"the {metric} of this bill is unknown, which is not zero"
-            of_rows = f"their {metric} is unknown and in no total"
+            of_bill = _("the {metric} of this bill is unknown, which is not zero").format(metric=metric)
+            of_rows = _("their {metric} is unknown and in no total").format(metric=metric)
             notes.append(
-                f"Of {counted(rows, 'row')} ({need.what}) {rows - known:,} have nothing in {columns}: "
-                f"{of_rows if known else of_bill}."
+                _("Of {rows} ({what}) {count} have nothing in {columns}: {consequence}.").format(
+                    rows=counted(rows, "row"),
+                    what=need.what,
+                    count=number_text(rows - known),
+                    columns=columns,
+                    consequence=of_rows if known else of_bill,
+                )
             )
     if unknown:
         emptied = ", ".join(f"NULL::{STORED} AS {name}, 0::{FULL} AS x_{name}Beyond" for name in sorted(unknown))
@@ -320,13 +329,19 @@ def _summarise(
     contents.notes = [*_notes_on_rows(db, table), *_notes_on_months(db, table), *_notes_on_format(db, table, bill)]
     if options.month and list(months) != [options.month.start]:
         listed = ", ".join(f"{month:%Y-%m}" for month in months)
-        raise BadBill(f"{bill[0].name}: the bill is for {listed}, not for {options.month}.")
+        raise BadBill(
+            _("{name}: the bill is for {listed}, not for {month}.").format(
+                name=bill[0].name, listed=listed, month=options.month
+            )
+        )
     contents.totals, contents.residual = control_totals(db, table)
     others = sorted(contents.totals.keys() - {(options.currency or "").strip().upper()})
     if options.currency and others:
         raise BadBill(
-            f"{bill[0].name}: the bill is in {', '.join(others)}, and not in {options.currency.upper()}. A currency is "
-            "stated for bills that name none; load this one without."
+            _(
+                "{name}: the bill is in {names}, and not in {currency}. A currency is stated for bills that "
+                "name none; load this one without."
+            ).format(name=bill[0].name, names=", ".join(others), currency=options.currency.upper())
         )
     try:
         contents.conformance = judge_charges(
@@ -341,7 +356,7 @@ def _summarise(
             raise
         # A score is no reason to refuse a bill.
         logger.exception("no conformance score for %s", bill[0].name)
-        contents.notes.append("It could not be judged by the rules of FOCUS; the log says why.")
+        contents.notes.append(_("It could not be judged by the rules of FOCUS; the log says why."))
     return contents
 
 
@@ -355,13 +370,16 @@ def _stated_columns(file: BillFile) -> set[str]:
 def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
     names = ", ".join(file.name for file in bill)
     if not contents.rows_rejected:
-        return NoCharges(f"{names}: no rows. The bill has a header and no charges; nothing was changed.")
+        return NoCharges(
+            _("{names}: no rows. The bill has a header and no charges; nothing was changed.").format(names=names)
+        )
     worst = contents.rejects[0]
     rows = contents.rows_rejected
-    none = "its only row could not be read" if rows == 1 else f"none of its {rows:,} rows could be read; the first"
-    return BadBill(
-        f"{names}: {none}: {worst.file}, line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
+    none = ngettext("its only row could not be read", "none of its {count} rows could be read; the first", rows).format(
+        count=number_text(rows)
     )
+    place = _("{file}, line {line}").format(file=worst.file, line=worst.line)
+    return BadBill(f"{names}: {none}: {place}: {worst.column} {worst.value[:80]!r} {worst.reason}.")
 
 
 def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -378,17 +396,33 @@ def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     no_currency = db.execute(f"SELECT 1 FROM {good} WHERE BillingCurrency = '{NO_CURRENCY}' LIMIT 1").fetchone()
     notes = []
     if unread:
-        rows = counted(unread, "row has", "rows have")
-        notes.append(f"{rows} tags that are not a JSON object; the cost is loaded without them.")
+        notes.append(
+            ngettext(
+                "{count} row has tags that are not a JSON object; the cost is loaded without them.",
+                "{count} rows have tags that are not a JSON object; the cost is loaded without them.",
+                unread,
+            ).format(count=number_text(unread))
+        )
     if repeated:
-        notes.append(f"{counted(repeated, 'row repeats', 'rows repeat')} a tag key; the last value of the key counts.")
+        notes.append(
+            ngettext(
+                "{count} row repeats a tag key; the last value of the key counts.",
+                "{count} rows repeat a tag key; the last value of the key counts.",
+                repeated,
+            ).format(count=number_text(repeated))
+        )
     if mended:
         notes.append(
-            f"{counted(mended, 'row has', 'rows have')} tags that are nearly JSON: a backslash or a line break that it "
-            "does not allow is read as a plain character, a bare None as no value."
+            ngettext(
+                "{count} row has tags that are nearly JSON: a backslash or a line break that it does not allow is "
+                "read as a plain character, a bare None as no value.",
+                "{count} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is "
+                "read as a plain character, a bare None as no value.",
+                mended,
+            ).format(count=number_text(mended))
         )
     if no_currency:
-        notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
+        notes.append(_("The bill names no currency; its costs stand under XXX. Load it with --currency to say which."))
     return notes
 
 
@@ -399,8 +433,10 @@ def _notes_on_months(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
         WHERE x_Problem IS NULL AND date_trunc('month', BillingPeriodStart) <> x_BillingMonth ORDER BY 1 LIMIT 3"""
     ).fetchall()
     return [
-        f"The billing period that starts {moment_text(start)} is {month:%B %Y}: it starts at midnight in another "
-        "zone. Charge days are in UTC."
+        _(
+            "The billing period that starts {start} is {month}: it starts at midnight in another zone. Charge days are "
+            "in UTC."
+        ).format(start=moment_text(start), month=f"{month:%B %Y}")
         for start, month in rows
     ]
 
@@ -411,12 +447,18 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
     for file in bill:
         if other := file.other_text:
             notes.append(
-                f'{file.name}: the text is not UTF-8 and was read as Windows-1252, like "{other.word}" on line '
-                f"{other.line}. If names look wrong, save the file as UTF-8 and deliver it again."
+                _(
+                    '{file}: the text is not UTF-8 and was read as Windows-1252, like "{word}" on line {line}. '
+                    "If names look wrong, save the file as UTF-8 and deliver it again."
+                ).format(file=file.name, word=other.word, line=other.line)
             )
         if file.layout and file.layout.bare:
             bare = ", ".join(file.layout.bare)
-            notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
+            notes.append(
+                _("{file}: no row has the last columns of the header ({bare}); they were left out.").format(
+                    file=file.name, bare=bare
+                )
+            )
     notes += _notes_on_changes(db, table)
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
@@ -433,10 +475,21 @@ def _notes_on_changes(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
             SELECT {notes_of_change} AS note, n FROM ({changes}) WHERE change IS NOT NULL
         ) GROUP BY 1 ORDER BY 2 DESC, 1"""
     ).fetchall()
-    notes = [f"{counted(count, 'row has', 'rows have')} {note}." for note, count in rows[:MOST_CHANGES]]
+    notes = [
+        ngettext("{count} row has {note}.", "{count} rows have {note}.", count).format(
+            count=number_text(count), note=note
+        )
+        for note, count in rows[:MOST_CHANGES]
+    ]
     if len(rows) > MOST_CHANGES:
-        more = counted(len(rows) - MOST_CHANGES, "more kind of values was", "more kinds of values were")
-        notes.append(f"{more} read as FOCUS writes them.")
+        more = len(rows) - MOST_CHANGES
+        notes.append(
+            ngettext(
+                "{count} more kind of values was read as FOCUS writes them.",
+                "{count} more kinds of values were read as FOCUS writes them.",
+                more,
+            ).format(count=number_text(more))
+        )
     return notes
 
 

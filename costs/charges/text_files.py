@@ -9,6 +9,7 @@ from pathlib import Path
 
 from costs.charges import files
 from costs.formats.base import BadBill
+from finops_site.lib.language import gettext as _
 
 # A quote opens a cell only where a cell begins: after one of these, or after the quote it doubles.
 BEFORE_A_CELL = frozenset(b',;\t|\n\r"')
@@ -91,7 +92,7 @@ def has_mixed_endings(path: Path, name: str, *, limit: int) -> bool:
     if files.kind_of_text(path, name, limit=limit) not in ("csv", "utf-16"):
         return False
     endings = set()
-    for _, piece, is_quoted in _pieces(_utf8(path, name, limit)):
+    for _ignored, piece, is_quoted in _pieces(_utf8(path, name, limit)):
         if not is_quoted:
             both = piece.count(b"\r\n")
             counts = {"crlf": both, "lf": piece.count(b"\n") - both, "cr": piece.count(b"\r") - both}
@@ -129,7 +130,9 @@ def _utf8(path: Path, name: str, limit: int) -> Iterator[bytes]:
             yield decoder.decode(chunk).encode()
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError as error:
-        raise BadBill(f"{name}: the text is damaged UTF-16 ({error}). Save it as UTF-8.") from None
+        raise BadBill(
+            _("{name}: the text is damaged UTF-16 ({error}). Save it as UTF-8.").format(name=name, error=error)
+        ) from None
 
 
 def _with_one_ending(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,6 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from costs.charges import files
 from costs.formats.base import BadBill
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
+from finops_site.lib.words import number_text
 
 ENDINGS = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".json", ".jsonl", ".ndjson")
 MAX_MEMBERS = 10_000
@@ -32,7 +35,11 @@ def unpacked(
             room -= _extract(path, member, target, name, room=room, limit=limit)
             plain.append((f"{name}: {member.filename}", target))
         if others:
-            notes.append(f"{name}: {', '.join(others[:5])} in it {'is' if len(others) == 1 else 'are'} no bill.")
+            notes.append(
+                ngettext(
+                    "{name}: {others} in it is no bill.", "{name}: {others} in it are no bill.", len(others)
+                ).format(name=name, others=", ".join(others[:5]))
+            )
     return plain, notes
 
 
@@ -42,24 +49,34 @@ def bills_of(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise BadBill(f"{name}: the ZIP is damaged or cut off ({error}). Fetch it again.") from None
+        raise BadBill(
+            _("{name}: the ZIP is damaged or cut off ({error}). Fetch it again.").format(name=name, error=error)
+        ) from None
     names = {info.filename for info in infos}
     if "[Content_Types].xml" in names:
-        raise BadBill(f"{name}: this is an Office document; save the sheet as CSV and deliver that.")
+        raise BadBill(
+            _("{name}: this is an Office document; save the sheet as CSV and deliver that.").format(name=name)
+        )
     present = [info for info in infos if info.file_size and not info.is_dir() and not _is_of_the_system(info.filename)]
     if len(present) > MAX_MEMBERS:
-        raise BadBill(f"{name}: {len(present):,} files in one ZIP are more than the {MAX_MEMBERS:,} that are read.")
+        raise BadBill(
+            _("{name}: {files} files in one ZIP are more than the {most} that are read.").format(
+                name=name, files=number_text(len(present)), most=number_text(MAX_MEMBERS)
+            )
+        )
     if any(info.flag_bits & 1 for info in present):
-        raise BadBill(f"{name}: the ZIP is encrypted; deliver it without a password.")
+        raise BadBill(_("{name}: the ZIP is encrypted; deliver it without a password.").format(name=name))
     if nested := [info.filename for info in present if info.filename.lower().endswith(".zip")]:
         raise BadBill(
-            f"{name}: there is a ZIP in the ZIP ({nested[0]}); unpack the outer one and deliver what is in it."
+            _("{name}: there is a ZIP in the ZIP ({nested}); unpack the outer one and deliver what is in it.").format(
+                name=name, nested=nested[0]
+            )
         )
     bills = [info for info in present if _is_bill(info.filename)]
     # A text beside files of data is about them.
     bills = [info for info in bills if not info.filename.lower().endswith(".txt")] or bills
     if not bills:
-        raise BadBill(f"{name}: no bill is in the ZIP (.csv, .csv.gz, .json, .jsonl or .parquet).")
+        raise BadBill(_("{name}: no bill is in the ZIP (.csv, .csv.gz, .json, .jsonl or .parquet).").format(name=name))
     return bills, [info.filename for info in present if info not in bills]
 
 
@@ -91,7 +108,11 @@ def _extract(path: Path, member: zipfile.ZipInfo, target: Path, name: str, *, ro
             while chunk := packed.read(files.CHUNK):
                 size += len(chunk)
                 if size > room:
-                    raise BadBill(f"{name}: unfolds to more than {limit:,} bytes and was not read further.")
+                    raise BadBill(
+                        _("{name}: unfolds to more than {limit} bytes and was not read further.").format(
+                            name=name, limit=number_text(limit)
+                        )
+                    )
                 plain.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise _damaged(name, error) from None
@@ -99,4 +120,8 @@ def _extract(path: Path, member: zipfile.ZipInfo, target: Path, name: str, *, ro
 
 
 def _damaged(name: str, error: Exception) -> BadBill:
-    return BadBill(f"{name}: the ZIP is damaged or packed in a way that is not read ({error}). Fetch it again.")
+    return BadBill(
+        _("{name}: the ZIP is damaged or packed in a way that is not read ({error}). Fetch it again.").format(
+            name=name, error=error
+        )
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
 from costs.charges import zips
 from costs.clusters.receive import OtherFilesStand, receive_allocations
@@ -29,7 +30,7 @@ LOOK_BACK = timedelta(days=35)
 
 
 @receiver(cost_data_changed)
-def split_machines_of_bills(sender: Any, *, rows: Sequence[DeliveryMonth], **_: Any) -> None:
+def split_machines_of_bills(sender: Any, *, rows: Sequence[DeliveryMonth], **_ignored: Any) -> None:
     """Queues `split_by_bill` for the reports that count now."""
     candidates = _unread().filter(pk__in={row.delivery_id for row in rows}).values_list("pk", flat=True)
     for pk in candidates:
@@ -47,7 +48,7 @@ def split_by_bill(delivery: Delivery) -> ClusterFile | None:
     scratch = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(scratch):
         delivered = [(file.name, file.full_path) for file in delivery.files.all()]
-        bundle, _ = zips.unpacked(delivered, scratch, limit=settings.BILL_MAX_BYTES)
+        bundle, _ignored = zips.unpacked(delivered, scratch, limit=settings.BILL_MAX_BYTES)
         try:
             return receive_allocations(bundle, delivery=delivery)
         except OtherFilesStand:
@@ -63,7 +64,7 @@ def split_nightly(as_of: date) -> str:
         except BadBill as error:
             problems.append(str(error))
     if problems:
-        raise NightlyCheckFailed(f"The rows of pods could not be read: {'; '.join(problems)}")
+        raise NightlyCheckFailed(_("The rows of pods could not be read: {names}").format(names="; ".join(problems)))
     return f"{counted(read, 'report')} read."
 
 

@@ -9,6 +9,7 @@ import duckdb
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from costs.charges import files
 from costs.charges.allocations import COLUMNS, TABLE, days_by_cluster, read_allocations
@@ -50,13 +51,13 @@ def receive_allocations(
     a `delivery`, which nobody chose for this, replace no days that somebody brought. Nothing of it is a cost: pages
     split the cost lines of the machines by it. Raises BadBill for what cannot be read.
     """
-    marks = sorted(files.sha256(path) for _, path in bundle)
+    marks = sorted(files.sha256(path) for _ignored, path in bundle)
     fingerprint = hashlib.sha256("\n".join([cluster, *marks]).encode()).hexdigest()
     if known := ClusterFile.objects.filter(fingerprint=fingerprint).first():
         if delivery and known.delivery is None:
             ClusterFile.objects.filter(pk=known.pk).update(delivery=delivery)
         return known
-    name = ", ".join(name for name, _ in bundle)[:300]
+    name = ", ".join(name for name, _ignored in bundle)[:300]
     scratch = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with scratch_folder(scratch), limited_duckdb(scratch) as db:
         usage = read_allocations(db, bundle, cluster=cluster, scratch=scratch)
@@ -64,7 +65,7 @@ def receive_allocations(
             _leave_days_of_others(db)
         days = days_by_cluster(db)
         if not days:
-            raise OtherFilesStand(f"{name}: somebody loaded other files of all its days.")
+            raise OtherFilesStand(_("{name}: somebody loaded other files of all its days.").format(name=name))
         with transaction.atomic():
             for of_cluster, (first, last) in days.items():
                 ClusterUsage.objects.filter(cluster=of_cluster, day__gte=first, day__lte=last).delete()
@@ -75,8 +76,8 @@ def receive_allocations(
                 fingerprint=fingerprint,
                 kind=usage.kind,
                 clusters=list(days),
-                first_day=min(first for first, _ in days.values()),
-                last_day=max(last for _, last in days.values()),
+                first_day=min(first for first, _ignored in days.values()),
+                last_day=max(last for _ignored, last in days.values()),
                 rows=usage.rows,
                 notes=" ".join(usage.notes),
                 received_by=user,

@@ -6,23 +6,25 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from costs.calc.cluster_splits import shares_sql, weights_sql
 from costs.models import ClusterUsage, CostLine
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 
 IDLE = "idle"
 # By what shares are summed: {name: (what people call it, SQL over the rows of usage)}.
 GROUPINGS: Mapping[str, tuple[str, str]] = {
-    "namespace": ("Namespace", "namespace"),
+    "namespace": (_lazy("Namespace"), "namespace"),
     "workload": (
-        "Workload",
+        _lazy("Workload"),
         "concat_ws('/', namespace, nullif(controller_kind, ''), coalesce(nullif(controller, ''), pod))",
     ),
-    "pod": ("Pod", "concat_ws('/', namespace, pod)"),
-    "node": ("Machine", "resource"),
-    "cluster": ("Cluster", "cluster"),
+    "pod": (_lazy("Pod"), "concat_ws('/', namespace, pod)"),
+    "node": (_lazy("Machine"), "resource"),
+    "cluster": (_lazy("Cluster"), "cluster"),
 }
 LABEL = "label:"
 # The costs that are split.
@@ -139,7 +141,11 @@ def _key(by: str) -> tuple[str, list[str]]:
     if by.startswith(LABEL) and by != LABEL:
         return "labels ->> %s", [by.removeprefix(LABEL)]
     if by not in GROUPINGS:
-        raise ValueError(f"{by!r} is nothing to split by: choose {', '.join(GROUPINGS)} or {LABEL}<key>.")
+        raise ValueError(
+            _("{by!r} is nothing to split by: choose {names} or {label}<key>.").format(
+                by=by, names=", ".join(GROUPINGS), label=LABEL
+            )
+        )
     return GROUPINGS[by][1], []
 
 
@@ -154,7 +160,9 @@ def _usage(period: Period, cluster: str) -> tuple[str, list[Any]]:
 def _lines(user: Person, period: Period, metric: str) -> tuple[str, list[Any]]:
     """(SQL of the visible cost lines of resources, with the whole and the tail of the resource's name; parameters)."""
     if metric not in METRICS:
-        raise ValueError(f"{metric!r} is no cost that is split: choose {' or '.join(METRICS)}.")
+        raise ValueError(
+            _("{metric!r} is no cost that is split: choose {names}.").format(metric=metric, names=" or ".join(METRICS))
+        )
     rows = (
         CostLine.objects.visible_to(user).charged_in(period).exclude(resource="").filter(**{f"{metric}__isnull": False})
     )

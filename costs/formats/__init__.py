@@ -19,6 +19,8 @@ from costs.formats.vendors.ibm import IBM
 from costs.formats.vendors.mongodb import MONGODB_API, MONGODB_CSV
 from costs.formats.vendors.openai import OPENAI
 from costs.formats.vendors.snowflake import SNOWFLAKE
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
 
 # Where headers are alike, the format with evidence in its rows comes first.
 FORMATS: tuple[Format, ...] = (
@@ -30,11 +32,11 @@ NAMES = tuple(dict.fromkeys(known.name for known in FORMATS))
 
 # Reports that are known and cannot be read as a bill: {some of their columns: why, and what helps}.
 NOT_READ = {
-    ("Multiplier", "Actions Workflow", "Repository Slug"): (
+    ("Multiplier", "Actions Workflow", "Repository Slug"): _noop(
         "this is GitHub's older usage report, which has prices and no amounts: what the plan includes is not taken "
         "off. Export the usage report of GitHub's new billing platform (with gross_amount and net_amount)."
     ),
-    ("Timestamp", "Requests Used", "Exceeds Monthly Quota"): (
+    ("Timestamp", "Requests Used", "Exceeds Monthly Quota"): _noop(
         "this is GitHub's older report of premium requests, which has no amounts. Export the usage report."
     ),
 }
@@ -50,7 +52,9 @@ def detect(
     """
     choice = [known for known in FORMATS if wanted in ("auto", known.name)]
     if not choice:
-        raise BadBill(f"{wanted!r} is not a format we read: choose auto, {', '.join(NAMES)}.")
+        raise BadBill(
+            _("{wanted!r} is not a format we read: choose auto, {names}.").format(wanted=wanted, names=", ".join(NAMES))
+        )
     for known in (known for known in choice if known.fits(sheet)):
         if not known.evidence or wanted != "auto" or shows(known):
             return known
@@ -61,20 +65,32 @@ def detect(
     own = [known for known in choice if not known.is_foreign(sheet)]
     if not own:
         others = ", ".join(dict.fromkeys(name for known in choice for name in known.foreign if name in sheet))
-        raise BadBill(f"{file}: {choice[0].title} has no column {others}; this is a bill of another format.")
+        raise BadBill(
+            _("{file}: {title} has no column {others}; this is a bill of another format.").format(
+                file=file, title=choice[0].title, others=others
+            )
+        )
     nearest = min(own, key=lambda known: len(known.missing(sheet)) / len(known.required))
     missing = nearest.missing(sheet)
     if len(missing) == len(nearest.required):
         raise BadBill(
-            f"{file}: this is no bill we know: its header has none of the columns we look for. We read {titles}."
+            _(
+                "{file}: this is no bill we know: its header has none of the columns we look for. We read {titles}."
+            ).format(file=file, titles=titles)
         )
     if not _is_near(nearest, sheet):
         raise BadBill(
-            f"{file}: none of the formats we read has this header. We read {titles}. "
-            "Another one is a map of its columns in costs/formats."
+            _(
+                "{file}: none of the formats we read has this header. We read {titles}. Another one is a map "
+                "of its columns in costs/formats."
+            ).format(file=file, titles=titles)
         )
     needed = ", ".join(" or ".join(name.split("|")) for name in missing)
-    raise BadBill(f"{file}: no known bill has this header; nearest is {nearest.title}, which also needs {needed}.")
+    raise BadBill(
+        _("{file}: no known bill has this header; nearest is {nearest}, which also needs {needed}.").format(
+            file=file, nearest=nearest.title, needed=needed
+        )
+    )
 
 
 # Names that columns of any bill may have: they show no format.

@@ -33,6 +33,7 @@ from costs.formats.base import (
     text,
 )
 from costs.formats.sql import literal, month_moment, tags
+from finops_site.lib.language import gettext as _
 
 FEES = "'RIFee', 'SavingsPlanRecurringFee'"
 
@@ -302,8 +303,10 @@ def warn_of_missing_columns(sheet: Sheet) -> list[str]:
     warnings = []
     if has_discount_column(sheet) and "lineItem/NetUnblendedCost" not in sheet:
         warnings.append(
-            "This export shows private discounts in a column and lacks line_item_net_unblended_cost: billed cost is "
-            "before discounts. Add that column to the export."
+            _(
+                "This export shows private discounts in a column and lacks line_item_net_unblended_cost: "
+                "billed cost is before discounts. Add that column to the export."
+            )
         )
     has_period = any(name in sheet for name in ("bill/BillingPeriodStartDate", "billing_period"))
     if not has_period and not sheet.options.month:

@@ -12,6 +12,7 @@ from costs.formats.base import Format, Rule, Sheet, const, formula, text
 from costs.formats.commitments import term_months
 from costs.formats.normalise import ABSENT, Change, Changes, empty_where_unassigned, normalised
 from costs.formats.sql import FORMULA, is_mended, literal, map_of_pairs, stored
+from finops_site.lib.language import gettext as _
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -210,7 +211,7 @@ AZURE_ACTUAL = Format(
     # "Understand usage details fields": dates of EA exports are MM/DD/YYYY.
     date_order="month-first",
     warnings=lambda sheet: [
-        "This is Azure's actual view, the invoice; deliver the month's amortized export as well for effective cost."
+        _("This is Azure's actual view, the invoice; deliver the month's amortized export as well for effective cost.")
     ],
 )
 
@@ -225,6 +226,6 @@ AZURE_AMORTIZED = replace(
     counter_evidence=ACTUAL_ROW,
     view="amortized",
     warnings=lambda sheet: [
-        "This is Azure's amortized view; deliver the month's actual export as well for billed cost."
+        _("This is Azure's amortized view; deliver the month's actual export as well for billed cost.")
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.ingest.claims import DeliveryTaken, running_attempt
 from costs.ingest.publications import remove_publications
@@ -15,6 +16,9 @@ from costs.versions.decisions import hold_delivery, supersede_held
 from costs.versions.restatements import record_restatements
 from costs.versions.streams import months_emptied, months_left_behind, rivals_of
 from costs.versions.wholeness import judge
+from finops_site.lib.periods import Month
+from finops_site.lib.words import number_text
+from finops_site.ui.figures import month_text
 
 
 def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> None:
@@ -43,6 +47,16 @@ def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> No
     remove_publications([*replaced, *(month for month in months if month not in counted)])
 
 
+def _what_is_known(about: str, *, still_counts: bool) -> str:
+    """What is known after a bill without rows: `about` its part or its month, where it says which."""
+    if still_counts:
+        known = (
+            _("Nothing is known from it of {about}.").format(about=about) if about else _("Nothing is known from it.")
+        )
+        return f"{known} {_('What counted before still counts.')}"
+    return _("Nothing is known any more of {about}.").format(about=about) if about else _("Nothing is known any more.")
+
+
 def activate_empty(delivery: Delivery, words: str) -> None:
     """Ends the load of a bill without rows, which `words` says: it counts for nothing.
 
@@ -58,14 +72,13 @@ def activate_empty(delivery: Delivery, words: str) -> None:
         reasons = []
         if not delivery.is_accepted and any(row.stream.is_judged for row in emptied):
             reasons = [
-                f"{row.billing_month:%b %Y}: It has no rows any more; the version that counts has {row.charges:,}."
+                _("{billing_month}: It has no rows any more; the version that counts has {charges}.").format(
+                    billing_month=month_text(Month.of(row.billing_month)), charges=number_text(row.charges)
+                )
                 for row in emptied
             ]
         about = delivery.part or delivery.options.get("month") or ""
-        after = "Nothing is known from it" if reasons or not emptied else "Nothing is known any more"
-        message = f"{words} {after}{f' of {about}' if about else ''}."
-        if reasons or not emptied:
-            message += " What counted before still counts."
+        message = f"{words} {_what_is_known(about, still_counts=bool(reasons) or not emptied)}"
         status = Delivery.Status.HELD if reasons else Delivery.Status.EMPTY
         _end_load(delivery, status, held_because=reasons, message=message)
         if reasons:

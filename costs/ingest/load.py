@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from costs.charges.conformance import conformance_figures, cost_as_text
 from costs.charges.read_bill import BillContents, NoCharges, read_bill
@@ -27,6 +28,7 @@ from costs.retention import FilesRemoved
 from costs.versions.decisions import AlreadyDelivered, same_bill, tell_not_read_again
 from finops_site.celery import task
 from finops_site.lib.periods import Month
+from finops_site.lib.words import number_text
 from finops_site.ops.locks import wait_for
 
 logger = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ def _load(delivery: Delivery, scratch: Path) -> None:
         try:
             for number, month in enumerate(contents.months):
                 share = 0.55 + 0.4 * number / len(contents.months)
-                report_progress(delivery, f"cost lines of {Month.of(month.billing_month)}", share)
+                report_progress(delivery, _("cost lines of {month}").format(month=Month.of(month.billing_month)), share)
                 months.append(store_cost_lines(db, delivery, month, scratch=scratch))
             report_progress(delivery, "activating", 0.97)
             activate_delivery(delivery, months)
@@ -96,9 +98,10 @@ def _refuse_repeated_costs(contents: BillContents) -> None:
     ).select_related("delivery_month")
     if row := there.order_by("delivery_month__billing_month").first():
         raise BadBill(
-            f"These costs are in the usage report of {row.sub_account or 'the same account'} for "
-            f"{Month.of(row.delivery_month.billing_month)} already, which counts: they would count twice. Deliver that "
-            "report again where it is not up to date."
+            _(
+                "These costs are in the usage report of {account} for {month} already, which counts: they would "
+                "count twice. Deliver that report again where it is not up to date."
+            ).format(account=row.sub_account or _("the same account"), month=Month.of(row.delivery_month.billing_month))
         )
 
 
@@ -151,9 +154,13 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     delivery.rows_rejected = contents.rows_rejected
     delivery.totals = totals_as_text(contents.totals)
     delivery.residual = totals_as_text(contents.residual)
-    unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
+    unread = _("{rows_rejected} of {rows_read} rows not read.").format(
+        rows_rejected=number_text(contents.rows_rejected), rows_read=number_text(contents.rows_read)
+    )
     missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
-    fewer = f"The manifest states {delivery.expected_rows or 0:,} rows, and {contents.rows_read:,} are here."
+    fewer = _("The manifest states {rows} rows, and {rows_read} are here.").format(
+        rows=number_text(delivery.expected_rows or 0), rows_read=number_text(contents.rows_read)
+    )
     delivery.message = " ".join(
         [
             *[unread] * bool(contents.rows_rejected),

@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.charges import files, zips
 from costs.charges.bundles import Bundle, find_bundles, without_earlier_versions
@@ -22,11 +23,13 @@ from costs.versions.decisions import same_bill, supersede_held
 from finops_site.lib.periods import Month
 from finops_site.models import User
 from finops_site.people.demo_rows import demo_company
+from finops_site.translation import gettext_lazy as _lazy
 
 logger = logging.getLogger(__name__)
-BESIDE_DEMO = (
-    "This site holds the demo company, and a bill of yours would join it. Remove the demo first, under Set up or with "
-    "run.py manage remove_demo; or begin beside it: FINOPS_VAR=other PORT=8001 python3 run.py --no-demo."
+BESIDE_DEMO = _lazy(
+    "This site holds the demo company, and a bill of yours would join it. Remove the demo first, "
+    "under Set up or with run.py manage remove_demo; or begin beside it: FINOPS_VAR=other "
+    "PORT=8001 python3 run.py --no-demo."
 )
 
 
@@ -83,12 +86,16 @@ def receive_bill(
         raise BadBill(" ".join(problems))
     name = source_name.strip()
     if not name:
-        raise BadBill("A bill needs the name of the source it comes from.")
+        raise BadBill(_("A bill needs the name of the source it comes from."))
     if unknown := set(beside) - set(
         Delivery.objects.filter(source__name=name, pk__in=beside).values_list("pk", flat=True)
     ):
-        raise BadBill(f"{name} has no delivery {', '.join(map(str, sorted(unknown)))} that a bill could stand beside.")
-    source, _ = Source.objects.get_or_create(name=name, defaults={"delivery_mode": mode or Source.Mode.REPLACE})
+        raise BadBill(
+            _("{name} has no delivery {names} that a bill could stand beside.").format(
+                name=name, names=", ".join(map(str, sorted(unknown)))
+            )
+        )
+    source, _ignored = Source.objects.get_or_create(name=name, defaults={"delivery_mode": mode or Source.Mode.REPLACE})
     if mode and source.delivery_mode != mode:
         source.delivery_mode = mode
         source.save(update_fields=["delivery_mode"])

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 
 from costs.charges import files, text_files, zips
 from costs.charges.bill_files import csv_sheet, price_list_of
@@ -46,15 +47,19 @@ def deliver(
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         paths = _save_files(uploaded, incoming / "files")
-        bundles, _ = find_bundles(paths)
+        bundles, _ignored = find_bundles(paths)
         if one and len(bundles) > 1:
             raise BadBill(
-                f"These files are {len(bundles)} bills: send each by itself, a manifest together with its files."
+                _("These files are {count} bills: send each by itself, a manifest together with its files.").format(
+                    count=len(bundles)
+                )
             )
         for path in (path for bundle in bundles for path in bundle.files):
             if path not in paths:
                 # A manifest may name any file above its folder; only what came with it is the sender's to deliver.
-                raise BadBill(f"{path.name}: the manifest names this file, but it was not delivered with it.")
+                raise BadBill(
+                    _("{path}: the manifest names this file, but it was not delivered with it.").format(path=path.name)
+                )
             _check_header(path, incoming / "head", Options(month=month, currency=currency), format)
         with transaction.atomic():
             receipts = receive_bill(
@@ -71,10 +76,10 @@ def too_big(uploaded: Sequence[UploadedFile]) -> str:
     size, limit = sum(file.size or 0 for file in uploaded), settings.BILL_MAX_UPLOAD_BYTES
     if size <= limit:
         return ""
-    return (
-        f"That is {filesizeformat(size)}; at most {filesizeformat(limit)} can be uploaded at once. "
-        "Deliver a bigger bill as CSV.gz or Parquet, or load it on the server with load_bill."
-    )
+    return _(
+        "That is {size}; at most {limit} can be uploaded at once. Deliver a "
+        "bigger bill as CSV.gz or Parquet, or load it on the server with load_bill."
+    ).format(size=filesizeformat(size), limit=filesizeformat(limit))
 
 
 def safe_name(name: str) -> str:
@@ -112,7 +117,7 @@ def _check_header(path: Path, head: Path, options: Options, format_name: str) ->
     if files.kind(text, name) != "csv":
         return
     try:
-        _, sheet = csv_sheet(text, name, options)
+        _ignored, sheet = csv_sheet(text, name, options)
     except BadBill:
         if text_files.in_windows_1252(text, name, limit=settings.BILL_MAX_BYTES):
             # It is written anew as it loads, and judged then.
@@ -122,4 +127,6 @@ def _check_header(path: Path, head: Path, options: Options, format_name: str) ->
         return
     detected = detect(sheet, wanted=format_name, file=name)
     if detected.needs_month and options.month is None:
-        raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for.")
+        raise BadBill(
+            _("{name}: {detected} has no dates; say which month it is for.").format(name=name, detected=detected.title)
+        )

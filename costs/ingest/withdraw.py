@@ -5,6 +5,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.ingest.publications import remove_publications
 from costs.models import Delivery, DeliveryMonth, Source
@@ -12,8 +13,10 @@ from costs.signals import announce_on_commit
 from costs.versions.beside import doubts_about
 from costs.versions.decisions import accept_delivery, queue_again, reject_delivery, stand_beside
 from costs.versions.streams import rivals_of
+from finops_site.lib.periods import Month
 from finops_site.lib.words import some_of
 from finops_site.models import User
+from finops_site.ui.figures import month_text
 
 # What may be counted again; a held one is accepted.
 NOT_COUNTED = [Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.REJECTED]
@@ -63,9 +66,11 @@ def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
 def what_follows(delivery: Delivery) -> str:
     """A sentence about a delivery that was withdrawn: what counts in its place, and from when on."""
     if not delivery.counts_until_replaced:
-        return "No longer counts; this version can be counted again."
+        return _("No longer counts; this version can be counted again.")
     listed = ", ".join(str(pk) for pk in delivery.awaited.order_by("pk").values_list("pk", flat=True))
-    return f"Withdrawn; it counts until delivery {listed} is read again, so that no month is empty meanwhile."
+    return _("Withdrawn; it counts until delivery {listed} is read again, so that no month is empty meanwhile.").format(
+        listed=listed
+    )
 
 
 def versions_before(month: DeliveryMonth) -> list[Delivery]:
@@ -106,11 +111,15 @@ def _what_is_missing(month: DeliveryMonth) -> str:
     others = rivals_of(last, rest).order_by("delivery").values_list("delivery", flat=True)
     listed = ", ".join(str(pk) for pk in dict.fromkeys(others))
     accounts = sorted(filter(None, month.accounts.values_list("sub_account", flat=True)))
-    return (
-        f"Nothing took its place in {month.billing_month:%b %Y}: the cost of {some_of(accounts, 3) or 'its rows'} "
-        "is missing now. "
-        f"Delivery {last.delivery_id} billed it before and did not come back, for delivery {listed} took another part "
-        f"of its place: count {last.delivery_id} again on its page, and it replaces {listed}."
+    return _(
+        "Nothing took its place in {billing_month}: the cost of {accounts} is missing now. Delivery "
+        "{delivery_id} billed it before and did not come back, for delivery {listed} took another "
+        "part of its place: count {delivery_id} again on its page, and it replaces {listed}."
+    ).format(
+        billing_month=month_text(Month.of(month.billing_month)),
+        accounts=some_of(accounts, 3) or _("its rows"),
+        delivery_id=last.delivery_id,
+        listed=listed,
     )
 
 
@@ -132,13 +141,19 @@ def decide(delivery: Delivery, decision: str, user: User | None, beside: Collect
         if not stand_beside(delivery, user, beside):
             return ""
         others = ", ".join(str(pk) for pk in delivery.beside.order_by("pk").values_list("pk", flat=True))
-        return f"is loaded to count beside delivery {others}." if others else "is accepted and loaded to count."
+        return (
+            _("is loaded to count beside delivery {others}.").format(others=others)
+            if others
+            else _("is accepted and loaded to count.")
+        )
     if decision == "reject":
-        return "is rejected. The month stays as it was." if reject_delivery(delivery, user) else ""
+        return _("is rejected. The month stays as it was.") if reject_delivery(delivery, user) else ""
     if decision == "again":
-        return "is loaded to count again." if count_again(delivery, user) else ""
+        return _("is loaded to count again.") if count_again(delivery, user) else ""
     if decision not in ("accept", "always"):
         return ""
     accepted = accept_delivery(delivery, user, always=decision == "always")
-    always = " Later versions of its stream are not compared any more." if decision == "always" else ""
-    return f"is accepted and loaded to count.{always}" if accepted else ""
+    if not accepted:
+        return ""
+    words = _("is accepted and loaded to count.")
+    return f"{words} {_('Later versions of its stream are not compared any more.')}" if decision == "always" else words

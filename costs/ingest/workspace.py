@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import BadBill
@@ -35,5 +36,5 @@ def full_disk_as_bad_bill() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BadBill("The disk is full: free some space and try again. Nothing was changed.") from error
+            raise BadBill(_("The disk is full: free some space and try again. Nothing was changed.")) from error
         raise

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Max, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from costs.calc.invoices import (
     UNSETTLED,
@@ -114,8 +115,14 @@ class MonthOfInvoices:
     unknown: int
 
     def __str__(self) -> str:
-        text = f"{self.settled} of {self.total} invoices agree with the bills or are explained"
-        return f"{text}; the bill of {self.unknown} is not delivered." if self.unknown else f"{text}."
+        text = _("{settled} of {total} invoices agree with the bills or are explained").format(
+            settled=self.settled, total=self.total
+        )
+        return (
+            _("{text}; the bill of {unknown} is not delivered.").format(text=text, unknown=self.unknown)
+            if self.unknown
+            else f"{text}."
+        )
 
 
 def month_of_invoices(month: Month) -> MonthOfInvoices:

@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from costs.invoices.comparison import list_unsettled
 from costs.models import Invoice
@@ -20,5 +21,5 @@ def list_invoices(user: Person, _rows: QuerySet[Invoice]) -> list[PendingDecisio
     rows = list_unsettled(user)
     url = f"{reverse('costs:invoices')}?state=unsettled"
     return decision_items(
-        rows, "An invoice differs from the bill", "invoices differ from the bills and are not explained", url
+        rows, _("An invoice differs from the bill"), _("invoices differ from the bills and are not explained"), url
     )

@@ -10,6 +10,7 @@ from typing import Any
 from auditlog.models import LogEntry
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.invoice_csv import InvoiceRow
 from costs.calc.invoices import InvoiceState
@@ -41,7 +42,9 @@ class UpsertResult:
     same: int
 
     def __str__(self) -> str:
-        return f"{self.new} new, {self.changed} changed, {self.same} as before"
+        return _("{new} new, {changed} changed, {same} as before").format(
+            new=self.new, changed=self.changed, same=self.same
+        )
 
 
 @transaction.atomic
@@ -63,9 +66,11 @@ def upsert_invoices(
             changed.append((invoice, changes))
     if signed := [(str(invoice), ", ".join(changes)) for invoice, changes in changed if invoice.is_signed]:
         listed = some_of([f"{name} ({fields})" for name, fields in signed], between="; ")
-        raise SignedAlready(f"Signed off already, open again before it changes: {listed}. Nothing was saved.")
+        raise SignedAlready(
+            _("Signed off already, open again before it changes: {listed}. Nothing was saved.").format(listed=listed)
+        )
     Invoice.objects.bulk_create(new, batch_size=1000)
-    Invoice.objects.bulk_update([invoice for invoice, _ in changed], UPDATED, batch_size=1000)
+    Invoice.objects.bulk_update([invoice for invoice, _ignored in changed], UPDATED, batch_size=1000)
     created = [(invoice, {"total": ("", f"{exact_text(invoice.total)} {invoice.currency}")}) for invoice in new]
     audit.record_changes(created, LogEntry.Action.CREATE, user)
     audit.record_changes(changed, LogEntry.Action.UPDATE, user)
@@ -129,11 +134,11 @@ def sign_off(pk: int, *, user: User, explanation: str | None = None, now: dateti
             invoice.explanation = explanation.strip()
         comparison = compare([invoice])[pk]
         if comparison.state == InvoiceState.UNKNOWN or comparison.books is None:
-            raise CannotSign(f"There is nothing to compare it with: {comparison.reason}")
+            raise CannotSign(_("There is nothing to compare it with: {reason}").format(reason=comparison.reason))
         if invoice.is_signed and comparison.state != InvoiceState.CHANGED:
-            raise CannotSign(f"{invoice} is signed off already.")
+            raise CannotSign(_("{invoice} is signed off already.").format(invoice=invoice))
         if not comparison.is_within and not invoice.explanation.strip():
-            raise CannotSign("It differs by more than its tolerance: explain the difference first.")
+            raise CannotSign(_("It differs by more than its tolerance: explain the difference first."))
         invoice.signed_by, invoice.signed_at = user, now or timezone.now()
         invoice.signed_invoiced, invoice.signed_books = comparison.invoiced, comparison.books
         invoice.save()
@@ -145,7 +150,7 @@ def reopen(pk: int, *, user: User, now: datetime | None = None) -> Invoice:
     with transaction.atomic():
         invoice = Invoice.objects.select_for_update().get(pk=pk)
         if not invoice.is_signed:
-            raise CannotSign(f"{invoice} is not signed off.")
+            raise CannotSign(_("{invoice} is not signed off.").format(invoice=invoice))
         invoice.signed_by = invoice.signed_at = invoice.signed_invoiced = invoice.signed_books = None
         invoice.reopened_by, invoice.reopened_at = user, now or timezone.now()
         invoice.save()
@@ -157,5 +162,5 @@ def remove(pk: int) -> None:
     with transaction.atomic():
         invoice = Invoice.objects.select_for_update().get(pk=pk)
         if invoice.is_signed:
-            raise CannotSign(f"{invoice} is signed off: open it again before you remove it.")
+            raise CannotSign(_("{invoice} is signed off: open it again before you remove it.").format(invoice=invoice))
         invoice.delete()

@@ -6,6 +6,7 @@ from django.utils import timezone
 from costs.models.deliveries import Delivery
 from costs.models.lines import Pool, money
 from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class Restatement(models.Model):
@@ -14,7 +15,9 @@ class Restatement(models.Model):
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="restatements")
     replaced = models.ForeignKey(Delivery, models.CASCADE, related_name="restated_by")
     billing_month = models.DateField()
-    covered_until = models.DateField(null=True, help_text="last charge day of the older bill; later days are new")
+    covered_until = models.DateField(
+        null=True, help_text=_lazy("last charge day of the older bill; later days are new")
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

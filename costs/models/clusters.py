@@ -9,6 +9,7 @@ from django.utils import timezone
 from costs.models.lines import money
 from finops_site.lib.periods import days_text
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class ClusterFileQuerySet(models.QuerySet):
@@ -22,13 +23,13 @@ class ClusterFile(models.Model):
 
     name = models.CharField(max_length=300)
     fingerprint = models.CharField(
-        max_length=64, unique=True, help_text="sha256 over the files and the cluster that was stated"
+        max_length=64, unique=True, help_text=_lazy("sha256 over the files and the cluster that was stated")
     )
     kind = models.CharField(max_length=40)
     clusters = models.JSONField(default=list)
     first_day = models.DateField()
     last_day = models.DateField()
-    rows = models.BigIntegerField(help_text="rows of usage it brought")
+    rows = models.BigIntegerField(help_text=_lazy("rows of usage it brought"))
     notes = models.TextField(blank=True)
     delivery = models.ForeignKey(
         "costs.Delivery",
@@ -36,7 +37,7 @@ class ClusterFile(models.Model):
         null=True,
         blank=True,
         related_name="cluster_files",
-        help_text="the bill that says it itself; empty where somebody brought the files",
+        help_text=_lazy("the bill that says it itself; empty where somebody brought the files"),
     )
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
@@ -56,14 +57,16 @@ class ClusterUsage(models.Model):
     file = models.ForeignKey(ClusterFile, models.CASCADE)
     day = models.DateField()
     cluster = models.CharField(max_length=200)
-    node = models.CharField(max_length=1000, blank=True, help_text="the machine as bills name it; empty: any of them")
+    node = models.CharField(
+        max_length=1000, blank=True, help_text=_lazy("the machine as bills name it; empty: any of them")
+    )
     namespace = models.CharField(max_length=300, blank=True)
     controller_kind = models.CharField(max_length=100, blank=True)
     controller = models.CharField(max_length=300, blank=True)
     pod = models.CharField(max_length=500, blank=True)
     labels = models.JSONField(default=dict)
     is_idle = models.BooleanField(default=False)
-    weight = money("what the file says it cost, in whatever currency: only proportions count")
+    weight = money(_lazy("what the file says it cost, in whatever currency: only proportions count"))
 
     class Meta:
         indexes = [models.Index(fields=["day", "cluster"], name="cluster_usage_day")]

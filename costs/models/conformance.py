@@ -4,19 +4,20 @@ from django.db import models
 
 from costs.charges import conformance
 from costs.models.deliveries import Delivery
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class ConformanceResult(models.Model):
     """What became of one rule in one delivery. The sentence is kept as it was when the delivery was judged."""
 
     class Verdict(models.TextChoices):
-        KEPT = conformance.Verdict.KEPT.value, "Kept"
-        BROKEN = conformance.Verdict.BROKEN.value, "Broken"
-        NOT_STATED = conformance.Verdict.NOT_STATED.value, "Not stated"
+        KEPT = conformance.Verdict.KEPT.value, _lazy("Kept")
+        BROKEN = conformance.Verdict.BROKEN.value, _lazy("Broken")
+        NOT_STATED = conformance.Verdict.NOT_STATED.value, _lazy("Not stated")
 
     class Severity(models.TextChoices):
-        MUST = conformance.Severity.MUST.value, "Counts"
-        SHOULD = conformance.Severity.SHOULD.value, "Worth a look"
+        MUST = conformance.Severity.MUST.value, _lazy("Counts")
+        SHOULD = conformance.Severity.SHOULD.value, _lazy("Worth a look")
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="conformance_results")
     rule = models.CharField(max_length=80)
@@ -24,10 +25,10 @@ class ConformanceResult(models.Model):
     sentence = models.CharField(max_length=300)
     severity = models.CharField(max_length=10, choices=Severity)
     verdict = models.CharField(max_length=10, choices=Verdict)
-    judged = models.BigIntegerField(default=0, help_text="rows that were looked at")
-    rows = models.BigIntegerField(default=0, help_text="rows that break the rule")
-    cost = models.JSONField(default=dict, help_text="{currency: their cost regardless of sign, as exact text}")
-    examples = models.JSONField(default=dict, help_text="the largest of them: {columns: [name], rows: [[text]]}")
+    judged = models.BigIntegerField(default=0, help_text=_lazy("rows that were looked at"))
+    rows = models.BigIntegerField(default=0, help_text=_lazy("rows that break the rule"))
+    cost = models.JSONField(default=dict, help_text=_lazy("{currency: their cost regardless of sign, as exact text}"))
+    examples = models.JSONField(default=dict, help_text=_lazy("the largest of them: {columns: [name], rows: [[text]]}"))
 
     class Meta:
         ordering = ["id"]

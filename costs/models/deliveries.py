@@ -7,76 +7,84 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet, SourceQuerySet
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class Source(models.Model):
     """Where bills come from: one export of one provider."""
 
     class Mode(models.TextChoices):
-        REPLACE = "replace", "a delivery replaces its months"
-        APPEND = "append", "a delivery adds to its months"
+        REPLACE = "replace", _lazy("a delivery replaces its months")
+        APPEND = "append", _lazy("a delivery adds to its months")
 
     class Kind(models.TextChoices):
-        UPLOAD = "upload", "people and programs deliver"
-        FOLDER = "folder", "a folder that is watched"
-        S3 = "s3", "an S3 bucket"
-        AZURE = "azure", "an Azure Blob container"
-        GCS = "gcs", "a Google Cloud Storage bucket"
+        UPLOAD = "upload", _lazy("people and programs deliver")
+        FOLDER = "folder", _lazy("a folder that is watched")
+        S3 = "s3", _lazy("an S3 bucket")
+        AZURE = "azure", _lazy("an Azure Blob container")
+        GCS = "gcs", _lazy("a Google Cloud Storage bucket")
 
     class DateOrder(models.TextChoices):
-        DAY_FIRST = "day-first", "day first (31/03/2026)"
-        MONTH_FIRST = "month-first", "month first (03/31/2026)"
+        DAY_FIRST = "day-first", _lazy("day first (31/03/2026)")
+        MONTH_FIRST = "month-first", _lazy("month first (03/31/2026)")
 
     class DecimalMark(models.TextChoices):
-        POINT = "point", "a point (1,234.50)"
-        COMMA = "comma", "a comma (1.234,50)"
+        POINT = "point", _lazy("a point (1,234.50)")
+        COMMA = "comma", _lazy("a comma (1.234,50)")
 
     class Sync(models.TextChoices):
-        NEVER = "", "never"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
+        NEVER = "", _lazy("never")
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
 
     name = models.CharField(max_length=100, unique=True)
     delivery_mode = models.CharField(max_length=10, choices=Mode, default=Mode.REPLACE)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.UPLOAD)
-    bucket = models.CharField("bucket, container or folder", max_length=500, blank=True)
-    prefix = models.CharField(max_length=1000, blank=True, help_text="Where in the bucket the bills begin.")
+    bucket = models.CharField(_lazy("bucket, container or folder"), max_length=500, blank=True)
+    prefix = models.CharField(max_length=1000, blank=True, help_text=_lazy("Where in the bucket the bills begin."))
     region = models.CharField(
-        "region or account",
+        _lazy("region or account"),
         max_length=100,
         blank=True,
-        help_text="an AWS region, or the name of an Azure storage account",
+        help_text=_lazy("an AWS region, or the name of an Azure storage account"),
     )
     endpoint = models.CharField(
-        max_length=300, blank=True, help_text="Other addresses are allowed by the machine's administrator."
+        max_length=300, blank=True, help_text=_lazy("Other addresses are allowed by the machine's administrator.")
     )
     credential = models.ForeignKey(
         "costs.Credential",
         models.PROTECT,
         null=True,
         blank=True,
-        help_text="Written by an administrator: a role, or a secret that is never shown.",
+        help_text=_lazy("Written by an administrator: a role, or a secret that is never shown."),
     )
     format = models.CharField(
-        max_length=40, blank=True, help_text="Only where two formats have the same header, like Azure's two views."
+        max_length=40,
+        blank=True,
+        help_text=_lazy("Only where two formats have the same header, like Azure's two views."),
     )
-    currency = models.CharField(max_length=3, blank=True, help_text="For bills that name none.")
+    currency = models.CharField(max_length=3, blank=True, help_text=_lazy("For bills that name none."))
     date_order = models.CharField(
-        "order of dates", max_length=12, choices=DateOrder, blank=True, help_text="Only where its dates do not show it."
+        _lazy("order of dates"),
+        max_length=12,
+        choices=DateOrder,
+        blank=True,
+        help_text=_lazy("Only where its dates do not show it."),
     )
     decimal_mark = models.CharField(
-        max_length=8, choices=DecimalMark, blank=True, help_text="Only where its amounts do not show it."
+        max_length=8, choices=DecimalMark, blank=True, help_text=_lazy("Only where its amounts do not show it.")
     )
-    is_enabled = models.BooleanField("look for bills every hour", default=True)
+    is_enabled = models.BooleanField(_lazy("look for bills every hour"), default=True)
     expected_every_hours = models.PositiveIntegerField(
-        "a bill is expected every",
+        _lazy("a bill is expected every"),
         default=0,
-        help_text="In hours. Finance gets an email when a bill is late; 0: no bill is expected.",
+        help_text=_lazy("In hours. Finance gets an email when a bill is late; 0: no bill is expected."),
     )
     sync = models.CharField(max_length=10, choices=Sync, default=Sync.NEVER, blank=True, editable=False)
     sync_message = models.TextField(blank=True, editable=False)
@@ -88,7 +96,7 @@ class Source(models.Model):
     complements = models.ManyToManyField(
         "self",
         blank=True,
-        help_text="sources that bill the same accounts for other things, so that nothing counts twice",
+        help_text=_lazy("sources that bill the same accounts for other things, so that nothing counts twice"),
     )
 
     objects = SourceQuerySet.as_manager()
@@ -117,19 +125,19 @@ class Delivery(models.Model):
     """One received version of one or more of a source's billing months."""
 
     class Status(models.TextChoices):
-        RECEIVED = "received", "waiting"
-        LOADING = "loading", "loading"
-        CURRENT = "current", "current"
-        SUPERSEDED = "superseded", "superseded"
-        WITHDRAWN = "withdrawn", "withdrawn"
-        FAILED = "failed", "failed"
-        HELD = "held", "held"
-        REJECTED = "rejected", "rejected"
-        EMPTY = "empty", "without rows"
+        RECEIVED = "received", _lazy("waiting")
+        LOADING = "loading", _lazy("loading")
+        CURRENT = "current", _lazy("current")
+        SUPERSEDED = "superseded", _lazy("superseded")
+        WITHDRAWN = "withdrawn", _lazy("withdrawn")
+        FAILED = "failed", _lazy("failed")
+        HELD = "held", _lazy("held")
+        REJECTED = "rejected", _lazy("rejected")
+        EMPTY = "empty", _lazy("without rows")
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVED)
-    fingerprint = models.CharField(max_length=64, help_text="sha256 over the files and the options of the load")
+    fingerprint = models.CharField(max_length=64, help_text=_lazy("sha256 over the files and the options of the load"))
     options = models.JSONField(default=dict, blank=True)
     format = models.CharField(max_length=40, blank=True)
     provider = models.CharField(max_length=200, blank=True)
@@ -138,25 +146,25 @@ class Delivery(models.Model):
     order_at = models.DateTimeField(
         default=timezone.now,
         editable=False,
-        help_text="of two versions the later counts: when it was received, or chosen to count again",
+        help_text=_lazy("of two versions the later counts: when it was received, or chosen to count again"),
     )
-    export = models.CharField(max_length=500, blank=True, help_text="its stream's place in the source")
-    partition = models.CharField(max_length=200, blank=True, help_text="the part of the company that it bills")
+    export = models.CharField(max_length=500, blank=True, help_text=_lazy("its stream's place in the source"))
+    partition = models.CharField(max_length=200, blank=True, help_text=_lazy("the part of the company that it bills"))
     part = models.CharField(
         max_length=1000,
         blank=True,
-        help_text="which part of its stream it is: a period, or an object that adds",
+        help_text=_lazy("which part of its stream it is: a period, or an object that adds"),
     )
     is_accepted = models.BooleanField(
-        default=False, editable=False, help_text="a person decided that it counts: it is not compared again"
+        default=False, editable=False, help_text=_lazy("a person decided that it counts: it is not compared again")
     )
     beside = models.ManyToManyField(
         "self",
         blank=True,
         editable=False,
-        help_text="deliveries that bill the same accounts and days with other rows, as a person decided",
+        help_text=_lazy("deliveries that bill the same accounts and days with other rows, as a person decided"),
     )
-    held_because = models.JSONField(default=list, blank=True, help_text="sentences: why it is not whole")
+    held_because = models.JSONField(default=list, blank=True, help_text=_lazy("sentences: why it is not whole"))
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -168,29 +176,35 @@ class Delivery(models.Model):
         blank=True,
         related_name="awaited",
         editable=False,
-        help_text="the withdrawn bill that counts until this version of it is read again",
+        help_text=_lazy("the withdrawn bill that counts until this version of it is read again"),
     )
     loaded_at = models.DateTimeField(null=True, blank=True)
-    expected_rows = models.BigIntegerField(null=True, blank=True, help_text="as its manifest states")
+    expected_rows = models.BigIntegerField(null=True, blank=True, help_text=_lazy("as its manifest states"))
     rows_read = models.BigIntegerField(default=0)
     rows_loaded = models.BigIntegerField(default=0)
     rows_rejected = models.BigIntegerField(default=0)
-    totals = models.JSONField(default=dict, blank=True, help_text="{currency: {metric: exact decimal text or null}}")
-    residual = models.JSONField(default=dict, blank=True, help_text="totals minus what 18 stored decimals keep")
+    totals = models.JSONField(
+        default=dict, blank=True, help_text=_lazy("{currency: {metric: exact decimal text or null}}")
+    )
+    residual = models.JSONField(default=dict, blank=True, help_text=_lazy("totals minus what 18 stored decimals keep"))
     conformance = models.JSONField(
         default=dict,
         blank=True,
-        help_text="rows that keep the rules of FOCUS: rows, conforming, families; cost, conforming_cost by currency",
+        help_text=_lazy(
+            "rows that keep the rules of FOCUS: rows, conforming, families; cost, conforming_cost by currency"
+        ),
     )
     files_removed_at = models.DateTimeField(
-        null=True, blank=True, help_text="when its files and charges were given up, because it had not counted for long"
+        null=True,
+        blank=True,
+        help_text=_lazy("when its files and charges were given up, because it had not counted for long"),
     )
-    files_moved_to = models.CharField(max_length=1000, blank=True, help_text="the folder of the archive, if any")
+    files_moved_to = models.CharField(max_length=1000, blank=True, help_text=_lazy("the folder of the archive, if any"))
     stage = models.CharField(max_length=40, blank=True)
     progress = models.FloatField(default=0)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
-    attempt = models.PositiveIntegerField(default=0, help_text="which run of the load holds this delivery")
-    message = models.TextField(blank=True, help_text="what a person must know: the error, or what was noticed")
+    attempt = models.PositiveIntegerField(default=0, help_text=_lazy("which run of the load holds this delivery"))
+    message = models.TextField(blank=True, help_text=_lazy("what a person must know: the error, or what was noticed"))
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -221,7 +235,7 @@ class Delivery(models.Model):
         """Who or what brought it, for people."""
         if self.received_by:
             return str(self.received_by)
-        return "the hourly look" if self.source.is_fetched else "the command line"
+        return _("the hourly look") if self.source.is_fetched else _("the command line")
 
     @property
     def folder(self) -> Path:
@@ -267,7 +281,7 @@ class DeliveryFile(models.Model):
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="files")
     name = models.CharField(max_length=500)
-    path = models.CharField(max_length=1000, help_text="below the delivery's folder")
+    path = models.CharField(max_length=1000, help_text=_lazy("below the delivery's folder"))
     sha256 = models.CharField(max_length=64)
     bytes = models.BigIntegerField()
 
@@ -296,7 +310,9 @@ class Reject(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.column} {self.reason}"
+        return _("{file}, line {line}: {column} {reason}").format(
+            file=self.file, line=self.line, column=self.column, reason=self.reason
+        )
 
 
 class DeliveryMonth(models.Model):
@@ -310,23 +326,25 @@ class DeliveryMonth(models.Model):
     stream = models.ForeignKey("costs.Stream", models.PROTECT, related_name="months")
     billing_month = models.DateField()
     is_current = models.BooleanField(default=False)
-    charges = models.BigIntegerField(default=0, help_text="rows of the bill")
+    charges = models.BigIntegerField(default=0, help_text=_lazy("rows of the bill"))
     view = models.CharField(
         max_length=10,
         blank=True,
-        help_text="which half of the bill it is, where a provider delivers actual and amortized",
+        help_text=_lazy("which half of the bill it is, where a provider delivers actual and amortized"),
     )
-    lines = models.BigIntegerField(default=0, help_text="cost lines they were summed to")
+    lines = models.BigIntegerField(default=0, help_text=_lazy("cost lines they were summed to"))
     change = models.DecimalField(
         max_digits=12,
         decimal_places=6,
         null=True,
         editable=False,
-        help_text="against the version before, on the days it covered: 0.1 is ten per cent more",
+        help_text=_lazy("against the version before, on the days it covered: 0.1 is ten per cent more"),
     )
-    charge_months = models.JSONField(default=list, help_text="first days of the months its charges fall in")
-    totals = models.JSONField(default=dict, help_text="{currency: {metric: text}} as stored, 18 decimals")
-    revision = models.PositiveIntegerField(default=0, help_text="how often its owners were assigned again in place")
+    charge_months = models.JSONField(default=list, help_text=_lazy("first days of the months its charges fall in"))
+    totals = models.JSONField(default=dict, help_text=_lazy("{currency: {metric: text}} as stored, 18 decimals"))
+    revision = models.PositiveIntegerField(
+        default=0, help_text=_lazy("how often its owners were assigned again in place")
+    )
 
     objects = DeliveryMonthQuerySet.as_manager()
 

@@ -6,12 +6,14 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.invoices import AccountMonth, SignedFigures, Tolerance, rounding_tolerance
 from costs.models.deliveries import DeliveryMonth, Source
 from costs.models.lines import money
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class InvoiceQuerySet(models.QuerySet):
@@ -23,40 +25,47 @@ class InvoiceQuerySet(models.QuerySet):
 class Invoice(models.Model):
     """A provider's invoice for a billing account and month, and what finance says about it."""
 
-    issuer = models.CharField(max_length=200, blank=True, help_text="Who sends the invoice, as it is written there.")
-    billing_account = models.CharField(
-        max_length=200, blank=True, help_text="As the bill has it; empty where bills name none."
+    issuer = models.CharField(
+        max_length=200, blank=True, help_text=_lazy("Who sends the invoice, as it is written there.")
     )
-    billing_month = models.DateField("billing month")
+    billing_account = models.CharField(
+        max_length=200, blank=True, help_text=_lazy("As the bill has it; empty where bills name none.")
+    )
+    billing_month = models.DateField(_lazy("billing month"))
     currency = models.CharField(max_length=10)
     invoice_id = models.CharField(
-        "invoice id", max_length=200, blank=True, help_text="Needed where an account gets several invoices a month."
+        _lazy("invoice id"),
+        max_length=200,
+        blank=True,
+        help_text=_lazy("Needed where an account gets several invoices a month."),
     )
-    total = money("What is to be paid, tax included.")
-    tax = money("The part of it that is tax, for bills that leave tax out.", null=True, blank=True)
+    total = money(_lazy("What is to be paid, tax included."))
+    tax = money(_lazy("The part of it that is tax, for bills that leave tax out."), null=True, blank=True)
     issued_on = models.DateField(null=True, blank=True)
     source = models.ForeignKey(
-        Source, models.SET_NULL, null=True, blank=True, help_text="Which source brings this account's bills."
+        Source, models.SET_NULL, null=True, blank=True, help_text=_lazy("Which source brings this account's bills.")
     )
     received_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
     received_at = models.DateTimeField(default=timezone.now, editable=False)
-    tolerance_amount = money("How far it may be from the books; empty: as the site is set.", null=True, blank=True)
+    tolerance_amount = money(
+        _lazy("How far it may be from the books; empty: as the site is set."), null=True, blank=True
+    )
     tolerance_percent = models.DecimalField(
         max_digits=9,
         decimal_places=6,
         null=True,
         blank=True,
-        help_text="The same in per cent of the invoice; the larger of the two counts.",
+        help_text=_lazy("The same in per cent of the invoice; the larger of the two counts."),
     )
-    explanation = models.TextField(max_length=2000, blank=True, help_text="Why it differs from the books.")
+    explanation = models.TextField(max_length=2000, blank=True, help_text=_lazy("Why it differs from the books."))
     signed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
     signed_at = models.DateTimeField(null=True, editable=False)
-    signed_invoiced = money("what was compared when it was signed off", null=True, editable=False)
-    signed_books = money("what the books had then; null: nothing", null=True, editable=False)
+    signed_invoiced = money(_lazy("what was compared when it was signed off"), null=True, editable=False)
+    signed_books = money(_lazy("what the books had then; null: nothing"), null=True, editable=False)
     reopened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
@@ -78,7 +87,7 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         name = self.invoice_id or self.issuer or self.billing_account or "invoice"
-        return f"{name} of {Month.of(self.billing_month)}"
+        return _("{name} of {month}").format(name=name, month=Month.of(self.billing_month))
 
     def get_absolute_url(self) -> str:
         return reverse("costs:invoice", args=[self.pk])
@@ -134,10 +143,10 @@ class InvoiceCost(models.Model):
     currency = models.CharField(max_length=10)
     invoice_id = models.CharField(max_length=200, blank=True)
     issuer = models.CharField(max_length=200, blank=True)
-    billed_cost = money("null where the bill has no billed cost", null=True)
-    tax = money("the part of it whose category is tax; null where no charge is", null=True)
+    billed_cost = money(_lazy("null where the bill has no billed cost"), null=True)
+    tax = money(_lazy("the part of it whose category is tax; null where no charge is"), null=True)
     charges = models.BigIntegerField()
-    last_day = models.DateField(null=True, help_text="the last charge day")
+    last_day = models.DateField(null=True, help_text=_lazy("the last charge day"))
 
     class Meta:
         indexes = [models.Index(fields=["billing_month"], name="invoice_cost_month")]

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from costs.models.deliveries import DeliveryMonth
 from costs.querysets import AccountGroupQuerySet, CostQuerySet, PoolQuerySet, hash_of
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 
 def money(help_text: str = "", **options: Any) -> models.DecimalField:
@@ -17,15 +19,21 @@ def money(help_text: str = "", **options: Any) -> models.DecimalField:
 class TagSet(models.Model):
     """A distinct map of tags, kept once however many lines carry it."""
 
-    fingerprint = models.CharField(max_length=32, unique=True, help_text="md5 of the canonical JSON")
-    tags = models.JSONField(default=dict, help_text="what counts: as delivered, with our virtual tags laid over it")
-    delivered = models.ForeignKey(
-        "self", models.PROTECT, null=True, db_index=False, help_text="the set as the bill has it; null: this is it"
+    fingerprint = models.CharField(max_length=32, unique=True, help_text=_lazy("md5 of the canonical JSON"))
+    tags = models.JSONField(
+        default=dict, help_text=_lazy("what counts: as delivered, with our virtual tags laid over it")
     )
-    virtual = models.JSONField(default=dict, help_text="{key: value} that we set and the bill does not have")
+    delivered = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        help_text=_lazy("the set as the bill has it; null: this is it"),
+    )
+    virtual = models.JSONField(default=dict, help_text=_lazy("{key: value} that we set and the bill does not have"))
 
     def __str__(self) -> str:
-        return ", ".join(f"{key}={value}" for key, value in sorted(self.tags.items())) or "no tags"
+        return ", ".join(f"{key}={value}" for key, value in sorted(self.tags.items())) or _("no tags")
 
     @property
     def as_delivered(self) -> dict[str, str | None]:
@@ -37,7 +45,9 @@ class Pool(models.Model):
     """Cost that several teams share: support, tax, a shared cluster. How it is split among them is chargeback's."""
 
     name = models.CharField(max_length=200, unique=True)
-    description = models.CharField(max_length=500, blank=True, help_text="What is in it, and why nobody owns it alone.")
+    description = models.CharField(
+        max_length=500, blank=True, help_text=_lazy("What is in it, and why nobody owns it alone.")
+    )
 
     objects = PoolQuerySet.as_manager()
 
@@ -52,7 +62,7 @@ class AccountGroup(models.Model):
     """Accounts that people look at together: an organisational unit, a customer, a landing zone."""
 
     name = models.CharField(max_length=200, unique=True)
-    description = models.CharField(max_length=500, blank=True, help_text="What its accounts have in common.")
+    description = models.CharField(max_length=500, blank=True, help_text=_lazy("What its accounts have in common."))
 
     objects = AccountGroupQuerySet.as_manager()
 
@@ -67,7 +77,7 @@ class GroupedAccount(models.Model):
     """An account in the one group that it is in, so that groups sum to the bill."""
 
     group = models.ForeignKey(AccountGroup, models.CASCADE, related_name="accounts")
-    account = models.CharField(max_length=200, unique=True, help_text="its id, as bills have it")
+    account = models.CharField(max_length=200, unique=True, help_text=_lazy("its id, as bills have it"))
 
     class Meta:
         ordering = ["account"]
@@ -83,7 +93,7 @@ class Cost(models.Model):
     """
 
     delivery_month = models.ForeignKey(DeliveryMonth, models.CASCADE, db_constraint=False, db_index=False)
-    billing_month = models.DateField("billing month", help_text="when it is invoiced")
+    billing_month = models.DateField(_lazy("billing month"), help_text=_lazy("when it is invoiced"))
     provider = models.CharField(max_length=200, blank=True)
     billing_account = models.CharField(max_length=200, blank=True)
     sub_account = models.CharField("account", max_length=200, blank=True)
@@ -92,11 +102,11 @@ class Cost(models.Model):
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
     pool = models.ForeignKey(Pool, models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
-    billed_cost = money("on the invoice; null where a bill carries the amortised view alone", null=True)
-    effective_cost = money("amortised over the term of what was bought", null=True)
-    list_cost = money("at public on-demand prices", null=True)
-    contracted_cost = money("at negotiated prices, before commitments", null=True)
-    charges = models.BigIntegerField(help_text="how many rows of the bill it sums")
+    billed_cost = money(_lazy("on the invoice; null where a bill carries the amortised view alone"), null=True)
+    effective_cost = money(_lazy("amortised over the term of what was bought"), null=True)
+    list_cost = money(_lazy("at public on-demand prices"), null=True)
+    contracted_cost = money(_lazy("at negotiated prices, before commitments"), null=True)
+    charges = models.BigIntegerField(help_text=_lazy("how many rows of the bill it sums"))
 
     objects = CostQuerySet.as_manager()
 
@@ -119,9 +129,9 @@ class CostLine(Cost):
         default=0,
         db_default=0,
         editable=False,
-        help_text="the delivery month whose own table holds the line; 0: the shared table",
+        help_text=_lazy("the delivery month whose own table holds the line; 0: the shared table"),
     )
-    charge_date = models.DateField("charge day", help_text="when it was used, UTC")
+    charge_date = models.DateField(_lazy("charge day"), help_text=_lazy("when it was used, UTC"))
     service_category = models.CharField(max_length=200, blank=True)
     service_subcategory = models.CharField(max_length=200, blank=True, default="", db_default="")
     region = models.CharField(max_length=200, blank=True)
@@ -129,7 +139,7 @@ class CostLine(Cost):
     resource_name = models.CharField(max_length=1000, blank=True)
     resource_type = models.CharField(max_length=300, blank=True)
     instance_type = models.CharField(max_length=100, blank=True)
-    sku = models.CharField(max_length=300, blank=True, help_text="empty where several were summed")
+    sku = models.CharField(max_length=300, blank=True, help_text=_lazy("empty where several were summed"))
     charge_class = models.CharField(max_length=40, blank=True)
     charge_description = models.CharField(max_length=1000, blank=True)
     pricing_category = models.CharField(max_length=40, blank=True)
@@ -137,7 +147,7 @@ class CostLine(Cost):
     commitment_status = models.CharField(max_length=40, blank=True)
     invoice_issuer = models.CharField(max_length=200, blank=True, default="", db_default="")
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
-    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
+    owner_rule = models.CharField(max_length=200, blank=True, help_text=_lazy("which rule named the owner or the pool"))
     quantity = models.DecimalField(max_digits=38, decimal_places=18, null=True)
     unit = models.CharField(max_length=100, blank=True)
 
@@ -152,13 +162,13 @@ class CostLine(Cost):
 class MonthRollup(Cost):
     """Throw-away sums per charge month, for pages that look at a year. Rebuilt from cost lines."""
 
-    charge_month = models.DateField(help_text="first day of the month of use")
+    charge_month = models.DateField(help_text=_lazy("first day of the month of use"))
     service_category = models.CharField(max_length=200, blank=True)
     service_subcategory = models.CharField(max_length=200, blank=True, default="", db_default="")
     region = models.CharField(max_length=200, blank=True)
     invoice_issuer = models.CharField(max_length=200, blank=True, default="", db_default="")
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
-    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
+    owner_rule = models.CharField(max_length=200, blank=True, help_text=_lazy("which rule named the owner or the pool"))
 
     class Meta:
         indexes = [
@@ -170,7 +180,7 @@ class MonthRollup(Cost):
 class ResourceRollup(Cost):
     """Throw-away sums per charge month and resource: who is found and ranked among them. Rebuilt from cost lines."""
 
-    charge_month = models.DateField(help_text="first day of the month of use")
+    charge_month = models.DateField(help_text=_lazy("first day of the month of use"))
     service_category = models.CharField(max_length=200, blank=True)
     service_subcategory = models.CharField(max_length=200, blank=True, default="", db_default="")
     region = models.CharField(max_length=200, blank=True)
@@ -178,7 +188,7 @@ class ResourceRollup(Cost):
     resource_name = models.CharField(max_length=1000, blank=True)
     invoice_issuer = models.CharField(max_length=200, blank=True, default="", db_default="")
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
-    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
+    owner_rule = models.CharField(max_length=200, blank=True, help_text=_lazy("which rule named the owner or the pool"))
 
     class Meta:
         indexes = [
@@ -191,7 +201,7 @@ class ResourceRollup(Cost):
 class DayRollup(Cost):
     """Throw-away sums per charge day, for trends and budgets. Rebuilt from cost lines."""
 
-    charge_date = models.DateField("charge day")
+    charge_date = models.DateField(_lazy("charge day"))
     region = models.CharField(max_length=200, blank=True)
 
     class Meta:
@@ -204,9 +214,9 @@ class DayRollup(Cost):
 class Dimension(models.Model):
     """A value that occurs in the cost lines, for drop-downs: distinct over lines would take seconds."""
 
-    name = models.CharField(max_length=40, help_text="the cost line's field, or tag:<key>")
+    name = models.CharField(max_length=40, help_text=_lazy("the cost line's field, or tag:<key>"))
     value = models.CharField(max_length=2000)
-    label = models.CharField(max_length=2000, blank=True, help_text="what people call it")
+    label = models.CharField(max_length=2000, blank=True, help_text=_lazy("what people call it"))
 
     class Meta:
         ordering = ["name", "value"]

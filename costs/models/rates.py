@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class ExchangeRate(models.Model):
@@ -11,8 +12,8 @@ class ExchangeRate(models.Model):
 
     base = models.CharField(max_length=3)
     quote = models.CharField(max_length=3)
-    day = models.DateField(help_text="the day, or the first day of the month")
-    monthly = models.BooleanField(default=False, help_text="the average of the month")
+    day = models.DateField(help_text=_lazy("the day, or the first day of the month"))
+    monthly = models.BooleanField(default=False, help_text=_lazy("the average of the month"))
     rate = models.DecimalField(max_digits=38, decimal_places=18)
     source = models.CharField(max_length=100, blank=True)
     loaded_at = models.DateTimeField(default=timezone.now)

@@ -8,6 +8,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from finops_site.translation import gettext_lazy as _lazy
 
 
 def _box() -> MultiFernet:
@@ -22,8 +25,8 @@ class Credential(models.Model):
     """
 
     name = models.CharField(max_length=100, unique=True)
-    role_arn = models.CharField("AWS role", max_length=600, blank=True, help_text="assumed through STS")
-    external_id = models.CharField(max_length=200, blank=True, help_text="what the role's trust policy asks for")
+    role_arn = models.CharField(_lazy("AWS role"), max_length=600, blank=True, help_text=_lazy("assumed through STS"))
+    external_id = models.CharField(max_length=200, blank=True, help_text=_lazy("what the role's trust policy asks for"))
     sealed = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -52,7 +55,7 @@ class Credential(models.Model):
             return json.loads(_box().decrypt(self.sealed.encode()))
         except InvalidToken:
             raise ValidationError(
-                f"The secret of {self.name} was encrypted with another key: enter it again."
+                _("The secret of {name} was encrypted with another key: enter it again.").format(name=self.name)
             ) from None
 
 
@@ -60,8 +63,8 @@ class FetchedBill(models.Model):
     """The version of a delivery that was last fetched from a source, so that only what changed is fetched again."""
 
     source = models.ForeignKey("costs.Source", models.CASCADE, related_name="fetched")
-    name = models.CharField(max_length=1000, help_text="the bill's place: the same for each of its versions")
-    mark = models.CharField(max_length=64, help_text="sha256 over keys, ETags and sizes")
+    name = models.CharField(max_length=1000, help_text=_lazy("the bill's place: the same for each of its versions"))
+    mark = models.CharField(max_length=64, help_text=_lazy("sha256 over keys, ETags and sizes"))
     delivery = models.ForeignKey("costs.Delivery", models.SET_NULL, null=True, blank=True)
     at = models.DateTimeField(default=timezone.now)
 
@@ -79,7 +82,7 @@ def parse_secret(text: str) -> dict[str, Any]:
     try:
         secret = json.loads(text)
     except ValueError:
-        raise ValidationError('Paste a JSON object, like {"access_key_id": …, "secret_access_key": …}.') from None
+        raise ValidationError(_('Paste a JSON object, like {"access_key_id": …, "secret_access_key": …}.')) from None
     if not isinstance(secret, dict):
-        raise ValidationError("Paste a JSON object.")
+        raise ValidationError(_("Paste a JSON object."))
     return secret

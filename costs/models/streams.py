@@ -7,8 +7,10 @@ from django.db import models
 from django.db.models import DateTimeField, F
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import days_text
+from finops_site.translation import gettext_lazy as _lazy
 
 
 class Stream(models.Model):
@@ -19,30 +21,36 @@ class Stream(models.Model):
     """
 
     source = models.ForeignKey("costs.Source", models.CASCADE, related_name="streams")
-    export = models.CharField(max_length=500, blank=True, help_text="where in the source it lies; empty: loose files")
-    view = models.CharField(
-        max_length=10, blank=True, help_text="actual or amortized, where a provider exports both; empty: both in one"
+    export = models.CharField(
+        max_length=500, blank=True, help_text=_lazy("where in the source it lies; empty: loose files")
     )
-    partition = models.CharField(max_length=200, blank=True, help_text="the part of the company that it bills")
+    view = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text=_lazy("actual or amortized, where a provider exports both; empty: both in one"),
+    )
+    partition = models.CharField(max_length=200, blank=True, help_text=_lazy("the part of the company that it bills"))
     created_at = models.DateTimeField(default=timezone.now)
     is_judged = models.BooleanField(
-        "hold bills that are not whole", default=True, help_text="Compare each version with the one it replaces."
+        _lazy("hold bills that are not whole"),
+        default=True,
+        help_text=_lazy("Compare each version with the one it replaces."),
     )
     hold_down = models.DecimalField(
-        "hold when it falls by more than",
+        _lazy("hold when it falls by more than"),
         max_digits=5,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="Per cent of the month's cost on the same days; empty: as its history shows.",
+        help_text=_lazy("Per cent of the month's cost on the same days; empty: as its history shows."),
     )
     hold_up = models.DecimalField(
-        "hold when it rises by more than",
+        _lazy("hold when it rises by more than"),
         max_digits=7,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="Per cent of the month's cost on the same days; empty: as its history shows.",
+        help_text=_lazy("Per cent of the month's cost on the same days; empty: as its history shows."),
     )
 
     class Meta:
@@ -52,7 +60,12 @@ class Stream(models.Model):
         ]
 
     def __str__(self) -> str:
-        parts = [str(self.source), self.export, self.partition, f"{self.view} view" if self.view else ""]
+        parts = [
+            str(self.source),
+            self.export,
+            self.partition,
+            _("{view} view").format(view=self.view) if self.view else "",
+        ]
         return ", ".join(part for part in parts if part)
 
 
@@ -74,11 +87,15 @@ class DeliveredAccount(models.Model):
     delivery_month = models.ForeignKey("costs.DeliveryMonth", models.CASCADE, related_name="accounts")
     billing_account = models.CharField(max_length=200, blank=True)
     sub_account = models.CharField(max_length=200, blank=True)
-    first_day = models.DateField(help_text="the first charge day, UTC")
-    last_day = models.DateField(help_text="the last charge day, UTC")
-    first_moment = models.DateTimeField(null=True, help_text="when its first charge period starts; empty: not noted")
-    last_moment = models.DateTimeField(null=True, help_text="when its last charge period starts; empty: not noted")
-    charges = models.BigIntegerField(help_text="rows of the bill")
+    first_day = models.DateField(help_text=_lazy("the first charge day, UTC"))
+    last_day = models.DateField(help_text=_lazy("the last charge day, UTC"))
+    first_moment = models.DateTimeField(
+        null=True, help_text=_lazy("when its first charge period starts; empty: not noted")
+    )
+    last_moment = models.DateTimeField(
+        null=True, help_text=_lazy("when its last charge period starts; empty: not noted")
+    )
+    charges = models.BigIntegerField(help_text=_lazy("rows of the bill"))
 
     objects = DeliveredAccountQuerySet.as_manager()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Sum
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import READ_FROM_CHARGES
 from costs.charges.source_rows import SourceRow, find_source_rows
@@ -28,21 +29,22 @@ from costs.query.result_cache import cached
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 
 SHOWN = {
-    "ChargePeriodStart": "From",
+    "ChargePeriodStart": _lazy("From"),
     "ChargePeriodEnd": "To",
-    "x_LineType": "Line type",
-    "ChargeDescription": "Description",
+    "x_LineType": _lazy("Line type"),
+    "ChargeDescription": _lazy("Description"),
     "SkuId": "SKU",
-    "x_UsageType": "Usage type",
-    "ConsumedQuantity": "Quantity",
-    "ConsumedUnit": "Unit",
-    "ListUnitPrice": "List price",
-    "BilledCost": "Billed cost",
-    "EffectiveCost": "Effective cost",
-    "ListCost": "List cost",
-    "InvoiceId": "Invoice",
+    "x_UsageType": _lazy("Usage type"),
+    "ConsumedQuantity": _lazy("Quantity"),
+    "ConsumedUnit": _lazy("Unit"),
+    "ListUnitPrice": _lazy("List price"),
+    "BilledCost": _lazy("Billed cost"),
+    "EffectiveCost": _lazy("Effective cost"),
+    "ListCost": _lazy("List cost"),
+    "InvoiceId": _lazy("Invoice"),
 }
 MOST = 200
 # Of one moment: more charges of a line that start at once are not told apart.
@@ -172,8 +174,8 @@ def provider_rows(user: Person, line: CostLine, charge: Mapping[str, Any]) -> Pr
 def _look_up(line: CostLine, charge: Mapping[str, Any]) -> list[SourceRow]:
     delivery = line.delivery_month.delivery
     files = [(file.name, file.full_path) for file in delivery.files.select_related("delivery")]
-    if delivery.files_removed_at or not all(path.exists() for _, path in files):
-        raise NoProviderRow("The file as delivered is not on this machine any more.")
+    if delivery.files_removed_at or not all(path.exists() for _ignored, path in files):
+        raise NoProviderRow(_("The file as delivered is not on this machine any more."))
     scratch = Path(settings.FINOPS_VAR) / "incoming" / f"row-{uuid.uuid4().hex}"
     try:
         with scratch_folder(scratch) as folder, limited_duckdb(folder) as db:
@@ -187,9 +189,9 @@ def _look_up(line: CostLine, charge: Mapping[str, Any]) -> list[SourceRow]:
                 limit=settings.BILL_MAX_BYTES,
             )
     except (BadBill, OSError) as error:
-        raise NoProviderRow(f"The file as delivered could not be read again: {error}") from error
+        raise NoProviderRow(_("The file as delivered could not be read again: {error}").format(error=error)) from error
     if not rows:
-        raise NoProviderRow("No row of the file reads exactly like this charge any more.")
+        raise NoProviderRow(_("No row of the file reads exactly like this charge any more."))
     return rows
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from costs.calc.charge_kinds import CATEGORIES
 from costs.calc.dimensions import DIMENSIONS, FOR_THE_COMPANY, GROUPABLE, TAG, Choices, named
@@ -59,7 +60,7 @@ def _values(user: Person, name: str) -> ValueChoices:
 
 def team_choices(user: Person) -> ValueChoices:
     visible_teams = [(str(team.pk), team.name) for team in Team.objects.visible_to(user)]
-    return [*visible_teams, (POOLED, SHARED), (NOBODY, UNOWNED)] if user.sees_whole_company else visible_teams
+    return [*visible_teams, (POOLED, str(SHARED)), (NOBODY, str(UNOWNED))] if user.sees_whole_company else visible_teams
 
 
 def pool_choices(user: Person) -> ValueChoices:
@@ -77,7 +78,9 @@ def account_group_choices(user: Person) -> ValueChoices:
     """Those with an account that she sees cost of."""
     groups = AccountGroup.objects.all()
     if not user.sees_whole_company and groups.exists():
-        groups = groups.filter(accounts__account__in=[account for account, _ in values(user, "account")]).distinct()
+        groups = groups.filter(
+            accounts__account__in=[account for account, _ignored in values(user, "account")]
+        ).distinct()
     return [(str(group.pk), group.name) for group in groups]
 
 
@@ -91,7 +94,9 @@ def check_offered(user: Person, names: Sequence[str]) -> None:
     allowed = offered(user, names)
     for name in names:
         if name not in allowed:
-            raise BadFilter(f"{named(name).label}: only who sees the whole company may ask by it.")
+            raise BadFilter(
+                _("{label}: only who sees the whole company may ask by it.").format(label=named(name).label)
+            )
 
 
 def tag_keys(user: Person) -> list[str]:
@@ -129,6 +134,6 @@ def _tag_values(user: Person, key: str) -> list[str]:
 def groupings(user: Person) -> ValueChoices:
     """What spend may be grouped by: the plain dimensions, then every tag key."""
     plain = [(name, DIMENSIONS[name].label) for name in offered(user, GROUPABLE)]
-    plain.insert([name for name, _ in plain].index("resource") + 1, (ENVIRONMENT, named(ENVIRONMENT).label))
-    tags = [(f"{TAG}{key}", f"Tag {key}") for key in tag_keys(user) if f"{TAG}{key}" != ENVIRONMENT]
+    plain.insert([name for name, _ignored in plain].index("resource") + 1, (ENVIRONMENT, named(ENVIRONMENT).label))
+    tags = [(f"{TAG}{key}", _("Tag {key}").format(key=key)) for key in tag_keys(user) if f"{TAG}{key}" != ENVIRONMENT]
     return [*plain, *tags]

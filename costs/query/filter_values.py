@@ -69,7 +69,7 @@ class FilterValues:
         dimension, operator = split_name(name)
         if named(dimension).is_by_id and operator in (Operator.IS, Operator.NOT):
             names = {**self.names(named(dimension).choices), **WITHOUT_TEAM}
-            values = [names.get(str(value), str(value)) for value in values]
+            values = [str(names.get(str(value), value)) for value in values]
         return describe_filter(name, values)
 
     def _with_ids(self, chosen: Filter, choices: Choices) -> Filter:

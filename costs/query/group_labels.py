@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import gettext as _
+
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
 from costs.models import AccountGroup, Dimension, Pool, Source
 from costs.query.scope import NOBODY, WITHOUT_TEAM, ids_in
 from costs.query.spend import SpendRow
+from finops_site.lib.words import in_sentence
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 
 # What has an id and a name beside teams, and what people call cost that has none of it.
 NAMED_BY_ID: Mapping[Choices, tuple[type[Pool | Source | AccountGroup], str]] = {
-    Choices.POOLS: (Pool, "in no pool"),
-    Choices.SOURCES: (Source, "of no source"),
-    Choices.ACCOUNT_GROUPS: (AccountGroup, "in no group of accounts"),
+    Choices.POOLS: (Pool, _lazy("in no pool")),
+    Choices.SOURCES: (Source, _lazy("of no source")),
+    Choices.ACCOUNT_GROUPS: (AccountGroup, _lazy("in no group of accounts")),
 }
 
 
@@ -29,20 +33,20 @@ def group_labels(group_by: Sequence[str], rows: Sequence[SpendRow]) -> dict[tupl
 def value_labels(name: str, number: int, rows: Sequence[SpendRow]) -> dict[str, str]:
     """{value: its label} of one dimension; a value without one is its own."""
     dimension, values = dimensions.named(name), {row.group[number] for row in rows}
-    nothing = {"": f"no {dimension.label.lower()}"}
+    nothing = {"": _("no {dimension}").format(dimension=in_sentence(dimension.label))}
     if dimension.is_tag:
-        return {"": f"no {dimension.tag_key} tag"}
+        return {"": _("no {tag_key} tag").format(tag_key=dimension.tag_key)}
     if name == "resource":
         return {row.group[number]: row.name for row in rows if row.name} | nothing
     if dimension.choices is Choices.COST_CENTERS:
-        return {"": "no cost centre"}
+        return {"": _("no cost centre")}
     if dimension.choices is Choices.TEAMS:
         teams = Team.objects.filter(pk__in=ids_in(sorted(values)))
-        return {str(team.pk): team.name for team in teams} | WITHOUT_TEAM
+        return {str(team.pk): team.name for team in teams} | {key: str(words) for key, words in WITHOUT_TEAM.items()}
     if dimension.choices in NAMED_BY_ID:
         model, nothing_of_it = NAMED_BY_ID[dimension.choices]
         named_rows = model.objects.filter(pk__in=ids_in(sorted(values)))
-        return {str(row.pk): row.name for row in named_rows} | {NOBODY: nothing_of_it}
+        return {str(row.pk): row.name for row in named_rows} | {NOBODY: str(nothing_of_it)}
     if dimension.choices is Choices.CATALOGUE:
         labelled = Dimension.objects.filter(name=dimension.field, value__in=values).exclude(label="")
         return dict(labelled.values_list("value", "label")) | nothing

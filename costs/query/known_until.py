@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Exists, Max, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import Rollup, named
 from costs.calc.filters import dimension_of
@@ -290,11 +291,15 @@ def _in_words(user: Person, knowledge: Knowledge, period: Period, bills: Sequenc
     last_asked = min(period.last_day, as_of)
     goes_beyond = until is not None and until < last_asked
     if until is None or (knowledge.is_over and until < period.start):
-        notes.append(f"Nothing is delivered{f' after {names.day(until)}' if until else ''}: what it cost is not known.")
+        notes.append(
+            _("Nothing is delivered after {day}: what it cost is not known.").format(day=names.day(until))
+            if until
+            else _("Nothing is delivered: what it cost is not known.")
+        )
     elif knowledge.is_over and goes_beyond and last_asked >= Month.of(until).next.start:
-        notes.append(f"Nothing is delivered after {names.day(until)}.")
-    notes += [f"{month_text(month)} is not final yet." for month in knowledge.open_months]
-    text = f"Delivered until {names.day(until)}." if until and goes_beyond else ""
+        notes.append(_("Nothing is delivered after {day}.").format(day=names.day(until)))
+    notes += [_("{month} is not final yet.").format(month=month_text(month)) for month in knowledge.open_months]
+    text = _("Delivered until {day}.").format(day=names.day(until)) if until and goes_beyond else ""
     is_complete = knowledge.is_complete and not (knowledge.is_over and goes_beyond)
     is_final = is_complete and not knowledge.open_months and (until is not None and period.last_day <= until)
     return KnownDays(until, is_complete, is_final, missing, notes, text)
@@ -303,23 +308,29 @@ def _in_words(user: Person, knowledge: Knowledge, period: Period, bills: Sequenc
 def _missing_part(gap: Gap, names: "_Names") -> MissingPart:
     provider, source, export, name = names.of(gap.bill)
     if gap.metric:
-        text = f"{METRIC_LABELS[gap.metric]} is not delivered for {name} {_months_text(gap)}."
+        text = _("{metric} is not delivered for {name} {months}.").format(
+            metric=METRIC_LABELS[gap.metric], name=name, months=_months_text(gap)
+        )
         if gap.until:
-            text = f"{METRIC_LABELS[gap.metric]} of {name} is delivered until {names.day(gap.until)}."
+            text = _("{metric} of {name} is delivered until {day}.").format(
+                metric=METRIC_LABELS[gap.metric], name=name, day=names.day(gap.until)
+            )
     elif gap.until is None:
-        text = f"Without {name} {_months_text(gap)}: nothing is delivered."
+        text = _("Without {name} {months}: nothing is delivered.").format(name=name, months=_months_text(gap))
     elif gap.until < gap.bill.last_month.start:
-        text = f"Without {name} after {names.day(gap.until)}, to the end of {month_text(Month.of(gap.until))}."
+        text = _("Without {name} after {day}, to the end of {month}.").format(
+            name=name, day=names.day(gap.until), month=month_text(Month.of(gap.until))
+        )
     else:
-        text = f"Without {name}, delivered until {names.day(gap.until)}."
+        text = _("Without {name}, delivered until {day}.").format(name=name, day=names.day(gap.until))
     return MissingPart(provider, source, export, gap.first, gap.last, gap.until, gap.metric, text)
 
 
 def _months_text(gap: Gap) -> str:
     months = gap.months
     if len(months) == 1:
-        return f"in {month_text(months[0])}"
-    return f"from {month_text(months[0])} to {month_text(months[-1])}"
+        return _("in {month}").format(month=month_text(months[0]))
+    return _("from {first} to {last}").format(first=month_text(months[0]), last=month_text(months[-1]))
 
 
 class _Names:
@@ -335,17 +346,17 @@ class _Names:
 
     def of(self, bill: Bill) -> tuple[str, str, str, str]:
         """Provider, source and export of a bill, and all of them in words."""
-        provider = " and ".join(sorted(set(map(provider_name, bill.providers)))) or "one bill"
+        provider = f" {_('and')} ".join(sorted(set(map(provider_name, bill.providers)))) or _("one bill")
         if not self.user.sees_whole_company:
             alike = sum(other.providers == bill.providers for other in self.bills)
-            return provider, "", "", provider if alike == 1 else f"a part of {provider}"
+            return provider, "", "", provider if alike == 1 else _("a part of {provider}").format(provider=provider)
         if self.streams is None:
             wanted = {stream for other in self.bills for stream in other.streams}
             self.streams = {row.pk: row for row in Stream.objects.filter(pk__in=wanted).select_related("source")}
         rows = [self.streams[pk] for pk in sorted(bill.streams) if pk in self.streams]
         source = rows[0].source.name if rows else ""
         export = next((row.partition or row.export.rstrip("/").rpartition("/")[2] for row in rows if row.export), "")
-        details = [text for text in (source, f"export {export}" if export else "") if text]
+        details = [text for text in (source, _("export {export}").format(export=export) if export else "") if text]
         shown = [text for text in details if text.lower() != provider.lower()]
         return provider, source, export, f"{provider} ({', '.join(shown)})" if shown else provider
 

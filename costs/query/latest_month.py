@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from costs.calc.known_until import last_shared_day
 from costs.calc.period_changes import billed_part
 from costs.models import DayRollup
@@ -50,6 +52,10 @@ def billed_days(
     """
     last = compared_until(user, period, today, filters)
     if last is not None and last < period.start and not find_spend(user, Question(period)):
-        days = f"{day_text(period.start)} to {day_text(period.last_day)}"
-        raise BadQuestion(f"No day of {days} is billed yet: the last that is billed is {day_text(last)}.")
+        days = _("{start} to {last_day}").format(start=day_text(period.start), last_day=day_text(period.last_day))
+        raise BadQuestion(
+            _("No day of {days} is billed yet: the last that is billed is {last}.").format(
+                days=days, last=day_text(last)
+            )
+        )
     return billed_part(period, last)

@@ -15,6 +15,7 @@ from django.db.models import Exists, F, Func, OuterRef, QuerySet, TextField, Val
 from django.db.models.expressions import Combinable
 from django.db.models.functions import MD5, Cast, Coalesce, Left
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from costs.models import CostLine, DeliveryMonth
 from costs.querysets import hash_of
@@ -148,13 +149,13 @@ def find_line(user: Person, key: str, delivery: int | None = None) -> FoundLine:
             successors=chosen[:MOST],
             is_beside=True,
             day=day,
-            reason="Several bills that stand beside one another have this line.",
+            reason=_("Several bills that stand beside one another have this line."),
         )
     if same_thing:
         return FoundLine(
             successors=same_thing[:MOST],
             day=day,
-            reason="A newer bill counts now, and has this cost with other tags or in other parts.",
+            reason=_("A newer bill counts now, and has this cost with other tags or in other parts."),
         )
     same_resource = list(of_resource.exclude(resource="")[:MOST])
     if same_resource:
@@ -162,7 +163,9 @@ def find_line(user: Person, key: str, delivery: int | None = None) -> FoundLine:
             successors=same_resource,
             is_same_thing=False,
             day=day,
-            reason="The bill that counts now has this resource on that day under another service, account or category.",
+            reason=_(
+                "The bill that counts now has this resource on that day under another service, account or category."
+            ),
         )
     return FoundLine(day=day, reason=_what_became(user, day))
 
@@ -177,24 +180,26 @@ def _by_number(rows: QuerySet, key: str) -> FoundLine:
     if line := rows.filter(pk=number).first():
         return FoundLine(line=line, day=line.charge_date)
     return FoundLine(
-        reason="Cost lines are made anew with each version of a bill. The bill that this one came from was replaced or "
-        "withdrawn, or the line belongs to somebody else now."
+        reason=_(
+            "Cost lines are made anew with each version of a bill. The bill that this one came from was "
+            "replaced or withdrawn, or the line belongs to somebody else now."
+        )
     )
 
 
 def _what_became(user: Person, day: date) -> str:
     """Why nothing stands in the place of a line of this day, as far as `user` may know."""
     if not user.sees_whole_company:
-        return "The bill it came from was replaced or withdrawn, or the line belongs to another team now."
+        return _("The bill it came from was replaced or withdrawn, or the line belongs to another team now.")
     month = Month.of(day)
     bills = DeliveryMonth.objects.current().filter(charge_months__contains=[month.start.isoformat()])
     names = sorted({str(row.delivery) for row in bills.select_related("delivery__source")[:20]})
     if not names:
-        return f"The bill it came from was withdrawn: no bill that counts has charges of {month}."
-    return (
-        "The bill it came from was replaced or withdrawn, and none of the bills that count now has a charge like it on "
-        f"that day ({', '.join(names)})."
-    )
+        return _("The bill it came from was withdrawn: no bill that counts has charges of {month}.").format(month=month)
+    return _(
+        "The bill it came from was replaced or withdrawn, and none of the bills that count now has a "
+        "charge like it on that day ({names})."
+    ).format(names=", ".join(names))
 
 
 def _exact() -> Combinable:

@@ -27,7 +27,9 @@ from costs.query.tag_keys import TagKeys, tag_keys_of
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 
+TOTAL = _lazy("Total")
 ZERO = Decimal(0)
 # (group, currency) -> {what parts its things: the cost of one of them}.
 CostsByGroup = dict[tuple[tuple[str, ...], str], dict[tuple[str, ...], PeriodCost]]
@@ -71,18 +73,30 @@ def compare_periods(user: Person, question: Question, before: Period, *, top: in
         names: dict[tuple[str, ...], str] = {}
         was = _costs(user, replace(question, period=before), keys, names)
         now = _costs(user, question, keys, names)
-        return [_of_currency(code, was, now, names, top) for code in sorted({currency for _, currency in (*was, *now)})]
+        return [
+            _of_currency(code, was, now, names, top)
+            for code in sorted({currency for _ignored, currency in (*was, *now)})
+        ]
 
     compared = cached(user, ("compared periods", question, before, top, sorted(keys.items())), query)
     if not question.group_by:
-        return [replace(one, groups=[]) for one in compared]
+        return [replace(one, groups=[], total=_named(one.total)) for one in compared]
     # Sums are cached, names are not: a team, a pool or a group of accounts may be called otherwise since.
     listed = [group for one in compared for group in one.groups if group.keys]
     labels = group_labels(question.group_by, [SpendRow(group.keys, None, "", None, group.label) for group in listed])
     return [
-        replace(one, groups=[replace(group, label=labels.get(group.keys, group.label)) for group in one.groups])
+        replace(
+            one,
+            groups=[replace(group, label=labels.get(group.keys, str(group.label))) for group in one.groups],
+            total=_named(one.total),
+        )
         for one in compared
     ]
+
+
+def _named(group: ComparedGroup) -> ComparedGroup:
+    """The group with its label in the language of the reader: sums are cached for everybody."""
+    return replace(group, label=str(group.label))
 
 
 def _costs(user: Person, question: Question, keys: TagKeys, names: dict[tuple[str, ...], str]) -> CostsByGroup:
@@ -136,7 +150,7 @@ def _of_currency(
                 sum_by_kind(explain_change(before, after, others)),
             )
         )
-    total = replace(_together("Total", groups), parts=sum_by_kind(explain_change(all_before, all_after)))
+    total = replace(_together(TOTAL, groups), parts=sum_by_kind(explain_change(all_before, all_after)))
     groups.sort(key=lambda group: (-abs(group.difference), -abs(group.after or ZERO)))
     if top is not None and len(groups) > top + 1:
         groups = [*groups[:top], _together(OTHER, groups[top:])]
@@ -146,7 +160,7 @@ def _of_currency(
 def _all_costs(costs: CostsByGroup, currency: str) -> list[PeriodCost]:
     """What a period cost in one currency, with nothing grouped."""
     sums: dict[tuple[str, ...], PeriodCost] = {}
-    for (_, code), of_group in costs.items():
+    for (_ignored, code), of_group in costs.items():
         for part, cost in of_group.items() if code == currency else ():
             known = sums.get(part)
             # As a sum of SQL has it: unknown only where all are unknown.

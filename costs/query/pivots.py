@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db.models import DateField, F, FloatField, QuerySet, Sum, TextField, Value
 from django.db.models.functions import Abs, Cast, Concat
+from django.utils.translation import gettext as _
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
@@ -20,8 +21,9 @@ from costs.query.spend import SpendRow, add, as_group, bucket_of, find_spend, gr
 from costs.query.tag_keys import TagKeys, tag_keys_of
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 
-OTHER = "Other"
+OTHER = _lazy("Other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def skip_largest(pivot: Pivot, count: int) -> Pivot:
     if not larger or not larger[-1].keys:
         return pivot
     amounts = [add(column) for column in zip(*(group.amounts for group in larger), strict=True)]
-    together = PivotGroup((), f"The {len(larger)} largest", amounts, add(amounts))
+    together = PivotGroup((), _("The {count} largest").format(count=len(larger)), amounts, add(amounts))
     return replace(pivot, groups=[together, *others])
 
 
@@ -91,7 +93,7 @@ def _buckets(question: Question, totals: Sequence[SpendRow]) -> list[date]:
 
 def _rows_of_leaders(user: Person, question: Question, leaders: Leaders, keys: TagKeys) -> list[SpendRow]:
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
-    first = {group[0] for group, _ in leaders}
+    first = {group[0] for group, _ignored in leaders}
     name = question.group_by[0]
     narrows = name != "billing_month" and dimensions.named(name).choices in (Choices.CATALOGUE, Choices.NONE)
     if first and narrows:
@@ -189,4 +191,4 @@ def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup], is_cut: 
         return []
     listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
     rest = [minus(total, part) for total, part in zip(sums, listed, strict=True)]
-    return [PivotGroup((), OTHER, rest, add(rest))] if is_cut or any(rest) else []
+    return [PivotGroup((), str(OTHER), rest, add(rest))] if is_cut or any(rest) else []

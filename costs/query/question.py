@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import GROUPABLE, CostDimension, named
 from costs.calc.filters import ANY_TAG_WORDS, BadFilter, dimension_of, is_tag, read_filters
 from costs.querysets import METRICS
 from finops_site.lib.addresses import check_names
 from finops_site.lib.periods import Period
+from finops_site.translation import gettext_lazy as _lazy
 
 METRIC = "billed_cost"
 METRIC_LABELS = {
-    "billed_cost": "Billed cost",
-    "effective_cost": "Effective cost",
-    "list_cost": "List cost",
-    "contracted_cost": "Contracted cost",
+    "billed_cost": _lazy("Billed cost"),
+    "effective_cost": _lazy("Effective cost"),
+    "list_cost": _lazy("List cost"),
+    "contracted_cost": _lazy("Contracted cost"),
 }
 GRAINS = ("month", "week", "day")
 
@@ -54,11 +56,15 @@ class Question:
         except BadFilter as error:
             raise BadQuestion(str(error)) from None
         if self.metric not in METRICS:
-            raise BadQuestion(f"{self.metric!r} is no metric: use {', '.join(METRICS)}.")
+            raise BadQuestion(
+                _("{metric!r} is no metric: use {names}.").format(metric=self.metric, names=", ".join(METRICS))
+            )
         if self.grain and self.grain not in GRAINS:
-            raise BadQuestion(f"{self.grain!r} is no step of time: use {', '.join(GRAINS)}.")
+            raise BadQuestion(
+                _("{grain!r} is no step of time: use {names}.").format(grain=self.grain, names=", ".join(GRAINS))
+            )
         if len(set(self.group_by)) != len(self.group_by):
-            raise BadQuestion("group by two different things.")
+            raise BadQuestion(_("group by two different things."))
 
     def for_metric(self, metric: str) -> "Question":
         """The same question about another metric."""

@@ -11,10 +11,12 @@ from costs.models import GroupedAccount
 from costs.querysets import SIDES
 from finops_site.lib.person import Person
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 
-UNOWNED = "Unowned"
 POOLED = "shared"
-SHARED = "Shared"
+# What people call what has no team, and as files have it, which are English.
+UNOWNED, SHARED = _lazy("Unowned"), _lazy("Shared")
+UNOWNED_IN_FILES, SHARED_IN_FILES = "Unowned", "Shared"
 # What has no team: the value in filters and groups -> its name for people.
 WITHOUT_TEAM = {POOLED: SHARED, NOBODY: UNOWNED}
 

@@ -8,6 +8,7 @@ from itertools import chain
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from costs.calc.charge_kinds import CATEGORIES
 from costs.calc.dimensions import DIMENSIONS, NOBODY, Choices, named
@@ -29,7 +30,7 @@ from costs.query import filter_choices
 from costs.query.charge_kinds import KINDS
 from costs.query.filter_values import NAMED_BY_ID, FilterValues
 from costs.query.question import Question
-from costs.query.scope import POOLED, SHARED, UNOWNED
+from costs.query.scope import POOLED, SHARED, SHARED_IN_FILES, UNOWNED, UNOWNED_IN_FILES
 from costs.query.spend import find_spend
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -58,7 +59,9 @@ def read_values(name: str, values: Sequence[str], user: Person) -> list[str]:
         return list(values)
     choices = named(chosen.dimension).choices
     if choices is Choices.TEAMS:
-        words = {NOBODY: NOBODY, UNOWNED.lower(): NOBODY, POOLED: POOLED, SHARED.lower(): POOLED}
+        words = {NOBODY: NOBODY, POOLED: POOLED}
+        words |= {name.lower(): NOBODY for name in (UNOWNED_IN_FILES, UNOWNED)}
+        words |= {name.lower(): POOLED for name in (SHARED_IN_FILES, SHARED)}
         return [words.get(value.lower()) or _find_id(Team.objects.visible_to(user), value) for value in values]
     if choices in NAMED_BY_ID:
         rows = NAMED_BY_ID[choices].objects.visible_to(user)
@@ -81,7 +84,11 @@ def _find_id(rows: QuerySet, value: str) -> str:
     # The id is meant where another row has it for a name.
     pk = int(value) if is_id and int(value) in ids else ids[0] if len(ids) == 1 else None
     if pk is None:
-        raise BadFilter(f"there is no {rows.model._meta.verbose_name} {value!r}: use its name or its id.")
+        raise BadFilter(
+            _("there is no {kind} {value!r}: use its name or its id.").format(
+                kind=rows.model._meta.verbose_name, value=value
+            )
+        )
     return str(pk)
 
 
@@ -103,7 +110,11 @@ def stored_values(dimension: str, operator: Operator, values: Sequence[str]) -> 
     unknown = [value for value in values if value.lower() not in known]
     if dimension in CLOSED and unknown:
         choices = ", ".join(dict.fromkeys(CLOSED[dimension]))
-        raise BadFilter(f"{DIMENSIONS[dimension].label}: {', '.join(unknown)} is none. Use {choices}.")
+        raise BadFilter(
+            _("{label}: {names} is none. Use {choices}.").format(
+                label=DIMENSIONS[dimension].label, names=", ".join(unknown), choices=choices
+            )
+        )
     spellings = [known.get(value.lower(), [value]) for value in values]
     chosen = ([value] if value in spelt else spelt for value, spelt in zip(values, spellings, strict=True))
     return list(dict.fromkeys(chain.from_iterable(chosen)))
@@ -161,12 +172,15 @@ def unmatched_in_all(user: Person, questions: Sequence[Question]) -> list[str]:
 def unmatched_words(missing: Mapping[str, Iterable[str]]) -> list[str]:
     """Sentences about `unmatched_values`."""
     by_dimension = {filter_name(split_name(name)[0]): values for name, values in missing.items()}
-    return [f"Nothing here has {describe_filter(name, values)}." for name, values in by_dimension.items()]
+    return [
+        _("Nothing here has {filter}.").format(filter=describe_filter(name, values))
+        for name, values in by_dimension.items()
+    ]
 
 
 def _seen_values(user: Person, question: Question, name: str) -> set[str]:
-    dimension, _ = split_name(name)
-    offered = {value for value, _ in filter_choices.values(user, dimension)} if not is_tag(dimension) else set()
+    dimension, _ignored = split_name(name)
+    offered = {value for value, _ignored in filter_choices.values(user, dimension)} if not is_tag(dimension) else set()
     if offered and len(offered) < filter_choices.MOST:
         return offered
     alone = Question(question.period, (dimension,), filters={filter_name(dimension): question.filters[name]})

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from costs.calc.dimensions import named
 from costs.calc.period_changes import CostChange, billed_part, cost_changes, same_days_before
 from costs.query import currency_conversion, latest_month
@@ -17,6 +19,7 @@ from finops_site.lib import charts as charting
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import in_sentence
 from finops_site.people.company import reporting_currency
 from finops_site.ui.figures import month_text
 
@@ -53,8 +56,15 @@ class Comparison:
     def against(self) -> str:
         """What the change is against, in words."""
         if self.has_full_month:
-            return f"against {month_text(self.month.previous, 'long')}"
-        return f"against 1 to {self.before.last_day.day} {month_text(self.before.start)}"
+            return _("against {month}").format(month=month_text(self.month.previous, "long"))
+        return _("against 1 to {day} {month}").format(day=self.before.last_day.day, month=month_text(self.before.start))
+
+    @property
+    def days_before(self) -> str:
+        """The days that the change is against, in words."""
+        if self.has_full_month:
+            return month_text(self.month.previous, "long")
+        return _("1 to {day} {month}").format(day=self.before.last_day.day, month=month_text(self.before.start))
 
     @property
     def both_months(self) -> Period:
@@ -70,7 +80,7 @@ class Comparison:
     def title(self) -> str:
         if self.has_full_month:
             return month_text(self.month, "long")
-        return f"{month_text(self.month, 'long')}, the first {self.now.days} days"
+        return _("{month}, the first {days} days").format(month=month_text(self.month, "long"), days=self.now.days)
 
 
 def compare(user: Person, month: Month, today: date, filters: Filters | None = None) -> Comparison:
@@ -134,7 +144,7 @@ def _history_chart(pivot: Pivot, by: str, comparison: Comparison) -> dict[str, A
     return {
         "id": f"course-{by}-{pivot.currency.lower()}",
         "kind": "stacked-bar",
-        "title": f"Months by {named(by).label.lower()}, {pivot.currency}",
+        "title": _("Months by {label}, {currency}").format(label=in_sentence(named(by).label), currency=pivot.currency),
         "categories": [month_text(bucket) for bucket in pivot.buckets],
         "series": [
             charting.series(group.label, group.amounts, **({} if group.keys else {"other": True}))

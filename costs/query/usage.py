@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.db.models import F, Max, Q, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncMonth, TruncWeek
+from django.utils.translation import gettext as _
 
 from costs.models import CostLine
 from costs.query.group_labels import group_labels
@@ -20,6 +21,7 @@ from costs.query.spend import SpendRow, add, as_group, group_names
 from costs.query.tag_keys import tag_keys_of
 from finops_site.lib.money import ratio
 from finops_site.lib.person import Person
+from finops_site.lib.words import number_text
 
 MOST_ROWS = 50_000
 MOST_UNITS = 6
@@ -78,7 +80,11 @@ def find_usage(user: Person, question: Question) -> list[UsageRow]:
 
     usage = cached(user, ("usage", question, sorted(keys.items())), query)
     if len(usage) > MOST_ROWS:
-        raise BadQuestion(f"The answer has more than {MOST_ROWS:,} rows: ask for a shorter time or filter it.")
+        raise BadQuestion(
+            _("The answer has more than {most_rows} rows: ask for a shorter time or filter it.").format(
+                most_rows=number_text(MOST_ROWS)
+            )
+        )
     return usage
 
 
@@ -115,9 +121,9 @@ def _pivot(currency: str, rows: Sequence[UsageRow], labels: dict[tuple[str, ...]
         by_group[row.group].append(row)
     ranked = sorted(by_group.items(), key=lambda item: (-abs(_size(item[1], currency)), item[0]))
     groups = [_group(keys, labels[keys], of_group, buckets, currency) for keys, of_group in ranked[:top]]
-    if rest := [row for _, of_group in ranked[top:] for row in of_group]:
-        groups.append(_group((), OTHER, rest, buckets, currency))
-    total = _group((), "Total", rows, buckets, currency)
+    if rest := [row for _ignored, of_group in ranked[top:] for row in of_group]:
+        groups.append(_group((), str(OTHER), rest, buckets, currency))
+    total = _group((), _("Total"), rows, buckets, currency)
     return Pivot(currency, buckets, groups, total.amounts, total.total)
 
 

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
+
 from costs.charges.layouts import Entry
 from costs.sources.storage import (
     Bucket,
@@ -17,6 +19,7 @@ from costs.sources.storage import (
     timeout_seconds,
     tries_again,
 )
+from finops_site.translation import gettext_lazy as _lazy
 
 if TYPE_CHECKING:
     import boto3
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
 READS, WRITES = "s3:ListBucket and s3:GetObject", "s3:PutObject"
 DENIED = ("AccessDenied", "403")
 EXPLANATIONS = {
-    "NoSuchBucket": "there is no such bucket.",
-    "InvalidAccessKeyId": "the access key is not known.",
-    "SignatureDoesNotMatch": "the secret key does not fit the access key.",
-    "ExpiredToken": "the credentials have expired.",
+    "NoSuchBucket": _lazy("there is no such bucket."),
+    "InvalidAccessKeyId": _lazy("the access key is not known."),
+    "SignatureDoesNotMatch": _lazy("the secret key does not fit the access key."),
+    "ExpiredToken": _lazy("the credentials have expired."),
 }
 
 
@@ -64,14 +67,16 @@ class S3Bucket:
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            explanation = EXPLANATIONS.get(code, f"S3 answered {code or status}.")
+            explanation = EXPLANATIONS.get(code, _("S3 answered {value}.").format(value=code or status))
             if code in DENIED:
-                explanation = f"access is denied; the role needs {needed} here."
+                explanation = _("access is denied; the role needs {needed} here.").format(needed=needed)
             is_temporary = status >= 500 or code == "SlowDown"
-            words = f"Bucket {self.bucket}: {explanation}"
+            words = _("Bucket {bucket}: {explanation}").format(bucket=self.bucket, explanation=explanation)
             return StorageProblem(words, is_temporary=is_temporary, is_denied=code in DENIED)
         if isinstance(error, BotoCoreError):
-            return StorageProblem(f"Bucket {self.bucket}: {type(error).__name__}.", is_temporary=True)
+            return StorageProblem(
+                _("Bucket {bucket}: {name}.").format(bucket=self.bucket, name=type(error).__name__), is_temporary=True
+            )
         return None
 
 
@@ -113,7 +118,7 @@ def _session(address: CloudAddress) -> "boto3.Session":
     role = {"RoleArn": credential.role_arn, "RoleSessionName": "finops-bills"}
     if credential.external_id:
         role["ExternalId"] = credential.external_id
-    refused = f"The role {credential.role_arn} cannot be assumed."
+    refused = _("The role {role_arn} cannot be assumed.").format(role_arn=credential.role_arn)
     with as_storage_problem(lambda error: StorageProblem(refused, is_denied=True)):
         keys = session.client("sts", **_client_options(address)).assume_role(**role)["Credentials"]
     return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])

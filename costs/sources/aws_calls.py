@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from costs.models import Credential
 
 
@@ -46,11 +48,11 @@ def call_errors() -> Iterator[None]:
     except exceptions.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "an error"))
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
-            raise OutcomeUnknown(f"AWS answered {code}.") from None
-        raise NotDone(f"AWS answered {code}.", code) from None
+            raise OutcomeUnknown(_("AWS answered {code}.").format(code=code)) from None
+        raise NotDone(_("AWS answered {code}.").format(code=code), code) from None
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.NoCredentialsError) as error:
-        raise NotDone(f"AWS could not be reached: {type(error).__name__}.") from None
+        raise NotDone(_("AWS could not be reached: {name}.").format(name=type(error).__name__)) from None
     except exceptions.ParamValidationError:
-        raise NoSuchCall("AWS takes no such call.") from None
+        raise NoSuchCall(_("AWS takes no such call.")) from None
     except exceptions.BotoCoreError as error:
-        raise OutcomeUnknown(f"No answer came: {type(error).__name__}.") from None
+        raise OutcomeUnknown(_("No answer came: {name}.").format(name=type(error).__name__)) from None

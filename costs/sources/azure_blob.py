@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from costs.charges.layouts import Entry
 from costs.sources.places import AZURE_ACCOUNT
 from costs.sources.storage import (
@@ -23,14 +25,14 @@ class AzureContainer:
         try:
             from azure.storage.blob import ContainerClient
         except ImportError:
-            raise StorageProblem("Azure needs the packages of requirements-cloud.txt.") from None
+            raise StorageProblem(_("Azure needs the packages of requirements-cloud.txt.")) from None
         self.name, self.prefix = source.bucket, source.prefix
         if source.endpoint:
             account = allowed_endpoint(source.endpoint)
         elif AZURE_ACCOUNT.match(source.region):
             account = f"https://{source.region}.blob.core.windows.net"
         else:
-            raise StorageProblem("The name of the storage account has 3 to 24 small letters and digits.")
+            raise StorageProblem(_("The name of the storage account has 3 to 24 small letters and digits."))
         secret = secret_of(source)
         token = secret.get("sas_token") or secret.get("account_key")
         with as_storage_problem(self._explain):
@@ -61,15 +63,22 @@ class AzureContainer:
 
         # An address without an account, and a key that is none, are noticed before anything is asked.
         if isinstance(error, ValueError) or (isinstance(error, ClientAuthenticationError) and not error.status_code):
-            return StorageProblem(f"Container {self.name}: the account key cannot be used.")
+            return StorageProblem(_("Container {name}: the account key cannot be used.").format(name=self.name))
         if isinstance(error, HttpResponseError):
-            explanations = {403: "access is denied.", 404: "there is no such container."}
-            explanation = explanations.get(error.status_code or 0, f"Azure answered {error.status_code}.")
+            explanations = {403: _("access is denied."), 404: _("there is no such container.")}
+            explanation = explanations.get(
+                error.status_code or 0, _("Azure answered {status_code}.").format(status_code=error.status_code)
+            )
             is_temporary = (error.status_code or 500) >= 500
             is_denied = error.status_code in (401, 403)
             return StorageProblem(
-                f"Container {self.name}: {explanation}", is_temporary=is_temporary, is_denied=is_denied
+                _("Container {name}: {explanation}").format(name=self.name, explanation=explanation),
+                is_temporary=is_temporary,
+                is_denied=is_denied,
             )
         if isinstance(error, AzureError):
-            return StorageProblem(f"Container {self.name}: {type(error).__name__}.", is_temporary=True)
+            return StorageProblem(
+                _("Container {name}: {problem}.").format(name=self.name, problem=type(error).__name__),
+                is_temporary=True,
+            )
         return None

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from costs.charges.layouts import Package, packages
 from costs.charges.read_bill import NoCharges, read_bill
@@ -20,7 +21,8 @@ from costs.sources.kinds import storage_of
 from costs.sources.storage import Storage, StorageProblem, hurried
 from costs.sources.sync import read_manifest
 from finops_site.lib.periods import Month, moment_text
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
+from finops_site.translation import gettext_lazy as _lazy
 
 Result = TypeVar("Result")
 
@@ -29,37 +31,52 @@ MOST_READ_BYTES = 32 << 20
 # What each kind of place needs, by what failed.
 RIGHTS = {
     (Source.Kind.S3, "connect"): (
-        "sts:AssumeRole: the role's trust policy must name whoever runs this site, with the external id of the "
-        "credential."
+        _lazy(
+            "sts:AssumeRole: the role's trust policy must name whoever runs this site, with the external "
+            "id of the credential."
+        )
     ),
     (Source.Kind.S3, "list"): (
-        "s3:ListBucket on arn:aws:s3:::{bucket}. Give it to the role or the user by the policy below, and look whether "
-        "the bucket's own policy denies it."
+        _lazy(
+            "s3:ListBucket on arn:aws:s3:::{bucket}. Give it to the role or the user by the policy "
+            "below, and look whether the bucket's own policy denies it."
+        )
     ),
     (Source.Kind.S3, "read"): (
-        "s3:GetObject on arn:aws:s3:::{bucket}/{prefix}*. Give it by the policy below; a bucket that is encrypted "
-        "with a key of your own needs kms:Decrypt on that key, too."
+        _lazy(
+            "s3:GetObject on arn:aws:s3:::{bucket}/{prefix}*. Give it by the policy below; a bucket that "
+            "is encrypted with a key of your own needs kms:Decrypt on that key, too."
+        )
     ),
     (Source.Kind.AZURE, "list"): (
-        "to list the container {bucket}: make a SAS token with the permissions rl (read and list) that is still valid, "
-        "and have an administrator write it into the credential. A firewall of the storage account denies too."
+        _lazy(
+            "to list the container {bucket}: make a SAS token with the permissions rl (read and list) "
+            "that is still valid, and have an administrator write it into the credential. A firewall of "
+            "the storage account denies too."
+        )
     ),
-    (Source.Kind.AZURE, "read"): "to read blobs of {bucket}: the SAS token needs the permission r beside l.",
+    (Source.Kind.AZURE, "read"): _lazy("to read blobs of {bucket}: the SAS token needs the permission r beside l."),
     (Source.Kind.GCS, "list"): (
-        "storage.objects.list on gs://{bucket}: give the service account roles/storage.objectViewer by the command "
-        "below."
+        _lazy(
+            "storage.objects.list on gs://{bucket}: give the service account roles/storage.objectViewer "
+            "by the command below."
+        )
     ),
     (Source.Kind.GCS, "read"): (
-        "storage.objects.get on gs://{bucket}: give the service account roles/storage.objectViewer by the command "
-        "below."
+        _lazy(
+            "storage.objects.get on gs://{bucket}: give the service account roles/storage.objectViewer "
+            "by the command below."
+        )
     ),
-    (Source.Kind.FOLDER, "list"): "to read the folder: give the user that runs this site the right to read and enter.",
-    (Source.Kind.FOLDER, "read"): "to read its files: give the user that runs this site the right to read them.",
+    (Source.Kind.FOLDER, "list"): _lazy(
+        "to read the folder: give the user that runs this site the right to read and enter."
+    ),
+    (Source.Kind.FOLDER, "read"): _lazy("to read its files: give the user that runs this site the right to read them."),
 }
 WORDS = {
-    "connect": "The connection could not be made.",
-    "list": "Nothing could be listed.",
-    "read": "What is listed could not be read.",
+    "connect": _lazy("The connection could not be made."),
+    "list": _lazy("Nothing could be listed."),
+    "read": _lazy("What is listed could not be read."),
 }
 
 
@@ -97,7 +114,7 @@ def try_connection(source: Source) -> ConnectionTest:
     The source need not be saved. Nothing is raised for what a person can mend: the answer says it.
     """
     if not source.is_fetched:
-        return ConnectionTest(False, "There is nothing to connect to: people deliver the bills of this source.")
+        return ConnectionTest(False, _("There is nothing to connect to: people deliver the bills of this source."))
     try:
         with hurried(), scratch_folder(Path(settings.FINOPS_VAR) / "incoming" / f"test-{uuid.uuid4().hex}") as folder:
             return _look(source, folder)
@@ -113,22 +130,38 @@ def _look(source: Source, folder: Path) -> ConnectionTest:
     storage = _step("connect", lambda: storage_of(source))
     entries = _step("list", lambda: list(islice(storage.listing(), MOST_LISTED)))
     if not entries:
-        place = f"below {source.prefix}" if source.prefix else "there"
-        return ConnectionTest(True, f"It can be listed, and nothing lies {place} yet: a first export may take a day.")
+        words = (
+            _("It can be listed, and nothing lies below {prefix} yet: a first export may take a day.").format(
+                prefix=source.prefix
+            )
+            if source.prefix
+            else _("It can be listed, and nothing lies there yet: a first export may take a day.")
+        )
+        return ConnectionTest(True, words)
     bills, problems = _step("read", lambda: packages(entries, lambda key: read_manifest(storage, key, folder)))
-    files = f"{counted(len(entries), 'file')}{' or more' if len(entries) == MOST_LISTED else ''}"
+    files = counted(len(entries), "file")
+    if len(entries) == MOST_LISTED:
+        files = _("{files} or more").format(files=files)
     if not bills:
-        words = f"It can be listed, and no bill is among {files}. {' '.join(problems)}".strip()
+        words = (
+            _("It can be listed, and no bill is among {files}. {names}")
+            .format(files=files, names=" ".join(problems))
+            .strip()
+        )
         return ConnectionTest(False, words, files=len(entries))
     by_key = {entry.key: entry for entry in entries}
     newest = max(bills, key=lambda bill: max(by_key[key].modified for key in bill.keys))
     written = max(by_key[key].modified for key in newest.keys)
     look = _read(source, storage, newest, sum(by_key[key].size for key in newest.keys), folder)
-    counts = f"{files}, {counted(len(bills), 'bill')} to fetch"
-    about = f"The newest, {newest.name}, was written {moment_text(written)}: {look.words}"
+    counts = _("{files}, {bills} to fetch").format(files=files, bills=counted(len(bills), "bill"))
+    about = _("The newest, {newest}, was written {written}: {words}").format(
+        newest=newest.name, written=moment_text(written), words=look.words
+    )
     return ConnectionTest(
         is_ok=not look.is_bad,
-        words=f"{'It can be read' if look.is_bad else 'It works'}: {counts}. {about}",
+        words=(_("It can be read: {counts}. {about}") if look.is_bad else _("It works: {counts}. {about}")).format(
+            counts=counts, about=about
+        ),
         files=len(entries),
         bills=len(bills),
         newest=newest.name,
@@ -152,7 +185,9 @@ class _Look:
 
 def _read(source: Source, storage: Storage, bill: Package, size: int, folder: Path) -> _Look:
     if size > MOST_READ_BYTES:
-        return _Look(f"with {size // (1 << 20):,} MB it is too big to be looked into here.")
+        return _Look(
+            _("with {size} MB it is too big to be looked into here.").format(size=number_text(size // (1 << 20)))
+        )
     files = []
     for number, key in enumerate(bill.keys):
         path = folder / str(number) / key.rpartition("/")[2][-200:]
@@ -191,4 +226,4 @@ def _step(step: str, take: Callable[[], Result]) -> Result:
     except StorageProblem as problem:
         raise _StepProblem(step, problem) from None
     except PermissionError:
-        raise _StepProblem(step, StorageProblem("It may not be read.", is_denied=True)) from None
+        raise _StepProblem(step, StorageProblem(_("It may not be read."), is_denied=True)) from None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from costs.charges.layouts import Entry
 from costs.models import Source
@@ -21,9 +22,9 @@ class Folder:
 
     def listing(self) -> Iterator[Entry]:
         if not self.root.is_dir():
-            raise StorageProblem(f"The folder {self.root} is not there.")
+            raise StorageProblem(_("The folder {root} is not there.").format(root=self.root))
         if not os.access(self.root, os.R_OK | os.X_OK):
-            raise StorageProblem(f"The folder {self.root} may not be read.", is_denied=True)
+            raise StorageProblem(_("The folder {root} may not be read.").format(root=self.root), is_denied=True)
         for path in sorted(self.root.rglob("*")):
             # A link may lead out of the folder; a file that is still written would be read half.
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
@@ -34,11 +35,11 @@ class Folder:
     def fetch(self, key: str, target: Path) -> None:
         path = (self.root / key).resolve()
         if not path.is_relative_to(self.root):
-            raise StorageProblem(f"{key} leads out of the folder.")
+            raise StorageProblem(_("{key} leads out of the folder.").format(key=key))
         shutil.copyfile(path, target)
 
     def store(self, key: str, path: Path) -> None:
-        raise StorageProblem("Bills are only read here: exports go to a folder of FINOPS_EXPORT_FOLDERS.")
+        raise StorageProblem(_("Bills are only read here: exports go to a folder of FINOPS_EXPORT_FOLDERS."))
 
 
 class ExportFolder:
@@ -50,7 +51,7 @@ class ExportFolder:
     def store(self, key: str, path: Path) -> None:
         target = (self.root / key).resolve()
         if not target.is_relative_to(self.root):
-            raise StorageProblem(f"{key} leads out of the folder.")
+            raise StorageProblem(_("{key} leads out of the folder.").format(key=key))
         with as_storage_problem(lambda error: None):
             target.parent.mkdir(parents=True, exist_ok=True)
             # Whoever reads the folder sees the whole file or the one before.
@@ -64,5 +65,7 @@ def allowed_folder(text: str, setting: str = "FINOPS_FOLDERS") -> Path:
     allowed = [Path(folder).resolve() for folder in getattr(settings, setting)]
     path = (allowed[0] / text).resolve() if allowed else Path(text).resolve()
     if not any(path.is_relative_to(folder) for folder in allowed):
-        raise StorageProblem(f"{text} is not below a folder that {setting} allows.")
+        raise StorageProblem(
+            _("{text} is not below a folder that {setting} allows.").format(text=text, setting=setting)
+        )
     return path

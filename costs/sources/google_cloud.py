@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from costs.charges.layouts import Entry
 from costs.sources.storage import (
     Bucket,
@@ -23,11 +25,11 @@ class GoogleBucket:
             from google.auth.credentials import AnonymousCredentials
             from google.cloud import storage
         except ImportError:
-            raise StorageProblem("Google Cloud needs the packages of requirements-cloud.txt.") from None
+            raise StorageProblem(_("Google Cloud needs the packages of requirements-cloud.txt.")) from None
         self.name, self.prefix = source.bucket, source.prefix
         options = {"api_endpoint": allowed_endpoint(source.endpoint)} if source.endpoint else None
         secret = secret_of(source)
-        with as_storage_problem(lambda error: StorageProblem("The Google Cloud credentials cannot be used.")):
+        with as_storage_problem(lambda error: StorageProblem(_("The Google Cloud credentials cannot be used."))):
             if secret:
                 self.client = storage.Client.from_service_account_info(secret, client_options=options)
             elif options:
@@ -56,16 +58,22 @@ class GoogleBucket:
         from requests.exceptions import RequestException
 
         if isinstance(error, DataCorruption):
-            return StorageProblem(f"Bucket {self.name}: what arrived is not what was sent.", is_temporary=True)
+            return StorageProblem(
+                _("Bucket {name}: what arrived is not what was sent.").format(name=self.name), is_temporary=True
+            )
         if isinstance(error, RetryError | TransportError | RequestException):
-            return StorageProblem(f"Bucket {self.name}: no answer.", is_temporary=True)
+            return StorageProblem(_("Bucket {name}: no answer.").format(name=self.name), is_temporary=True)
         if isinstance(error, GoogleAPIError):
             code = getattr(error, "code", None) or 0
-            explanations = {403: "access is denied.", 404: "there is no such bucket."}
-            explanation = explanations.get(code, f"Google Cloud answered {code}.")
+            explanations = {403: _("access is denied."), 404: _("there is no such bucket.")}
+            explanation = explanations.get(code, _("Google Cloud answered {code}.").format(code=code))
             return StorageProblem(
-                f"Bucket {self.name}: {explanation}", is_temporary=code >= 500, is_denied=code in (401, 403)
+                _("Bucket {name}: {explanation}").format(name=self.name, explanation=explanation),
+                is_temporary=code >= 500,
+                is_denied=code in (401, 403),
             )
         if isinstance(error, GoogleAuthError):
-            return StorageProblem(f"Bucket {self.name}: the credentials were refused.", is_denied=True)
+            return StorageProblem(
+                _("Bucket {name}: the credentials were refused.").format(name=self.name), is_denied=True
+            )
         return None

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery, Source
+from finops_site.lib.words import counted
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import User
@@ -30,12 +32,13 @@ def source_health(source: Source, last: datetime | None, now: datetime) -> Sourc
     """How a source is, from its last delivery and its last synchronisation."""
     expected = source.expected_every_hours
     if source.sync == Source.Sync.FAILED:
-        return SourceHealth("failing", f"The last look failed: {source.sync_message}")
+        return SourceHealth("failing", _("The last look failed: {problem}").format(problem=source.sync_message))
     if last is None:
-        return SourceHealth("new", "No bill has come yet.")
+        return SourceHealth("new", _("No bill has come yet."))
     hours = int((now - last).total_seconds() // 3600)
-    age = f"{hours} h" if hours < 72 else f"{hours // 24} days"
-    words = f"Last delivery {age} ago" + (f", expected every {expected} h." if expected else ".")
+    age = f"{hours} h" if hours < 72 else counted(hours // 24, "day")
+    words = _("Last delivery {age} ago, expected every {expected} h.") if expected else _("Last delivery {age} ago.")
+    words = words.format(age=age, expected=expected)
     return SourceHealth("late" if is_late(source, last, now) else "good", words)
 
 

@@ -3,6 +3,7 @@
 import re
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from costs.models import Source
 from costs.sources.folder import allowed_folder
@@ -15,7 +16,7 @@ AWS_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,500}\Z")
 
 def endpoint_choices() -> list[tuple[str, str]]:
     """The addresses that a place may have, for a form's drop-down: the provider's own, and those that are allowed."""
-    return [("", "the provider's own address"), *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
+    return [("", _("the provider's own address")), *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
 
 
 def place_problem(kind: str, bucket: str, region: str, endpoint: str) -> tuple[str, str] | None:
@@ -29,7 +30,7 @@ def place_problem(kind: str, bucket: str, region: str, endpoint: str) -> tuple[s
             return "bucket", str(problem)
         return None
     if not BUCKET.match(bucket):
-        return "bucket", "A bucket has 3 to 63 small letters, digits, dots and dashes."
+        return "bucket", _("A bucket has 3 to 63 small letters, digits, dots and dashes.")
     if kind == Source.Kind.AZURE and not endpoint and not AZURE_ACCOUNT.match(region):
-        return "region", "Name the storage account: 3 to 24 small letters and digits."
+        return "region", _("Name the storage account: 3 to 24 small letters and digits.")
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from costs.charges.layouts import Entry
 from costs.models import Credential
@@ -92,7 +93,7 @@ def secret_of(address: CloudAddress) -> dict[str, str]:
 def allowed_endpoint(url: str) -> str:
     """Raises StorageProblem unless FINOPS_STORAGE_ENDPOINTS names it: no form may send us anywhere else."""
     if url not in settings.FINOPS_STORAGE_ENDPOINTS:
-        raise StorageProblem(f"{url} is not an address that FINOPS_STORAGE_ENDPOINTS allows.")
+        raise StorageProblem(_("{url} is not an address that FINOPS_STORAGE_ENDPOINTS allows.").format(url=url))
     return url
 
 
@@ -110,7 +111,7 @@ def as_storage_problem(translate: Callable[[Exception], StorageProblem | None]) 
         problem = translate(error)
         if problem is None and isinstance(error, OSError):
             # A library's own error of the network has no number.
-            reason = os.strerror(error.errno) if error.errno else "no answer"
+            reason = os.strerror(error.errno) if error.errno else _("no answer")
             problem = StorageProblem(f"{type(error).__name__}: {reason}.", is_temporary=True)
         if problem is None:
             raise

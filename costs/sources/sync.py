@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.charges.bundles import Bundle
 from costs.charges.layouts import Package, packages
@@ -22,7 +24,6 @@ from costs.models import Credential, FetchedBill, Source
 from costs.sources.kinds import storage_of
 from costs.sources.storage import Storage, StorageProblem
 from finops_site.celery import task
-from finops_site.lib.words import counted
 
 MAX_MANIFEST_BYTES = 64 << 20
 ABANDONED_AFTER = timedelta(hours=6)
@@ -43,7 +44,9 @@ class SyncResult:
     def in_words(self) -> str:
         new = sum(receipt.is_new for receipt in self.received)
         known = self.unchanged + len(self.received) - new
-        counts = f"{counted(new, 'new delivery', 'new deliveries')}, {known} unchanged."
+        counts = ngettext(
+            "{count} new delivery, {known} unchanged.", "{count} new deliveries, {known} unchanged.", new
+        ).format(count=new, known=known)
         return " ".join([counts, *self.problems])
 
 
@@ -84,7 +87,7 @@ def synchronise(source: Source) -> SyncResult:
         _finish(source, Source.Sync.FAILED, message)
         raise StorageProblem(message, is_temporary=getattr(error, "is_temporary", False)) from None
     except Exception:
-        _finish(source, Source.Sync.FAILED, "Something went wrong on our side; the log says what.")
+        _finish(source, Source.Sync.FAILED, _("Something went wrong on our side; the log says what."))
         raise
     _finish(source, Source.Sync.FAILED if result.problems else Source.Sync.DONE, result.in_words())
     for receipt in result.received:
@@ -97,7 +100,7 @@ def claim_source(source: Source) -> None:
     now = timezone.now()
     free = ~Q(sync=Source.Sync.RUNNING) | Q(sync_started_at__lt=now - ABANDONED_AFTER) | Q(sync_started_at=None)
     claimed = Source.objects.filter(free, pk=source.pk).update(
-        sync=Source.Sync.RUNNING, sync_started_at=now, sync_message="Looking for bills", sync_progress=0
+        sync=Source.Sync.RUNNING, sync_started_at=now, sync_message=_("Looking for bills"), sync_progress=0
     )
     if not claimed:
         raise Busy(f"{source} is being synchronised")
@@ -119,7 +122,7 @@ def _fetch_changes(source: Source) -> SyncResult:
         received: list[Receipt] = []
         for number, package in enumerate(changed):
             Source.objects.filter(pk=source.pk).update(
-                sync_message=f"Fetching {package.name}", sync_progress=number / len(changed)
+                sync_message=_("Fetching {package}").format(package=package.name), sync_progress=number / len(changed)
             )
             try:
                 received.append(_receive_package(source, storage, package, folder / str(number)))
@@ -132,7 +135,7 @@ def read_manifest(storage: Storage, key: str, folder: Path) -> Any:
     path = folder / "manifest"
     storage.fetch(key, path)
     if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise BadManifest(f"{key}: too big for a manifest.")
+        raise BadManifest(_("{key}: too big for a manifest.").format(key=key))
     return read_json(key, path)
 
 

@@ -7,6 +7,7 @@ from glob import glob
 
 from django.conf import settings
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from costs.charges.build_cost_lines import share_a_row
 from costs.charges.duckdb_session import duckdb_session
@@ -42,10 +43,12 @@ def doubts_about(month: DeliveryMonth, rivals: Sequence[DeliveryMonth]) -> dict[
     doubts: dict[int, str] = {}
     for rival in loose:
         if month.pk in covers and rival.pk in covers:
-            name = f"delivery {rival.delivery_id}"
+            name = _("delivery {delivery_id}").format(delivery_id=rival.delivery_id)
             words = _doubt(covers[month.pk], covers[rival.pk], name)
             if not words and not _share_a_row(month, rival):
-                words = f"It bills other resources than {name} on the same days, or other charges: they share no row."
+                words = _(
+                    "It bills other resources than {name} on the same days, or other charges: they share no row."
+                ).format(name=name)
             doubts |= {rival.pk: words} if words else {}
     return doubts
 
@@ -89,19 +92,27 @@ def _covers(months: Sequence[DeliveryMonth]) -> dict[int, _Cover]:
 def _doubt(new: _Cover, old: _Cover, name: str) -> str:
     """A sentence when one may be no version of the other; empty when it is one."""
     if new.is_last_hours and not old.is_last_hours:
-        return f"This file of a later month bills the last hours of the month, and {name} bills the same time."
+        return _(
+            "This file of a later month bills the last hours of the month, and {name} bills the same time."
+        ).format(name=name)
     if old.is_last_hours and not new.is_last_hours:
-        return f"{name.capitalize()}, a file of a later month, bills the last hours of the month, at the same time."
+        return _("{name}, a file of a later month, bills the last hours of the month, at the same time.").format(
+            name=name.capitalize()
+        )
     if bool(new.accounts) != bool(old.accounts):
-        one, other = ("this bill", name) if new.accounts else (name, "this bill")
-        return f"{one.capitalize()} names accounts and {other} does not, and both bill the same days."
+        one, other = (_("this bill"), name) if new.accounts else (name, _("this bill"))
+        return _("{one} names accounts and {other} does not, and both bill the same days.").format(
+            one=one.capitalize(), other=other
+        )
     shared = len(new.accounts & old.accounts)
     each_alone = new.accounts - old.accounts and old.accounts - new.accounts
     if each_alone and 2 * shared <= max(len(new.accounts), len(old.accounts)):
         named = ", ".join(sorted(old.accounts - new.accounts)[:3])
-        return f"It shares some accounts with {name}; others are in one of them alone ({named} in {name})."
+        return _("It shares some accounts with {name}; others are in one of them alone ({named} in {name}).").format(
+            name=name, named=named
+        )
     if new.first_day == new.last_day == old.first_day == old.last_day and (new.end < old.start or old.end < new.start):
-        return f"It bills other hours of the day than {name}."
+        return _("It bills other hours of the day than {name}.").format(name=name)
     return ""
 
 

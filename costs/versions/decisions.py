@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery, DeliveryMonth, Source, Stream
 from costs.retention import FilesRemoved
@@ -28,8 +29,12 @@ class AlreadyDelivered(Exception):
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         super().__init__(
-            f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
-            f"received {moment_text(delivery.received_at)}, {delivery.get_status_display()}."
+            _("This bill is already here: delivery {delivery} of {source}, received {received_at}, {status}.").format(
+                delivery=delivery.pk,
+                source=delivery.source,
+                received_at=moment_text(delivery.received_at),
+                status=delivery.get_status_display(),
+            )
         )
 
 

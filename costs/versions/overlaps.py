@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.versions.streams import in_another_export
 from finops_site.lib.periods import Month
 from finops_site.lib.words import some_of
+from finops_site.ui.figures import month_text
 
 # Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
 # And pairs of exports of one source that bill the same days of an account, unless they are its two views or a person
@@ -55,7 +57,9 @@ class Overlap:
         return any(name == source.name or name.startswith(f"{source.name} (") for name in self.sources)
 
     def __str__(self) -> str:
-        return f"{self.account} in {Month.of(self.billing_month)}: {', '.join(self.sources)}"
+        return _("{account} in {month}: {names}").format(
+            account=self.account, month=Month.of(self.billing_month), names=", ".join(self.sources)
+        )
 
 
 def billed_by_another_export(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
@@ -77,10 +81,18 @@ def billed_by_another_export(delivery: Delivery, months: Sequence[DeliveryMonth]
             exports = ", ".join(dict.fromkeys(other.stream.export for other in others))
             versions = ", ".join(str(pk) for pk in dict.fromkeys(other.delivery_id for other in others))
             reasons.append(
-                f"{month.billing_month:%b %Y}: {exports} of this source already bills the same days of "
-                f"{', '.join(accounts) or 'the same accounts'}: with {stream.export} their cost would count twice. "
-                f"Keep one export in the source: reject this bill and leave {stream.export} out, or withdraw delivery "
-                f"{versions} and accept this one. Accept it without that only if both are to be added."
+                _(
+                    "{billing_month}: {exports} of this source already bills the same days of {accounts}: with "
+                    "{export} their cost would count twice. Keep one export in the source: reject this bill and "
+                    "leave {export} out, or withdraw delivery {versions} and accept this one. Accept it without "
+                    "that only if both are to be added."
+                ).format(
+                    billing_month=month_text(Month.of(month.billing_month)),
+                    exports=exports,
+                    accounts=", ".join(accounts) or _("the same accounts"),
+                    export=stream.export,
+                    versions=versions,
+                )
             )
     return reasons
 
@@ -100,7 +112,7 @@ def overlap_warning(source: Source) -> str:
         return ""
     accounts = sorted({overlap.account for overlap in overlaps})
     others = sorted({name for overlap in overlaps for name in overlap.sources} - {source.name})
-    return (
-        f"Account {some_of(accounts, 3)} also arrives through {', '.join(others)}: its cost counts twice until one of "
-        "the two bills is withdrawn, or the sources are marked as complementing each other."
-    )
+    return _(
+        "Account {accounts} also arrives through {names}: its cost counts twice until one of the two "
+        "bills is withdrawn, or the sources are marked as complementing each other."
+    ).format(accounts=some_of(accounts, 3), names=", ".join(others))

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
+from django.utils.translation import gettext as _
 
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, RestatedCost, Restatement
 from finops_site.lib.person import Person
@@ -49,7 +50,7 @@ def record_restatements(delivery: Delivery, months: Sequence[DeliveryMonth], rep
         old = [row.pk for row in replaced if (row.delivery_id, row.billing_month) == (delivery_id, billing_month)]
         new = [month.pk for month in months if month.billing_month == billing_month]
         until = DayRollup.objects.filter(delivery_month__in=old).aggregate(last=Max("charge_date"))["last"]
-        restatement, _ = Restatement.objects.get_or_create(
+        restatement, _ignored = Restatement.objects.get_or_create(
             delivery=delivery, replaced_id=delivery_id, billing_month=billing_month, defaults={"covered_until": until}
         )
         restatement.costs.all().delete()
@@ -108,7 +109,9 @@ def people_to_notify(delivery: Delivery) -> list[PersonToNotify]:
     leads = Membership.objects.filter(team__in=teams, role=Membership.Role.LEAD).select_related("user", "team")
     finance = User.objects.in_role(FINANCE)
     return [PersonToNotify(str(user), user.email, "finance") for user in finance] + [
-        PersonToNotify(str(lead.user), lead.user.email, f"leads {lead.team}") for lead in leads if lead.user.is_active
+        PersonToNotify(str(lead.user), lead.user.email, _("leads {team}").format(team=lead.team))
+        for lead in leads
+        if lead.user.is_active
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Q
+from django.utils.translation import gettext as _
 
 from costs.calc.wholeness import (
     CostComparison,
@@ -23,6 +24,9 @@ from costs.versions.beside import doubts_about
 from costs.versions.largest_versions import largest_versions
 from costs.versions.overlaps import billed_by_another_export
 from costs.versions.streams import grown_from
+from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.figures import month_text
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -97,10 +101,10 @@ DESCRIBED = """
 # So many days after a day its charges are complete; what is younger was still growing.
 SETTLED_AFTER = timedelta(days=2)
 METRICS = {
-    "billed_cost": "Billed cost",
-    "effective_cost": "Effective cost",
-    "list_cost": "List cost",
-    "contracted_cost": "Contracted cost",
+    "billed_cost": _lazy("Billed cost"),
+    "effective_cost": _lazy("Effective cost"),
+    "list_cost": _lazy("List cost"),
+    "contracted_cost": _lazy("Contracted cost"),
 }
 # Those of which a change is a reason: prices are corrected as providers like.
 JUDGED = ("billed_cost", "effective_cost")
@@ -123,7 +127,8 @@ def judge(
     for billing_month, view in sorted({(month.billing_month, month.view) for month in months}):
         in_month = [month for month in months if month.billing_month == billing_month]
         new = [month for month in in_month if month.view == view]
-        prefix = f"{billing_month:%b %Y}{f', {view} view' if len(new) < len(in_month) else ''}: "
+        name = month_text(Month.of(billing_month))
+        prefix = (_("{month}, {view} view").format(month=name, view=view) if len(new) < len(in_month) else name) + ": "
         is_compared = not delivery.is_accepted and all(month.stream.is_judged for month in new)
         doubts = {pk: words for month in new for pk, words in doubts_about(month, rivals[month.pk]).items()}
         if is_compared:

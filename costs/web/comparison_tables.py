@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from costs.calc.change_parts import GIVEN, KIND_LABELS, TAKEN
 from costs.query.period_comparison import ComparedGroup, ComparedPeriods
@@ -15,10 +16,15 @@ from costs.web.links import OF_ONE_LOOK, group_filters, lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Period, day_text
+from finops_site.translation import gettext_lazy as _lazy
 
 IN_CHART = 10
 # What a statement calls by its owners stands here in any group.
-LABELS = {**KIND_LABELS, TAKEN: "Resources of other groups before", GIVEN: "Resources of other groups now"}
+LABELS = {
+    **{kind: _lazy(label) for kind, label in KIND_LABELS.items()},
+    TAKEN: _lazy("Resources of other groups before"),
+    GIVEN: _lazy("Resources of other groups now"),
+}
 
 
 class ComparisonTables:
@@ -35,7 +41,7 @@ class ComparisonTables:
         code = compared.currency
         return {
             "currency": code,
-            "title": f"{self.title} in {code}",
+            "title": _("{title} in {code}").format(title=self.title, code=code),
             "heads": [_days_text(self.before), _days_text(self.question.period)],
             "kinds": [LABELS[kind] for kind in kinds],
             "reasons": [{"label": LABELS[kind], "amount": reasons[kind]} for kind in kinds if kind in reasons],
@@ -69,9 +75,9 @@ class ComparisonTables:
             "id": f"difference-{compared.currency.lower()}",
             "kind": "bar",
             "across": True,
-            "title": f"Differences: {self.title} in {compared.currency}",
+            "title": _("Differences: {title} in {currency}").format(title=self.title, currency=compared.currency),
             "categories": [group.label for group in groups],
-            "series": [charts.series("Difference", [group.difference for group in groups])],
+            "series": [charts.series(_("Difference"), [group.difference for group in groups])],
             "currency": compared.currency,
             "table_id": f"table-{compared.currency.lower()}",
             "narrow": {"base": self._address({name: [] for name in names}), "categories": queries},
@@ -87,4 +93,4 @@ class ComparisonTables:
 
 
 def _days_text(days: Period) -> str:
-    return f"{day_text(days.start)} to {day_text(days.last_day)}"
+    return _("{start} to {end}").format(start=day_text(days.start), end=day_text(days.last_day))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from costs.calc.period_changes import KINDS
 from costs.query import trends
 from costs.query.spend import add
@@ -51,7 +53,7 @@ def month_stats(
                 "label": month_text(previous, "long"),
                 "amount": last.get(code),
                 "currency": code,
-                "note": "the whole month",
+                "note": _("the whole month"),
                 "url": lines_url(previous.period, {**filters, **billed_in}),
                 "icon": "calendar",
             },
@@ -59,7 +61,7 @@ def month_stats(
                 "label": "Last 12 months",
                 "amount": year.get(code),
                 "currency": code,
-                "note": "this month so far included",
+                "note": _("this month so far included"),
                 "icon": "calendar-stats",
             },
         ][: None if with_year else -1]
@@ -90,9 +92,9 @@ def change_block(
             "id": f"changes-{by}-{code.lower()}",
             "kind": "bar",
             "across": True,
-            "title": f"The largest changes by {by}, {code}",
+            "title": _("The largest changes by {by}, {code}").format(by=by, code=code),
             "categories": [labelled.label for labelled in largest],
-            "series": [charts.series("Change", [labelled.change.difference for labelled in largest])],
+            "series": [charts.series(_("Change"), [labelled.change.difference for labelled in largest])],
             "currency": code,
         },
     }
@@ -128,13 +130,18 @@ def _waterfall(
     shown = changes if len(changes) <= STEPS + 1 else changes[:STEPS]
     steps = [(labelled.label, labelled.change.difference) for labelled in shown]
     if rest := changes[len(shown) :]:
-        steps.append((f"{len(rest)} others", add(labelled.change.difference for labelled in rest) or ZERO))
+        steps.append(
+            (
+                _("{count} others").format(count=len(rest)),
+                add(labelled.change.difference for labelled in rest) or ZERO,
+            )
+        )
     names = _short(comparison.before), _short(comparison.now)
     return {
         "id": f"waterfall-{code.lower()}",
         "kind": "bar",
         "across": True,
-        "title": f"From {names[0]} to {names[1]}, by service, {code}",
+        "title": _("From {before} to {now}, by service, {code}").format(before=names[0], now=names[1], code=code),
         "currency": code,
         "csv_url": csv_url,
         **charts.waterfall((names[0], totals[0]), steps, (names[1], totals[1])),
@@ -143,7 +150,11 @@ def _waterfall(
 
 def _short(days: Period) -> str:
     month = month_text(days.start)
-    return month if days.start.day == 1 and days.end.day == 1 else f"1 to {days.last_day.day} {month}"
+    return (
+        month
+        if days.start.day == 1 and days.end.day == 1
+        else _("1 to {day} {month}").format(day=days.last_day.day, month=month)
+    )
 
 
 def change_row(

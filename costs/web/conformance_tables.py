@@ -8,19 +8,22 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from costs.charges.conformance import FAMILIES
 from costs.models import ConformanceResult, Delivery
 from costs.web.tables import WHOLE_WORDS
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import money_html, percent_text
 from finops_site.ui.tables import BaseTable, NumberColumn, status_html
 
 VERDICTS = {
-    ConformanceResult.Verdict.KEPT: ("Kept", "good", "circle-check"),
-    ConformanceResult.Verdict.BROKEN: ("Broken", "bad", "alert-circle"),
-    ConformanceResult.Verdict.NOT_STATED: ("Not stated", "calm", "minus"),
+    ConformanceResult.Verdict.KEPT: (_lazy("Kept"), "good", "circle-check"),
+    ConformanceResult.Verdict.BROKEN: (_lazy("Broken"), "bad", "alert-circle"),
+    ConformanceResult.Verdict.NOT_STATED: (_lazy("Not stated"), "calm", "minus"),
 }
-WORTH_A_LOOK = ("Worth a look", "warn", "eye")
+WORTH_A_LOOK = (_lazy("Worth a look"), "warn", "eye")
 
 
 def score_text(conforming: object, total: object) -> str:
@@ -51,9 +54,9 @@ def score_figures(delivery: Delivery) -> dict[str, Any] | None:
             for code, amount in sorted(score["cost"].items())
         ],
         "families": [
-            {"name": name, "score": score_text(score["families"].get(name, 0), score["rows"])}
+            {"name": _(name), "score": score_text(score["families"].get(name, 0), score["rows"])}
             if name in score["families"]
-            else {"name": name, "score": "not stated"}
+            else {"name": _(name), "score": _("not stated")}
             for name in FAMILIES
             if name != "Rows"
         ],
@@ -63,29 +66,38 @@ def score_figures(delivery: Delivery) -> dict[str, Any] | None:
 class ConformanceTable(BaseTable):
     """The rules a delivery was judged by; the CSV has the id of each rule and every digit of the cost."""
 
-    sentence = django_tables2.Column("Rule", orderable=False)
+    sentence = django_tables2.Column(_lazy("Rule"), orderable=False)
     rule = django_tables2.Column("Id", visible=False)
-    family = django_tables2.Column("About", orderable=False, attrs=WHOLE_WORDS)
-    severity = django_tables2.Column("In the score", orderable=False, attrs=WHOLE_WORDS)
-    verdict = django_tables2.Column("Verdict", orderable=False)
-    rows_broken = NumberColumn("Rows", accessor="rows", orderable=False)
-    judged = NumberColumn("Rows judged", visible=False)
-    cost = NumberColumn("Their cost", orderable=False)
+    family = django_tables2.Column(_lazy("About"), orderable=False, attrs=WHOLE_WORDS)
+    severity = django_tables2.Column(_lazy("In the score"), orderable=False, attrs=WHOLE_WORDS)
+    verdict = django_tables2.Column(_lazy("Verdict"), orderable=False)
+    rows_broken = NumberColumn(_lazy("Rows"), accessor="rows", orderable=False)
+    judged = NumberColumn(_lazy("Rows judged"), visible=False)
+    cost = NumberColumn(_lazy("Their cost"), orderable=False)
 
-    caption = "Rules of FOCUS"
+    caption = _lazy("Rules of FOCUS")
 
     class Meta(BaseTable.Meta):
         pass
 
     def render_sentence(self, value: str, record: ConformanceResult) -> SafeString | str:
         if record.verdict != ConformanceResult.Verdict.BROKEN:
-            return value
-        return format_html('<a href="{}">{}</a>', examples_url(record), value)
+            return _(value)
+        return format_html('<a href="{}">{}</a>', examples_url(record), _(value))
 
     def value_sentence(self, value: str) -> str:
         return value
 
+    def render_family(self, value: str) -> str:
+        return _(value)
+
+    def value_family(self, value: str) -> str:
+        return value
+
     def render_severity(self, record: ConformanceResult) -> str:
+        return _("counts") if record.severity == ConformanceResult.Severity.MUST else _("does not count")
+
+    def value_severity(self, record: ConformanceResult) -> str:
         return "counts" if record.severity == ConformanceResult.Severity.MUST else "does not count"
 
     def render_verdict(self, record: ConformanceResult) -> SafeString:
@@ -99,7 +111,11 @@ class ConformanceTable(BaseTable):
     def render_rows_broken(self, value: int, record: ConformanceResult) -> SafeString | str:
         if record.verdict == ConformanceResult.Verdict.NOT_STATED:
             return "—"
-        return format_html('{}<div class="small text-secondary">of {}</div>', f"{value:,}", f"{record.judged:,}")
+        return format_html(
+            '{}<div class="small text-secondary">{}</div>',
+            number_text(value),
+            _("of {rows}").format(rows=number_text(record.judged)),
+        )
 
     def value_rows_broken(self, value: int) -> int:
         return value

@@ -9,18 +9,20 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.querysets import METRICS
 from costs.web.delivery_tables import STATES
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 
 METRIC_WORDS = {
-    "billed_cost": ("Billed cost", "on the invoice"),
-    "effective_cost": ("Effective cost", "amortised over the term of what was bought"),
-    "list_cost": ("List cost", "at public on-demand prices"),
-    "contracted_cost": ("Contracted cost", "at negotiated prices"),
+    "billed_cost": (_lazy("Billed cost"), _lazy("on the invoice")),
+    "effective_cost": (_lazy("Effective cost"), _lazy("amortised over the term of what was bought")),
+    "list_cost": (_lazy("List cost"), _lazy("at public on-demand prices")),
+    "contracted_cost": (_lazy("Contracted cost"), _lazy("at negotiated prices")),
 }
 
 
@@ -127,7 +129,7 @@ def load_progress(delivery: Delivery, now: datetime) -> dict[str, Any]:
     return {
         "url": reverse("costs:delivery_progress", args=[delivery.pk]),
         "percent": None if waits else round(100 * delivery.progress),
-        "label": "Queued" if waits else delivery.stage.capitalize() or STATES[Delivery.Status(delivery.status)][0],
+        "label": _("Queued") if waits else delivery.stage.capitalize() or STATES[Delivery.Status(delivery.status)][0],
         "detail": _detail(delivery, now),
         "done": not delivery.is_open and not failed,
         "failed": failed,
@@ -136,12 +138,14 @@ def load_progress(delivery: Delivery, now: datetime) -> dict[str, Any]:
 
 
 def _detail(delivery: Delivery, now: datetime) -> str:
-    since = f"Received {elapsed(now - delivery.received_at)} ago."
+    since = _("Received {age} ago.").format(age=elapsed(now - delivery.received_at))
     if delivery.status == Delivery.Status.RECEIVED:
-        return f"{since} It loads as soon as a worker is free; nothing is lost if you leave this page."
+        return _("{since} It loads as soon as a worker is free; nothing is lost if you leave this page.").format(
+            since=since
+        )
     silent = timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS)
     if delivery.heartbeat_at and now - delivery.heartbeat_at > silent:
-        return f"{since} The worker stopped answering; the load is started again within a minute."
+        return _("{since} The worker stopped answering; the load is started again within a minute.").format(since=since)
     return since
 
 
@@ -151,4 +155,8 @@ def elapsed(span: timedelta) -> str:
     if seconds < 60:
         return counted(seconds, "second")
     minutes, seconds = divmod(seconds, 60)
-    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return (
+        _("{minutes} min {seconds} s").format(minutes=minutes, seconds=seconds)
+        if minutes < 60
+        else _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)
+    )

@@ -8,24 +8,27 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery, Reject
 from costs.web.conformance_tables import delivery_score
 from costs.web.tables import WHOLE_WORDS, BilledTotalsColumn, OwnerColumn
 from finops_site.lib.periods import moment_text
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
 
 STATES = {
-    Delivery.Status.RECEIVED: ("Queued", "warn", "clock"),
-    Delivery.Status.LOADING: ("Loading", "busy", "loader-2"),
-    Delivery.Status.CURRENT: ("Current", "good", "circle-check"),
-    Delivery.Status.SUPERSEDED: ("Superseded", "calm", "history"),
-    Delivery.Status.WITHDRAWN: ("Withdrawn", "calm", "ban"),
-    Delivery.Status.FAILED: ("Failed", "bad", "alert-circle"),
-    Delivery.Status.HELD: ("Held", "warn", "alert-triangle"),
-    Delivery.Status.REJECTED: ("Rejected", "calm", "ban"),
-    Delivery.Status.EMPTY: ("Without rows", "calm", "info-circle"),
+    Delivery.Status.RECEIVED: (_lazy("Queued"), "warn", "clock"),
+    Delivery.Status.LOADING: (_lazy("Loading"), "busy", "loader-2"),
+    Delivery.Status.CURRENT: (_lazy("Current"), "good", "circle-check"),
+    Delivery.Status.SUPERSEDED: (_lazy("Superseded"), "calm", "history"),
+    Delivery.Status.WITHDRAWN: (_lazy("Withdrawn"), "calm", "ban"),
+    Delivery.Status.FAILED: (_lazy("Failed"), "bad", "alert-circle"),
+    Delivery.Status.HELD: (_lazy("Held"), "warn", "alert-triangle"),
+    Delivery.Status.REJECTED: (_lazy("Rejected"), "calm", "ban"),
+    Delivery.Status.EMPTY: (_lazy("Without rows"), "calm", "info-circle"),
 }
 SHOWN_OF_A_VALUE = 120
 MONTHS_NAMED = 3
@@ -47,17 +50,17 @@ def while_open(attribute: Callable[[Delivery], str]) -> Callable[[Delivery], str
 
 
 class DeliveryTable(BaseTable):
-    source = django_tables2.Column("Delivery", accessor="source__name")
-    number = django_tables2.Column("Number", accessor="pk", visible=False)
-    months = django_tables2.Column("Billing months", accessor="billing_months", orderable=False)
-    format = django_tables2.Column(empty_values=())
-    status = django_tables2.Column()
-    rows_read = NumberColumn("Rows")
-    rows_rejected = NumberColumn("Rows not read", visible=False)
-    conformance = NumberColumn("Keeps FOCUS", orderable=False, empty_values=())
-    totals = BilledTotalsColumn("Billed cost", orderable=False)
-    received_at = django_tables2.Column("Received")
-    received_by = django_tables2.Column("Received by", visible=False)
+    source = django_tables2.Column(_lazy("Delivery"), accessor="source__name")
+    number = django_tables2.Column(_lazy("Number"), accessor="pk", visible=False)
+    months = django_tables2.Column(_lazy("Billing months"), accessor="billing_months", orderable=False)
+    format = django_tables2.Column(_lazy("Format"), empty_values=())
+    status = django_tables2.Column(_lazy("Status"))
+    rows_read = NumberColumn(_lazy("Rows"))
+    rows_rejected = NumberColumn(_lazy("Rows not read"), visible=False)
+    conformance = NumberColumn(_lazy("Keeps FOCUS"), orderable=False, empty_values=())
+    totals = BilledTotalsColumn(_lazy("Billed cost"), orderable=False)
+    received_at = django_tables2.Column(_lazy("Received"))
+    received_by = django_tables2.Column(_lazy("Received by"), visible=False)
 
     class Meta(BaseTable.Meta):
         phone_facts = ("months", "status")
@@ -67,7 +70,7 @@ class DeliveryTable(BaseTable):
             **{name: while_open(attribute) for name, attribute in ASKS_AGAIN.items()},
         }
 
-    caption = "Deliveries"
+    caption = _lazy("Deliveries")
 
     def render_source(self, value: str, record: Delivery) -> SafeString:
         address = reverse("costs:delivery", args=[record.pk])
@@ -144,26 +147,32 @@ def months_text(months: list[str]) -> SafeString | str:
 
 def rows_text(delivery: Delivery) -> str:
     """``84,000 read, 3 not read``: never silent about what is missing."""
-    read = f"{delivery.rows_read:,} read"
-    return f"{read}, {delivery.rows_rejected:,} not read" if delivery.rows_rejected else read
+    read = _("{rows_read} read").format(rows_read=number_text(delivery.rows_read))
+    return (
+        _("{read}, {rows_rejected} not read").format(read=read, rows_rejected=number_text(delivery.rows_rejected))
+        if delivery.rows_rejected
+        else read
+    )
 
 
 class RejectTable(BaseTable):
-    where = django_tables2.Column(accessor="line", orderable=False, exclude_from_export=True, empty_values=())
+    where = django_tables2.Column(
+        _lazy("Where"), accessor="line", orderable=False, exclude_from_export=True, empty_values=()
+    )
     file = django_tables2.Column(visible=False)
     line = NumberColumn(visible=False)
-    column = django_tables2.Column(orderable=False)
-    value = django_tables2.Column(orderable=False)
-    reason = django_tables2.Column("Why", orderable=False)
+    column = django_tables2.Column(_lazy("Column"), orderable=False)
+    value = django_tables2.Column(_lazy("Value"), orderable=False)
+    reason = django_tables2.Column(_lazy("Why"), orderable=False)
 
-    caption = "Rows that were not read"
+    caption = _lazy("Rows that were not read")
 
     class Meta(BaseTable.Meta):
         model = Reject
         fields = ["where", "file", "line", "column", "value", "reason"]
 
     def render_where(self, value: int | None, record: Reject) -> SafeString:
-        place = "a line we cannot number" if value is None else f"line {value:,}"
+        place = _("a line we cannot number") if value is None else _("line {line}").format(line=number_text(value))
         return format_html('{}<div class="small text-secondary fw-normal text-break">{}</div>', place, record.file)
 
     def render_value(self, value: str) -> SafeString:
@@ -177,21 +186,21 @@ class RejectTable(BaseTable):
 class ChangeTable(BaseTable):
     """What a bill changed in one it replaced; the CSV has every digit and effective cost too."""
 
-    month = MonthColumn("Billing month", accessor="restatement__billing_month", orderable=False)
-    service = django_tables2.Column(orderable=False, attrs=WHOLE_WORDS)
-    sub_account = django_tables2.Column("Account", orderable=False, attrs=WHOLE_WORDS)
-    owner = OwnerColumn("Team", accessor="owner__name", pool="pool.name", orderable=False, attrs=WHOLE_WORDS)
-    billed_before = MoneyColumn("Before", orderable=False)
-    billed_after = MoneyColumn("After", orderable=False)
-    difference = ChangeColumn("Difference", before="billed_before", orderable=False)
-    billed_new = MoneyColumn("New days", orderable=False)
-    effective_before = MoneyColumn("Effective before", visible=False)
-    effective_after = MoneyColumn("Effective after", visible=False)
-    effective_difference = MoneyColumn("Effective difference", visible=False)
-    effective_new = MoneyColumn("Effective, new days", visible=False)
+    month = MonthColumn(_lazy("Billing month"), accessor="restatement__billing_month", orderable=False)
+    service = django_tables2.Column(_lazy("Service"), orderable=False, attrs=WHOLE_WORDS)
+    sub_account = django_tables2.Column(_lazy("Account"), orderable=False, attrs=WHOLE_WORDS)
+    owner = OwnerColumn(_lazy("Team"), accessor="owner__name", pool="pool.name", orderable=False, attrs=WHOLE_WORDS)
+    billed_before = MoneyColumn(_lazy("Before"), orderable=False)
+    billed_after = MoneyColumn(_lazy("After"), orderable=False)
+    difference = ChangeColumn(_lazy("Difference"), before="billed_before", orderable=False)
+    billed_new = MoneyColumn(_lazy("New days"), orderable=False)
+    effective_before = MoneyColumn(_lazy("Effective before"), visible=False)
+    effective_after = MoneyColumn(_lazy("Effective after"), visible=False)
+    effective_difference = MoneyColumn(_lazy("Effective difference"), visible=False)
+    effective_new = MoneyColumn(_lazy("Effective, new days"), visible=False)
     currency = django_tables2.Column(visible=False)
 
-    caption = "Cost before and after this bill"
+    caption = _lazy("Cost before and after this bill")
 
     class Meta(BaseTable.Meta):
         pass
@@ -200,16 +209,16 @@ class ChangeTable(BaseTable):
 class CorrectionTable(BaseTable):
     """Charges invoiced later than in the month they belong to."""
 
-    billing_month = MonthColumn("Invoiced in", orderable=False)
-    used = django_tables2.Column("Belongs to", empty_values=(), orderable=False)
-    service = django_tables2.Column(orderable=False)
-    sub_account = django_tables2.Column("Account", orderable=False)
+    billing_month = MonthColumn(_lazy("Invoiced in"), orderable=False)
+    used = django_tables2.Column(_lazy("Belongs to"), empty_values=(), orderable=False)
+    service = django_tables2.Column(_lazy("Service"), orderable=False)
+    sub_account = django_tables2.Column(_lazy("Account"), orderable=False)
     team = OwnerColumn(pool="pool_name", orderable=False)
-    billed = MoneyColumn("Billed cost", orderable=False)
-    effective = MoneyColumn("Effective cost", orderable=False)
+    billed = MoneyColumn(_lazy("Billed cost"), orderable=False)
+    effective = MoneyColumn(_lazy("Effective cost"), orderable=False)
     currency = django_tables2.Column(visible=False)
 
-    caption = "Adjustments of earlier months"
+    caption = _lazy("Adjustments of earlier months")
 
     class Meta(BaseTable.Meta):
         pass

@@ -1,6 +1,7 @@
 """Files that people fetch."""
 
 from django.http import FileResponse, Http404
+from django.utils.translation import gettext as _
 
 from costs.models import FocusExport
 
@@ -10,4 +11,4 @@ def export_file(export: FocusExport) -> FileResponse:
     try:
         return FileResponse(export.path.open("rb"), as_attachment=True, filename=export.file_name)
     except FileNotFoundError:
-        raise Http404("The file is not written yet, or not kept any more.") from None
+        raise Http404(_("The file is not written yet, or not kept any more.")) from None

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from costs.models import CostLine
 from costs.query.pivots import Pivot
 from costs.query.question import Question
@@ -32,14 +34,18 @@ def forecast_months(
     """{currency: the month that is running and those after it, `months` in all}. Raises NoForecast."""
     forecasters = registry.allowed(CostForecaster, user)
     if not forecasters or known_until is None:
-        raise NoForecast("There is no forecast: nothing is known of what was spent.")
+        raise NoForecast(_("There is no forecast: nothing is known of what was spent."))
     first = Month.of(known_until + timedelta(days=1))
     if question.period.end <= first.start:
-        raise NoForecast(f"There is no forecast: it begins with {month_text(first)}, which is not among these days.")
+        raise NoForecast(
+            _("There is no forecast: it begins with {month}, which is not among these days.").format(
+                month=month_text(first)
+            )
+        )
     days = Period(known_until - timedelta(days=HISTORY_DAYS - 1), known_until + timedelta(days=1))
     daily = replace(question, period=days, group_by=(), grain="day")
     if table_for(daily) is CostLine:
-        raise NoForecast("There is no forecast for these filters: what they ask is not summed by day.")
+        raise NoForecast(_("There is no forecast for these filters: what they ask is not summed by day."))
     by_currency: dict[str, dict[date, Decimal]] = defaultdict(dict)
     for row in find_spend_in(user, daily, target):
         if row.bucket and row.amount is not None:
@@ -69,8 +75,8 @@ def with_forecast(answer: Mapping[str, Any], pivot: Pivot, forecasts: Sequence[S
     nothing: list[None] = [None] * added
     series = [{**one, "data": [*one["data"], *nothing]} for one in chart["series"]]
     series += [
-        charts.band("Eight times in ten", along("low"), along("high"), currency=pivot.currency),
-        charts.series("Forecast", along("likely"), kind="line", dashed=True, tone="calm"),
+        charts.band(_("Eight times in ten"), along("low"), along("high"), currency=pivot.currency),
+        charts.series(_("Forecast"), along("likely"), kind="line", dashed=True, tone="calm"),
     ]
     texts = [month_text(bucket) for bucket in buckets]
     unfinished = [*(chart["unfinished"] or [""] * len(pivot.buckets)), *[""] * added]

@@ -6,6 +6,8 @@ from typing import cast
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR
 from costs.calc.filters import Operator, check_names, filter_label, is_filter_name, is_tag
@@ -30,6 +32,7 @@ from finops_site.lib.addresses import VIEW
 from finops_site.lib.periods import Period, parse_range
 from finops_site.lib.person import Person
 from finops_site.people.company import reporting_currency
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import DayInput
 
 # Amounts beside costs: of these the company's cost is only what a unit is priced by.
@@ -43,8 +46,8 @@ class ExplorerForm(forms.Form):
     """What to show, of which days, grouped and filtered by what; every filter of the address is part of it."""
 
     PERIODS = {
-        "this-month": "This month",
-        "last-month": "Last month",
+        "this-month": _lazy("This month"),
+        "last-month": _lazy("Last month"),
         "3-months": "Last 3 months",
         "6-months": "Last 6 months",
         "12-months": "Last 12 months",
@@ -53,32 +56,42 @@ class ExplorerForm(forms.Form):
     DEFAULT_PERIOD = "6-months"
     MONTHS = {"this-month": 1, "3-months": 3, "6-months": 6, "12-months": 12}
 
-    group_by = forms.ChoiceField(label="Group by", required=False)
-    and_by = forms.ChoiceField(label="and by", required=False)
+    group_by = forms.ChoiceField(label=_lazy("Group by"), required=False)
+    and_by = forms.ChoiceField(label=_lazy("and by"), required=False)
     grain = forms.ChoiceField(
-        label="Every", choices=[("month", "Month"), ("week", "Week"), ("day", "Day")], required=False
-    )
-    metric = forms.ChoiceField(
-        label="Amount",
-        choices=[*METRIC_LABELS.items(), (QUANTITY, "Quantity"), (UNIT_PRICE, "Unit price")],
+        label=_lazy("Every"),
+        choices=[("month", _lazy("Month")), ("week", _lazy("Week")), ("day", _lazy("Day"))],
         required=False,
     )
-    show_in = forms.ChoiceField(label="Show in", required=False)
-    period = forms.ChoiceField(label="Period", choices=list(PERIODS.items()), required=False)
-    to = forms.CharField(label="To", required=False, widget=DayInput(is_last=True))
+    metric = forms.ChoiceField(
+        label=_lazy("Amount"),
+        choices=[*METRIC_LABELS.items(), (QUANTITY, _lazy("Quantity")), (UNIT_PRICE, _lazy("Unit price"))],
+        required=False,
+    )
+    show_in = forms.ChoiceField(label=_lazy("Show in"), required=False)
+    period = forms.ChoiceField(label=_lazy("Period"), choices=list(PERIODS.items()), required=False)
+    to = forms.CharField(label=_lazy("To"), required=False, widget=DayInput(is_last=True))
     top = forms.TypedChoiceField(
-        label="Rows",
-        choices=[(str(number), f"the {number} largest") for number in (5, TOP, 20, 50, 100)],
+        label=_lazy("Rows"),
+        choices=[
+            (str(number), format_lazy(_lazy("the {number} largest"), number=number)) for number in (5, TOP, 20, 50, 100)
+        ],
         coerce=int,
         required=False,
     )
     forecast = forms.ChoiceField(
-        label="Forecast",
-        choices=[("", "none"), ("1", "this month"), ("3", "3 months"), ("6", "6 months"), ("12", "12 months")],
+        label=_lazy("Forecast"),
+        choices=[
+            ("", _lazy("none")),
+            ("1", _lazy("this month")),
+            ("3", _lazy("3 months")),
+            ("6", _lazy("6 months")),
+            ("12", _lazy("12 months")),
+        ],
         required=False,
     )
     skip = forms.IntegerField(
-        label="Without the largest",
+        label=_lazy("Without the largest"),
         min_value=0,
         max_value=MOST_SKIPPED,
         required=False,
@@ -89,7 +102,7 @@ class ExplorerForm(forms.Form):
         super().__init__(_with_defaults(data, self.DEFAULT_PERIOD, self.base_fields))
         self.user, self.today = user, today
         self.all_groups = list(dict.fromkeys([*_groups_in(data), *filter(None, data.getlist("and_by"))]))
-        self.fields = {**self.fields, "from": forms.CharField(label="From", required=False, widget=DayInput())}
+        self.fields = {**self.fields, "from": forms.CharField(label=_("From"), required=False, widget=DayInput())}
         for name in ("to", "against", "against_from", "against_to", "top", "forecast", "skip"):
             if name in self.fields:
                 self.fields[name] = self.fields.pop(name)
@@ -108,9 +121,9 @@ class ExplorerForm(forms.Form):
             if is_tag(name) and name not in dict(self.groupings)
         ]
         choices = {
-            "group_by": [("", "nothing"), *self.groupings],
+            "group_by": [("", _("nothing")), *self.groupings],
             "and_by": [("", "—"), *self.groupings],
-            "show_in": [("", "as billed"), *((code, code) for code in currencies)],
+            "show_in": [("", _("as billed")), *((code, code) for code in currencies)],
         }
         for name, offered in choices.items():
             if name in self.fields:
@@ -146,15 +159,21 @@ class ExplorerForm(forms.Form):
         check_names(self.data, [*self.fields, "_export", VIEW])
         check_further(self.data)  # type: ignore[arg-type]
         if len(self.all_groups) > 2:
-            raise BadQuestion(f"Group by two things at most, not by {', '.join(self.all_groups)}.")
+            raise BadQuestion(
+                _("Group by two things at most, not by {names}.").format(names=", ".join(self.all_groups))
+            )
         period = self._period()
         grain = chosen.get("grain", "")
         if grain == "day" and period.days > MOST_BUCKETS:
-            raise BadQuestion(f"{period.days} days are too many to show by day: ask by week or month, or for less.")
+            raise BadQuestion(
+                _("{days} days are too many to show by day: ask by week or month, or for less.").format(
+                    days=period.days
+                )
+            )
         if chosen.get("forecast") and (grain != "month" or self.is_about_usage):
-            raise BadQuestion("A forecast is one of cost by month: choose both, or no forecast.")
+            raise BadQuestion(_("A forecast is one of cost by month: choose both, or no forecast."))
         if self.is_about_usage and chosen.get("show_in"):
-            raise BadQuestion("Quantities have no currency, and prices the one of the bill: show them as billed.")
+            raise BadQuestion(_("Quantities have no currency, and prices the one of the bill: show them as billed."))
         metric = company_metric() if self.is_about_usage else chosen["metric"]
         filters = read_filters(filters_in(self.data), self.user)  # type: ignore[arg-type]
         groups = tuple(name for name in (chosen["group_by"], chosen["and_by"]) if name)
@@ -171,7 +190,7 @@ class ExplorerForm(forms.Form):
         first, last = chosen["from"].strip(), chosen["to"].strip()
         if first or last:
             if chosen["period"]:
-                raise BadQuestion("Choose a period by its name, or days from and to: both together are no question.")
+                raise BadQuestion(_("Choose a period by its name, or days from and to: both together are no question."))
             return parse_range(first or last, last or first)
         month = latest_month.month(self.user, self.today)
         if chosen["period"] == "last-month":
@@ -183,15 +202,15 @@ class CompareForm(ExplorerForm):
     """Two periods of the same question; the days of the other one are found, or chosen."""
 
     DEFAULT_PERIOD = "this-month"
-    OTHERS = {"before": "the days before", "year": "a year earlier", "": "the days …"}
+    OTHERS = {"before": _lazy("the days before"), "year": _lazy("a year earlier"), "": _lazy("the days …")}
 
     grain = None  # type: ignore[assignment]
     show_in = None  # type: ignore[assignment]
     forecast = None  # type: ignore[assignment]
     skip = None  # type: ignore[assignment]
-    against = forms.ChoiceField(label="Compare with", choices=list(OTHERS.items()), required=False)
-    against_from = forms.CharField(label="the days from", required=False, widget=DayInput())
-    against_to = forms.CharField(label="the days to", required=False, widget=DayInput(is_last=True))
+    against = forms.ChoiceField(label=_lazy("Compare with"), choices=list(OTHERS.items()), required=False)
+    against_from = forms.CharField(label=_lazy("the days from"), required=False, widget=DayInput())
+    against_to = forms.CharField(label=_lazy("the days to"), required=False, widget=DayInput(is_last=True))
 
     def __init__(self, data: QueryDict, *, user: Person, today: date) -> None:
         data = data.copy()
@@ -212,7 +231,7 @@ class CompareForm(ExplorerForm):
             years = self.cleaned_data["against"] == "year"
             return now, same_days_before(period, now, 12) if years else days_just_before(period, now)
         if self.cleaned_data["against"]:
-            raise BadQuestion("Compare with days by their name, or from and to: both together are no question.")
+            raise BadQuestion(_("Compare with days by their name, or from and to: both together are no question."))
         other = parse_range(first or last, last or first)
         return now, same_part(period, now, other)
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from costs.query.pivots import OTHER, Pivot, PivotGroup, skip_largest
 from costs.query.question import Question
@@ -55,32 +56,45 @@ class ExplorerTables:
     def of_currency(self, pivot: Pivot) -> dict[str, Any]:
         """One currency's chart and table, each figure with the address of its lines."""
         answer = self._answer(skip_largest(pivot, self.ranking.skip), pivot.currency.lower())
-        answer["chart"] |= {"title": f"{self.title} in {pivot.currency}", "currency": pivot.currency}
+        answer["chart"] |= {
+            "title": _("{title} in {currency}").format(title=self.title, currency=pivot.currency),
+            "currency": pivot.currency,
+        }
         return {**answer, "currency": pivot.currency, "unit": "", "has_shares": bool(pivot.groups)}
 
     def of_usage(self, usage: UsagePivot, number: int) -> dict[str, Any]:
         """The same of the quantities of one unit, or of its prices, which are lines: nobody adds prices up."""
         answer = self._answer(skip_largest(usage.pivot, self.ranking.skip), f"unit-{number}")
-        unit = f"{usage.currency} per {usage.unit}" if usage.currency else usage.unit
+        unit = (
+            _("{currency} per {unit}").format(currency=usage.currency, unit=usage.unit)
+            if usage.currency
+            else usage.unit
+        )
         for one in answer["chart"]["series"]:
             one["labels"] = [charts.ABSENT if value is None else figure_text(value) for value in one["data"]]
         kind = "line" if usage.currency else "stacked-bar"
-        answer["chart"] |= {"title": f"{self.title} in {unit}", "unit": unit, "kind": kind}
+        answer["chart"] |= {
+            "title": _("{title} in {unit}").format(title=self.title, unit=unit),
+            "unit": unit,
+            "kind": kind,
+        }
         if usage.currency:
-            answer["sum_label"] = "Overall"
-            answer["chart"]["note"] = "Not complete where the table says so." if answer["chart"]["unfinished"] else ""
+            answer["sum_label"] = _("Overall")
+            answer["chart"]["note"] = (
+                _("Not complete where the table says so.") if answer["chart"]["unfinished"] else ""
+            )
         return {**answer, "currency": "", "unit": unit, "has_shares": bool(usage.pivot.groups) and not usage.currency}
 
     def _answer(self, pivot: Pivot, key: str) -> dict[str, Any]:
         """A chart and a table; `key` tells their ids from those of others on the page."""
         heads = [self._head(bucket) for bucket in pivot.buckets]
-        groups = pivot.groups or [PivotGroup((), "Total", pivot.sums, pivot.total)]
+        groups = pivot.groups or [PivotGroup((), _("Total"), pivot.sums, pivot.total)]
         unfinished = [head["note"] for head in heads]
         return {
             "heads": heads,
             "rows": self._rows(groups, pivot),
             "sums": self._cells((), pivot.sums, pivot),
-            "sum_label": "Total",
+            "sum_label": _("Total"),
             "total": pivot.total,
             "total_url": self._lines_url((), None, pivot.currency),
             "table_id": f"table-{key}",
@@ -91,7 +105,7 @@ class ExplorerTables:
                 "series": [self._series(group, pivot) for group in groups],
                 "table_id": f"table-{key}",
                 "unfinished": unfinished if any(unfinished) else [],
-                "note": "Hatched: not complete, as the table says." if any(unfinished) else "",
+                "note": _("Hatched: not complete, as the table says.") if any(unfinished) else "",
                 "narrow": {
                     "base": self._address((*DAYS, *group_filters(self.question.group_by, self._no_keys))),
                     "categories": [urlencode(self._narrower_days(bucket)) for bucket in pivot.buckets],
@@ -116,7 +130,8 @@ class ExplorerTables:
         if self.question.grain == "month":
             text = month_text(bucket)
         else:
-            text = f"{'week of ' if self.question.grain == 'week' else ''}{short_day_text(bucket)}"
+            day = short_day_text(bucket)
+            text = _("week of {day}").format(day=day) if self.question.grain == "week" else day
         url = self._address(DAYS, **self._narrower_days(bucket))
         return {"text": text, "note": self._lack(bucket), "narrow": url}
 
@@ -125,7 +140,7 @@ class ExplorerTables:
         full, asked_for = self._full_days(bucket), self._days_of(bucket)
         if self.known_until is not None and asked_for.last_day > self.known_until:
             return charts.SO_FAR
-        return "" if full == asked_for else f"{asked_for.days} of {full.days} days"
+        return "" if full == asked_for else _("{some} of {all} days").format(some=asked_for.days, all=full.days)
 
     def _rows(self, groups: Sequence[PivotGroup], pivot: Pivot) -> list[dict[str, Any]]:
         """A row for each group, with its share of the total and the share of all down to it."""

@@ -7,31 +7,33 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from costs.models import FocusExport
 from costs.web.tables import BilledTotalsColumn
 from finops_site.lib.periods import moment_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, MonthColumn, NumberColumn, StatusColumn
 
 EXPORT_STATES: dict[str, tuple[str, str, str]] = {
-    FocusExport.Status.WAITING: ("Queued", "warn", "clock"),
-    FocusExport.Status.WRITING: ("Being written", "busy", "loader-2"),
-    FocusExport.Status.READY: ("Ready", "good", "circle-check"),
-    FocusExport.Status.FAILED: ("Failed", "bad", "alert-circle"),
+    FocusExport.Status.WAITING: (_lazy("Queued"), "warn", "clock"),
+    FocusExport.Status.WRITING: (_lazy("Being written"), "busy", "loader-2"),
+    FocusExport.Status.READY: (_lazy("Ready"), "good", "circle-check"),
+    FocusExport.Status.FAILED: (_lazy("Failed"), "bad", "alert-circle"),
 }
 
 
 class ExportTable(BaseTable):
-    billing_month = MonthColumn("Billing month")
-    kind = django_tables2.Column("File", orderable=False)
+    billing_month = MonthColumn(_lazy("Billing month"))
+    kind = django_tables2.Column(_lazy("File"), orderable=False)
     status = StatusColumn(states=EXPORT_STATES, orderable=False)
-    rows = NumberColumn(orderable=False)
-    totals = BilledTotalsColumn("Billed cost", orderable=False)
-    filled = django_tables2.Column("Filled", orderable=False, empty_values=(None, []))
-    notes = django_tables2.Column("Lacks", orderable=False, empty_values=(None, []))
-    created_at = django_tables2.Column("Asked for", orderable=False)
+    rows = NumberColumn(_lazy("Rows"), orderable=False)
+    totals = BilledTotalsColumn(_lazy("Billed cost"), orderable=False)
+    filled = django_tables2.Column(_lazy("Filled"), orderable=False, empty_values=(None, []))
+    notes = django_tables2.Column(_lazy("Lacks"), orderable=False, empty_values=(None, []))
+    created_at = django_tables2.Column(_lazy("Asked for"), orderable=False)
 
-    caption = "FOCUS exports"
+    caption = _lazy("FOCUS exports")
 
     class Meta(BaseTable.Meta):
         pass
@@ -52,4 +54,4 @@ class ExportTable(BaseTable):
         return " ".join(value)
 
     def render_created_at(self, value: datetime, record: FocusExport) -> str:
-        return f"{moment_text(value)} by {record.requested_by or 'the API'}"
+        return _("{at} by {person}").format(at=moment_text(value), person=record.requested_by or _("the API"))

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Collate
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG
@@ -40,7 +41,9 @@ from costs.web.delivery_tables import STATES
 from finops_site.lib.addresses import VIEW
 from finops_site.lib.periods import Month, Period, parse_range
 from finops_site.lib.person import Person
+from finops_site.lib.words import in_sentence
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.filters import AmountFilter, JointFilter, MonthFilter
 from finops_site.ui.keyset import PAGING_PARAMETERS
 
@@ -48,7 +51,7 @@ from finops_site.ui.keyset import PAGING_PARAMETERS
 MOST_RESOURCES = 1_000
 # What stands in the address of a list beside its filters.
 FURTHER = ("further", "further_how", "further_values")
-FURTHER_LABELS = ("Further filter", "is compared by", "with (one; another)")
+FURTHER_LABELS = (_lazy("Further filter"), _lazy("is compared by"), _lazy("with (one; another)"))
 PAGE_PARAMETERS = (*PAGING_PARAMETERS, "sort", "_export", VIEW)
 
 
@@ -88,9 +91,9 @@ def further_filter(data: QueryDict) -> tuple[str, list[str]]:
 
 def check_further(data: QueryDict) -> None:
     """Raises BadFilter for a part of the fields FURTHER without the rest: it would filter nothing."""
-    _, chosen = further_filter(data)
+    _ignored, chosen = further_filter(data)
     if not chosen and any(data.get(name, "").strip() for name in FURTHER):
-        raise BadFilter("The further filter is not complete: choose what it is about and type a value, or clear it.")
+        raise BadFilter(_("The further filter is not complete: choose what it is about and type a value, or clear it."))
 
 
 def further_choices(user: Person) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -98,7 +101,7 @@ def further_choices(user: Person) -> tuple[list[tuple[str, str]], list[tuple[str
     names = list(filter_choices.offered(user, FILTERABLE))
     names += [f"{TAG}{key}" for key in filter_choices.tag_keys(user)]
     dimensions = [(name, filter_label(name, Operator.IS)) for name in names]
-    return dimensions, [(str(operator), words) for operator, words in OPERATOR_WORDS.items()]
+    return dimensions, [(str(operator), _(words)) for operator, words in OPERATOR_WORDS.items()]
 
 
 def name_in_words(name: str) -> str:
@@ -113,7 +116,7 @@ def named_values(user: Person, name: str, values: Iterable[str]) -> list[tuple[s
     """The values of a filter that only the address has, with what people call them; of a tag, all that she sees."""
     dimension = name.rpartition(SEPARATOR)[0] or name
     labels = dict(_asked_by(user, dimension)) if dimension in FILTERABLE else {}
-    given = [(value, labels.get(value, value or "nothing")) for value in dict.fromkeys(values)]
+    given = [(value, labels.get(value, value or _("nothing"))) for value in dict.fromkeys(values)]
     if not is_chosen_tag(name):
         return given
     others = [(value, value) for value in filter_choices.tag_values(user, name.removeprefix(TAG))]
@@ -138,9 +141,9 @@ def remaining_widget(name: str) -> type[forms.Widget]:
 def value_choices(user: Person, data: QueryDict, name: str) -> list[tuple[str, str]]:
     """The drop-down of a dimension, and what the address asks for beside it: whether anything has it, is answered."""
     choices = _asked_by(user, name)
-    offered = {value for value, _ in choices}
+    offered = {value for value, _ignored in choices}
     others = [value for value in dict.fromkeys(data.getlist(name)) if value and value not in offered]
-    nothing = f"no {DIMENSIONS[name].label.lower()}"
+    nothing = _("no {label}").format(label=in_sentence(DIMENSIONS[name].label))
     return [*choices, *((value, nothing if value == NOBODY else value) for value in others)]
 
 
@@ -152,10 +155,10 @@ class LineFilter(django_filters.FilterSet):
 
     OFFERED = (*FILTER_BAR, "currency")
 
-    to = django_filters.CharFilter(label="To", method="answered_by_question", widget=forms.DateInput())
-    resource = django_filters.CharFilter(label="Resource", method="filter_resource")
-    tag = django_filters.CharFilter(label="Tag (Key or Key=value)", method="filter_tag")
-    min = AmountFilter(label="At least (billed)", field_name="billed_cost", lookup_expr="gte")
+    to = django_filters.CharFilter(label=_lazy("To"), method="answered_by_question", widget=forms.DateInput())
+    resource = django_filters.CharFilter(label=_lazy("Resource"), method="filter_resource")
+    tag = django_filters.CharFilter(label=_lazy("Tag (Key or Key=value)"), method="filter_tag")
+    min = AmountFilter(label=_lazy("At least (billed)"), field_name="billed_cost", lookup_expr="gte")
 
     class Meta:
         model = CostLine
@@ -169,7 +172,7 @@ class LineFilter(django_filters.FilterSet):
         data.setlist("resource", [text for text in data.getlist("resource") if text.strip()])
         super().__init__(data, queryset, request=request, **options)
         self.user, self.today = signed_in_user(request), today
-        start = django_filters.CharFilter(label="From", method="answered_by_question", widget=forms.DateInput())
+        start = django_filters.CharFilter(label=_("From"), method="answered_by_question", widget=forms.DateInput())
         chosen = {
             name: django_filters.MultipleChoiceFilter(
                 label=DIMENSIONS[name].label,
@@ -277,7 +280,7 @@ class LineFilter(django_filters.FilterSet):
     @property
     def tag_filter(self) -> dict[str, list[str]]:
         """The filter that ``Key=value``, or ``Key``, stands for; none without a key."""
-        key, _, wanted = (part.strip() for part in self.data.get("tag", "").partition("="))
+        key, _ignored, wanted = (part.strip() for part in self.data.get("tag", "").partition("="))
         if not key:
             return {}
         tag = f"{TAG}{key}"
@@ -286,8 +289,10 @@ class LineFilter(django_filters.FilterSet):
 
 class DeliveryFilter(django_filters.FilterSet):
     source = django_filters.ModelMultipleChoiceFilter(queryset=Source.objects.all())
-    status = django_filters.MultipleChoiceFilter(choices=[(state, text) for state, (text, _, _) in STATES.items()])
-    month = MonthFilter(label="Billing month", method="in_month")
+    status = django_filters.MultipleChoiceFilter(
+        choices=[(state, text) for state, (text, _ignored, _ignored) in STATES.items()]
+    )
+    month = MonthFilter(label=_lazy("Billing month"), method="in_month")
 
     class Meta:
         model = Delivery

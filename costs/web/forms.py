@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 
 from costs.account_groups import BadGroup, check_free, read_accounts
 from costs.calc import exchange_rates
@@ -20,13 +21,17 @@ from costs.models import AccountGroup, DeliveryMonth, FocusExport, Source
 from costs.query.question import company_metric
 from finops_site.lib.periods import Month
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.filters import MonthField
 
 TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
-FORMAT_CHOICES = [("auto", "Recognise it"), *((name, title[0].upper() + title[1:]) for name, title in TITLES.items())]
-MODE_CHOICES = [("", "As its source is set"), *Source.Mode.choices]
-currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", "Write the currency as its three letters, like USD.")
+FORMAT_CHOICES = [
+    ("auto", _lazy("Recognise it")),
+    *((name, title[0].upper() + title[1:]) for name, title in TITLES.items()),
+]
+MODE_CHOICES = [("", _lazy("As its source is set")), *Source.Mode.choices]
+currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", _lazy("Write the currency as its three letters, like USD."))
 
 
 class ManyFiles(forms.FileInput):
@@ -54,39 +59,45 @@ class FilesField(forms.FileField):
 class BillUploadForm(forms.Form):
     """A bill, and what it does not contain itself."""
 
-    files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})  # type: ignore[assignment]
+    files = FilesField(
+        label=_lazy("Bill"), allow_empty_file=True, error_messages={"required": _lazy("Choose the bill's files.")}
+    )  # type: ignore[assignment]
     source = forms.CharField(
+        label=_lazy("Source"),
         max_length=100,
-        help_text="Where the bill comes from: one export of one provider. A new name makes a new source.",
-        widget=forms.TextInput({"list": "sources", "autocomplete": "off", "placeholder": "AWS payer account"}),
+        help_text=_lazy("Where the bill comes from: one export of one provider. A new name makes a new source."),
+        widget=forms.TextInput({"list": "sources", "autocomplete": "off", "placeholder": _lazy("AWS payer account")}),
     )
     mode = forms.ChoiceField(
-        label="What it does to its months",
+        label=_lazy("What it does to its months"),
         choices=MODE_CHOICES,
         required=False,
-        help_text="A new source replaces: the corrected bill counts, not the one before. A bill in parts adds.",
+        help_text=_lazy("A new source replaces: the corrected bill counts, not the one before. A bill in parts adds."),
     )
-    format = forms.ChoiceField(choices=FORMAT_CHOICES, initial="auto", required=False)
-    month = MonthField(label="Billing month", required=False, help_text="For bills without dates, like an inventory.")
+    format = forms.ChoiceField(label=_lazy("Format"), choices=FORMAT_CHOICES, initial="auto", required=False)
+    month = MonthField(
+        label=_lazy("Billing month"), required=False, help_text=_lazy("For bills without dates, like an inventory.")
+    )
     currency = forms.CharField(
+        label=_lazy("Currency"),
         required=False,
         validators=[currency_code],
-        help_text="For bills that name none.",
+        help_text=_lazy("For bills that name none."),
         widget=forms.TextInput({"placeholder": "USD", "autocomplete": "off", "maxlength": 3}),
     )
     date_order = forms.ChoiceField(
-        label="Order of dates",
-        choices=[("", "As the bill shows it"), *Source.DateOrder.choices],
+        label=_lazy("Order of dates"),
+        choices=[("", _lazy("As the bill shows it")), *Source.DateOrder.choices],
         required=False,
-        help_text="For dates like 03/04/2026 that nothing in the bill decides.",
+        help_text=_lazy("For dates like 03/04/2026 that nothing in the bill decides."),
     )
     decimal_mark = forms.ChoiceField(
-        label="Decimal mark",
-        choices=[("", "As the bill shows it"), *Source.DecimalMark.choices],
+        label=_lazy("Decimal mark"),
+        choices=[("", _lazy("As the bill shows it")), *Source.DecimalMark.choices],
         required=False,
-        help_text="For amounts like 1,234 that nothing in the bill decides.",
+        help_text=_lazy("For amounts like 1,234 that nothing in the bill decides."),
     )
-    bill_stopped = forms.BooleanField(label="Charge stopped machines too (inventories only)", required=False)
+    bill_stopped = forms.BooleanField(label=_lazy("Charge stopped machines too (inventories only)"), required=False)
 
     def deliver(self, user: User) -> list[Any]:
         """Hands the bill in; raises BadBill."""
@@ -112,9 +123,9 @@ class BillUploadForm(forms.Form):
 class ExportForm(forms.Form):
     """Which month to write, and as what."""
 
-    month = forms.ChoiceField(label="Billing month")
+    month = forms.ChoiceField(label=_lazy("Billing month"))
     version = forms.ChoiceField(label="FOCUS", choices=FocusExport.Version.choices, required=False)
-    kind = forms.ChoiceField(label="File", choices=FocusExport.Kind.choices)
+    kind = forms.ChoiceField(label=_lazy("File"), choices=FocusExport.Kind.choices)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -138,13 +149,15 @@ class GroupedAccountsForm(forms.ModelForm):
     """A group and its accounts."""
 
     accounts = forms.CharField(
+        label=_lazy("Accounts"),
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="One a line, by the id or the name that bills have. An account is in one group.",
+        help_text=_lazy("One a line, by the id or the name that bills have. An account is in one group."),
     )
 
     class Meta:
         model = AccountGroup
         fields = ["name", "description"]
+        labels = {"name": _lazy("Name"), "description": _lazy("Description")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -163,7 +176,9 @@ class GroupedAccountsForm(forms.ModelForm):
 class AccountGroupForm(GroupedAccountsForm):
     """The same on its page, where a group that exists can be taken away."""
 
-    remove = forms.BooleanField(label="Remove the group", required=False, help_text="Its accounts are in none then.")
+    remove = forms.BooleanField(
+        label=_lazy("Remove the group"), required=False, help_text=_lazy("Its accounts are in none then.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -174,26 +189,30 @@ class AccountGroupForm(GroupedAccountsForm):
 class ClusterQuestionForm(forms.Form):
     """Which shares of clusters to show; `question` is what was asked, or what is shown where nothing was."""
 
-    month = MonthField(required=False)
-    cluster = forms.ChoiceField(required=False)
-    by = forms.CharField(required=False, widget=SuggestingInput({"list": "splits", "placeholder": "label:app"}))
+    month = MonthField(label=_lazy("Month"), required=False)
+    cluster = forms.ChoiceField(label=_lazy("Cluster"), required=False)
+    by = forms.CharField(
+        label=_lazy("By"), required=False, widget=SuggestingInput({"list": "splits", "placeholder": "label:app"})
+    )
     metric = forms.ChoiceField(
-        label="Cost",
+        label=_lazy("Cost"),
         required=False,
-        choices=[("effective_cost", "Effective cost"), ("billed_cost", "Billed cost")],
+        choices=[("effective_cost", _lazy("Effective cost")), ("billed_cost", _lazy("Billed cost"))],
     )
 
     def __init__(self, data: QueryDict, *, month: Month, clusters: Sequence[str]) -> None:
         usual = {"month": str(month), "by": "namespace", "metric": company_metric()}
         super().__init__(usual | {name: value for name, value in data.items() if value})
         self.default_month = month
-        choices = [("", "All clusters"), *((name, name) for name in clusters)]
+        choices = [("", _("All clusters")), *((name, name) for name in clusters)]
         cast(forms.ChoiceField, self.fields["cluster"]).choices = choices
 
     def clean_by(self) -> str:
         by = str(self.cleaned_data["by"])
         if by and by not in shares.GROUPINGS and not (by.startswith(shares.LABEL) and by != shares.LABEL):
-            raise forms.ValidationError(f"Choose {', '.join(shares.GROUPINGS)} or {shares.LABEL}<key>.")
+            raise forms.ValidationError(
+                _("Choose {names} or {label}<key>.").format(names=", ".join(shares.GROUPINGS), label=shares.LABEL)
+            )
         return by
 
     @property
@@ -211,14 +230,19 @@ class ClusterFileForm(forms.Form):
     """A file that says what ran on which machines."""
 
     files = FilesField(  # type: ignore[assignment]
-        label="Files",
+        label=_lazy("Files"),
         allow_empty_file=True,
-        error_messages={"required": "Choose a file."},
-        help_text="The JSON of OpenCost's or Kubecost's allocation API, their CSV, or an AWS Cost and Usage Report "
-        "with split cost allocation data, all its parts at once.",
+        error_messages={"required": _lazy("Choose a file.")},
+        help_text=_lazy(
+            "The JSON of OpenCost's or Kubecost's allocation API, their CSV, or an AWS Cost and Usage "
+            "Report with split cost allocation data, all its parts at once."
+        ),
     )
     cluster = forms.CharField(
-        required=False, max_length=200, help_text="If the file does not name it: as your bill's tags do."
+        label=_lazy("Cluster"),
+        required=False,
+        max_length=200,
+        help_text=_lazy("If the file does not name it: as your bill's tags do."),
     )
 
 
@@ -227,18 +251,24 @@ class RatesForm(forms.Form):
 
     MOST_BYTES = 20 << 20
 
-    file = forms.FileField(help_text="CSV: date (or month), base, quote, rate; or the ECB's history or portal export.")
+    file = forms.FileField(
+        label=_lazy("File"),
+        help_text=_lazy("CSV: date (or month), base, quote, rate; or the ECB's history or portal export."),
+    )
     source = forms.CharField(
-        required=False, max_length=100, help_text="Where they come from, if the file does not name it."
+        label=_lazy("Source"),
+        required=False,
+        max_length=100,
+        help_text=_lazy("Where they come from, if the file does not name it."),
     )
 
     def clean_file(self) -> list[exchange_rates.CurrencyRate]:
         uploaded = self.cleaned_data["file"]
         if uploaded.size > self.MOST_BYTES:
-            raise forms.ValidationError("That is too big for a file of rates.")
+            raise forms.ValidationError(_("That is too big for a file of rates."))
         try:
             return exchange_rates.parse(uploaded.read().decode("utf-8-sig"))
         except UnicodeDecodeError:
-            raise forms.ValidationError("The file is not UTF-8 text.") from None
+            raise forms.ValidationError(_("The file is not UTF-8 text.")) from None
         except exchange_rates.BadRates as error:
             raise forms.ValidationError(str(error)) from None

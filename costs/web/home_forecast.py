@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from costs.query import latest_month
 from costs.query.known_until import known_in
@@ -41,10 +42,10 @@ def forecast_figures(user: Person, as_of: date) -> list[dict[str, Any]]:
 def _figure(month: Month, code: str, span: SpanForecast) -> dict[str, Any]:
     low, high = (formatted(amount.quantize(Decimal(1)), code).partition(".")[0] for amount in (span.low, span.high))
     return {
-        "label": f"Forecast, {month_text(month, 'long')}",
+        "label": _("Forecast, {month}").format(month=month_text(month, "long")),
         "amount": span.likely,
         "currency": code,
-        "note": f"eight times in ten {low} to {high}",
+        "note": _("eight times in ten {low} to {high}").format(low=low, high=high),
         "url": f"{reverse('costs:explorer')}?period=12-months&forecast=1",
         "icon": "chart-dots",
     }

@@ -7,6 +7,8 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.template.defaultfilters import filesizeformat
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 
 from costs.calc import invoice_csv
 from costs.calc.invoices import NOT_INVOICED, UNSETTLED
@@ -15,6 +17,7 @@ from costs.models import Dimension, Invoice, InvoiceFile, Source
 from costs.web.forms import currency_code
 from costs.web.invoice_tables import INVOICE_STATES
 from finops_site.lib.money import BadAmount, parse_amount, typed_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.filters import MonthField, MonthFilter
 
 ANY_UNSETTLED = "unsettled"
@@ -46,19 +49,29 @@ class AmountField(forms.CharField):
 class InvoiceForm(forms.ModelForm):
     """An invoice that somebody writes down."""
 
-    billing_month = MonthField(label="Billing month")
-    total = AmountField(help_text="What is to be paid, tax included.")
-    tax = AmountField(required=False, help_text="The part that is tax: it is left out where the bill has no tax.")
+    billing_month = MonthField(label=_lazy("Billing month"))
+    total = AmountField(label=_lazy("Total"), help_text=_lazy("What is to be paid, tax included."))
+    tax = AmountField(
+        label=_lazy("Tax"),
+        required=False,
+        help_text=_lazy("The part that is tax: it is left out where the bill has no tax."),
+    )
     tolerance_amount = AmountField(
-        required=False, label="Tolerance", help_text="How far it may be from the books; empty: as the site is set."
+        required=False,
+        label=_lazy("Tolerance"),
+        help_text=_lazy("How far it may be from the books; empty: as the site is set."),
     )
     tolerance_percent = AmountField(
-        required=False, label="Tolerance, per cent", help_text="Of the invoice; the larger of the two counts."
+        required=False,
+        label=_lazy("Tolerance, per cent"),
+        help_text=_lazy("Of the invoice; the larger of the two counts."),
     )
     document = forms.FileField(
         required=False,
-        label="The invoice",
-        help_text=f"A PDF, say; it is kept. {filesizeformat(InvoiceFile.MOST_BYTES)} at most.",
+        label=_lazy("The invoice"),
+        help_text=format_lazy(
+            _lazy("A PDF, say; it is kept. {size} at most."), size=filesizeformat(InvoiceFile.MOST_BYTES)
+        ),
     )
 
     class Meta:
@@ -67,6 +80,14 @@ class InvoiceForm(forms.ModelForm):
             *("issuer", "billing_account", "billing_month", "currency", "invoice_id", "total", "tax", "issued_on"),
             *("source", "tolerance_amount", "tolerance_percent", "explanation"),
         ]
+        labels = {
+            "issuer": _lazy("Issuer"),
+            "billing_account": _lazy("Billing account"),
+            "currency": _lazy("Currency"),
+            "issued_on": _lazy("Issued on"),
+            "source": _lazy("Source"),
+            "explanation": _lazy("Explanation"),
+        }
         widgets = {
             "issued_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
             "billing_account": forms.TextInput({"list": "billing-accounts", "autocomplete": "off"}),
@@ -77,7 +98,7 @@ class InvoiceForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].validators.append(currency_code)
-        cast(forms.ModelChoiceField, self.fields["source"]).empty_label = "none"
+        cast(forms.ModelChoiceField, self.fields["source"]).empty_label = _("none")
         if self.instance.pk:
             self.initial["billing_month"] = f"{self.instance.billing_month:%Y-%m}"
 
@@ -91,14 +112,16 @@ class InvoiceForm(forms.ModelForm):
     def clean_document(self) -> Any:
         document = self.cleaned_data["document"]
         if document and document.size > InvoiceFile.MOST_BYTES:
-            raise forms.ValidationError(f"That is more than {filesizeformat(InvoiceFile.MOST_BYTES)}.")
+            raise forms.ValidationError(
+                _("That is more than {size}.").format(size=filesizeformat(InvoiceFile.MOST_BYTES))
+            )
         return document
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         for name in ("tolerance_amount", "tolerance_percent"):
             if (cleaned.get(name) or 0) < 0:
-                self.add_error(name, "A tolerance is not less than zero.")
+                self.add_error(name, _("A tolerance is not less than zero."))
         return cleaned
 
     @property
@@ -110,14 +133,23 @@ class InvoiceForm(forms.ModelForm):
 class InvoiceUploadForm(forms.Form):
     """A CSV of invoices; all of them are saved, or none."""
 
-    file = forms.FileField(help_text="CSV: billing_account, billing_month, currency, total, and what else you have.")
+    file = forms.FileField(
+        help_text=_lazy("CSV: billing_account, billing_month, currency, total, and what else you have.")
+    )
     decimal_mark = forms.ChoiceField(
-        label="Decimals are written",
+        label=_lazy("Decimals are written"),
         required=False,
-        choices=[("", "as the file shows"), (".", "with a point: 1,234.56"), (",", "with a comma: 1.234,56")],
+        choices=[
+            ("", _lazy("as the file shows")),
+            (".", _lazy("with a point: 1,234.56")),
+            (",", _lazy("with a comma: 1.234,56")),
+        ],
     )
     source = forms.ModelChoiceField(
-        Source.objects.all(), required=False, empty_label="none", help_text="Which source brings their bills."
+        Source.objects.all(),
+        required=False,
+        empty_label=_lazy("none"),
+        help_text=_lazy("Which source brings their bills."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -135,7 +167,9 @@ class InvoiceUploadForm(forms.Form):
 class ExplanationForm(forms.Form):
     """Why an invoice differs."""
 
-    explanation = forms.CharField(required=False, max_length=2000, widget=forms.Textarea({"rows": 3}))
+    explanation = forms.CharField(
+        label=_lazy("Explanation"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
+    )
 
 
 def account_choices() -> list[tuple[str, str]]:
@@ -147,17 +181,17 @@ def account_choices() -> list[tuple[str, str]]:
 
 
 class InvoiceFilter(django_filters.FilterSet):
-    month = MonthFilter(label="Billing month", field_name="billing_month")
+    month = MonthFilter(label=_lazy("Billing month"), field_name="billing_month")
     account = django_filters.ChoiceFilter(
-        label="Billing account", field_name="billing_account", choices=account_choices, empty_label="any"
+        label=_lazy("Billing account"), field_name="billing_account", choices=account_choices, empty_label=_lazy("any")
     )
     state = django_filters.ChoiceFilter(
-        label="State",
+        label=_lazy("State"),
         method="filter_state",
-        empty_label="any",
+        empty_label=_lazy("any"),
         choices=[
-            (ANY_UNSETTLED, "To be explained"),
-            *((state, text) for state, (text, _, _) in INVOICE_STATES.items()),
+            (ANY_UNSETTLED, _lazy("To be explained")),
+            *((state, text) for state, (text, _ignored, _ignored) in INVOICE_STATES.items()),
         ],
     )
 

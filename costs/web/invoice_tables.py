@@ -7,6 +7,8 @@ from typing import Any
 import django_tables2
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.calc.invoices import NOT_INVOICED, Comparison, InvoicedCost, InvoiceState
 from costs.invoices.comparison import Reconciliation, incomplete_until
@@ -14,16 +16,17 @@ from costs.models import Invoice
 from costs.web.tables import WHOLE_WORDS
 from finops_site.lib.money import exact_text, formatted, rounded
 from finops_site.lib.periods import day_text, moment_text
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, MoneyColumn, MonthColumn, NumberColumn, status_html
 
 INVOICE_STATES: dict[str, tuple[str, str, str]] = {
-    InvoiceState.DIFFERS: ("Differs", "bad", "alert-circle"),
-    InvoiceState.CHANGED: ("Changed since signed off", "bad", "history"),
-    InvoiceState.UNKNOWN: ("Bill not delivered", "warn", "help"),
-    NOT_INVOICED: ("No invoice", "warn", "file-invoice"),
-    InvoiceState.EXPLAINED: ("Explained", "calm", "checks"),
-    InvoiceState.AGREES: ("Agrees", "good", "circle-check"),
+    InvoiceState.DIFFERS: (_lazy("Differs"), "bad", "alert-circle"),
+    InvoiceState.CHANGED: (_lazy("Changed since signed off"), "bad", "history"),
+    InvoiceState.UNKNOWN: (_lazy("Bill not delivered"), "warn", "help"),
+    NOT_INVOICED: (_lazy("No invoice"), "warn", "file-invoice"),
+    InvoiceState.EXPLAINED: (_lazy("Explained"), "calm", "checks"),
+    InvoiceState.AGREES: (_lazy("Agrees"), "good", "circle-check"),
 }
 
 
@@ -62,7 +65,9 @@ def _invoice_row(invoice: Invoice, comparison: Comparison) -> dict[str, Any]:
         "state": str(comparison.state),
         "note": " ".join(comparison_notes(invoice, comparison)),
         "explanation": invoice.explanation,
-        "signed": f"{moment_text(invoice.signed_at)} by {signer}" if invoice.signed_at else "",
+        "signed": _("{signed_at} by {signer}").format(signed_at=moment_text(invoice.signed_at), signer=signer)
+        if invoice.signed_at
+        else "",
         "signed_at": invoice.signed_at,
         "signer": signer,
     }
@@ -74,18 +79,24 @@ def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
     if comparison.reason:
         yield comparison.reason
     if invoice.is_signed and comparison.state == InvoiceState.CHANGED:
-        was = exact_text(invoice.signed_books) or "not delivered"
-        now = exact_text(comparison.books) or "not delivered"
+        was = exact_text(invoice.signed_books) or _("not delivered")
+        now = exact_text(comparison.books) or _("not delivered")
         if was != now:
-            yield f"The books were {was} when it was signed off, and are {now}."
+            yield _("The books were {was} when it was signed off, and are {now}.").format(was=was, now=now)
         if invoice.signed_invoiced != comparison.invoiced:
-            yield f"The invoice was {exact_text(invoice.signed_invoiced)}, and is {exact_text(comparison.invoiced)}."
+            yield _("The invoice was {signed_invoiced}, and is {invoiced}.").format(
+                signed_invoiced=exact_text(invoice.signed_invoiced), invoiced=exact_text(comparison.invoiced)
+            )
     if others:
-        yield f"Compared together with {counted(others, 'other invoice')} of this account and month."
+        yield ngettext(
+            "Compared together with {count} other invoice of this account and month.",
+            "Compared together with {count} other invoices of this account and month.",
+            others,
+        ).format(count=number_text(others))
     if comparison.untaxed:
-        yield f"Without its tax of {exact_text(comparison.untaxed)}: the bill has none."
+        yield _("Without its tax of {untaxed}: the bill has none.").format(untaxed=exact_text(comparison.untaxed))
     if day := incomplete_until(comparison, invoice.billing_month):
-        yield f"The bill has charges until {day_text(day)} only."
+        yield _("The bill has charges until {day} only.").format(day=day_text(day))
 
 
 def _rest_row(cost: InvoicedCost) -> dict[str, Any]:
@@ -103,7 +114,9 @@ def _rest_row(cost: InvoicedCost) -> dict[str, Any]:
         "currency": currency,
         "tolerance": None,
         "state": NOT_INVOICED,
-        "note": "The charges name this invoice; it is not recorded." if cost.invoice_id else "No invoice is recorded.",
+        "note": _("The charges name this invoice; it is not recorded.")
+        if cost.invoice_id
+        else _("No invoice is recorded."),
         "explanation": "",
         "signed": "",
     }
@@ -112,28 +125,28 @@ def _rest_row(cost: InvoicedCost) -> dict[str, Any]:
 class InvoiceTable(BaseTable):
     """Invoices beside the books. The CSV has every digit."""
 
-    invoice_id = django_tables2.Column("Invoice", empty_values=())
+    invoice_id = django_tables2.Column(_lazy("Invoice"), empty_values=())
     issuer = django_tables2.Column(visible=False)
-    billing_account = django_tables2.Column("Billing account", attrs=WHOLE_WORDS)
-    billing_month = MonthColumn("Billing month")
-    total = MoneyColumn("Invoice total", default="—")
-    invoiced = MoneyColumn("Compared", visible=False)
-    books = MoneyColumn("Books", default="not delivered")
-    difference = NumberColumn("Difference")
+    billing_account = django_tables2.Column(_lazy("Billing account"), attrs=WHOLE_WORDS)
+    billing_month = MonthColumn(_lazy("Billing month"))
+    total = MoneyColumn(_lazy("Invoice total"), default="—")
+    invoiced = MoneyColumn(_lazy("Compared"), visible=False)
+    books = MoneyColumn(_lazy("Books"), default=_lazy("not delivered"))
+    difference = NumberColumn(_lazy("Difference"))
     currency = django_tables2.Column(visible=False)
-    tolerance = NumberColumn("Tolerance", visible=False)
-    state = django_tables2.Column("State")
-    note = django_tables2.Column("Note", visible=False)
-    explanation = django_tables2.Column("Explanation", visible=False)
-    signed = django_tables2.Column("Signed off")
+    tolerance = NumberColumn(_lazy("Tolerance"), visible=False)
+    state = django_tables2.Column(_lazy("State"))
+    note = django_tables2.Column(_lazy("Note"), visible=False)
+    explanation = django_tables2.Column(_lazy("Explanation"), visible=False)
+    signed = django_tables2.Column(_lazy("Signed off"))
 
-    caption = "Invoices beside the books"
+    caption = _lazy("Invoices beside the books")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
     def render_invoice_id(self, value: str, record: Mapping[str, Any]) -> SafeString:
-        name = value or record["issuer"] or "without an id"
+        name = value or record["issuer"] or _("without an id")
         second = format_html('<span class="second-line">{}</span>', record["issuer"]) if value else ""
         if not record["url"]:
             return format_html("{}{}", name, second)

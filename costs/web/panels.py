@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery
 from costs.query import latest_month, trends
@@ -109,4 +110,6 @@ def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:
 def deliveries_to_decide(user: Person, rows: QuerySet[Delivery]) -> list[PendingDecision]:
     """Bills that are held: finance decides whether they count."""
     url = f"{reverse('costs:deliveries')}?status=held"
-    return decision_items(rows, "A bill is held, for it is not whole", "bills are held, for they are not whole", url)
+    return decision_items(
+        rows, _("A bill is held, for it is not whole"), _("bills are held, for they are not whole"), url
+    )

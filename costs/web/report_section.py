@@ -12,17 +12,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import named
+from costs.models import DeliveryMonth
 from costs.query import latest_month, trends
 from costs.query.group_labels import group_labels
 from costs.query.known_until import known_in
 from costs.query.pivots import Pivot, build_pivots
-from costs.query.question import Question, company_metric
+from costs.query.question import METRIC_LABELS, Question, company_metric
 from costs.query.scope import NOBODY, filters_of
 from costs.query.spend import add, find_spend, minus, sums_by_currency
 from costs.web.links import group_filters, lines_url
+from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import in_sentence
 from finops_site.registry import Better, Measure, MeasureInput, ReportMonth, Unit
 from finops_site.ui.figures import month_text, percent_text, signed_text
 from finops_site.ui.request_memo import request_memo
@@ -63,9 +66,22 @@ def unallocated_share(user: Person, as_of: date) -> Measure | None:
     if owned is None:
         return None
     value = None if owned.value is None else EXACT.subtract(HUNDRED, owned.value)
-    text = owned.description.replace("has a team", "has no team", 1)
+    with_team, without = (_share_text(words, Month.of(as_of)) for words in (_of_cost_with_team(), _of_cost_without()))
+    text = owned.description.replace(with_team, without, 1)
     target = EXACT.subtract(HUNDRED, OWNED_TARGET)
     return replace(owned, value=value, target=target, better=Better.LOWER, description=text)
+
+
+def _of_cost_with_team() -> str:
+    return _("of {month}'s {metric} has a team")
+
+
+def _of_cost_without() -> str:
+    return _("of {month}'s {metric} has no team")
+
+
+def _share_text(words: str, month: Month) -> str:
+    return words.format(month=month_text(month, "long"), metric=in_sentence(METRIC_LABELS[company_metric()]))
 
 
 def _measure_owned(user: Person, as_of: date) -> Measure | None:
@@ -74,7 +90,7 @@ def _measure_owned(user: Person, as_of: date) -> Measure | None:
     # owner: the days that all bills have say it.
     comparison = trends.compare(user, month, as_of)
     days, known = comparison.now, known_in(user, month.period, as_of, metric=comparison.metric)
-    text = f"of {month_text(month, 'long')}'s {comparison.metric_label.lower()} has a team"
+    text = _share_text(_of_cost_with_team(), month)
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     if known.missing:
         text = f"{text}: {known.notes[0]}"
@@ -96,6 +112,12 @@ def _measure_owned(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Of it without one"), EXACT.subtract(total, owned or Decimal(0)), nobody, Unit.MONEY, code),
     )
     return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url, "", inputs)
+
+
+def count_bill_months(since: date, as_of: date) -> int:
+    """Months of cost that bills in force hold, up to the month of `as_of`."""
+    listed = DeliveryMonth.objects.current().values_list("charge_months", flat=True)
+    return len({text[:7] for months in listed for text in months if date.fromisoformat(text) <= as_of})
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:
@@ -121,7 +143,7 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
             _this_month(comparison, code, now.get(code), before.get(code), filters),
             _a_year_before(comparison, days_ago, code, a_year_ago.get(code), filters),
             {
-                "label": f"{month.year} so far",
+                "label": _("{year} so far").format(year=month.year),
                 "amount": year.get(code),
                 "currency": code,
                 "note": _("January to {month}").format(month=month_text(month, "long name")),
@@ -130,7 +152,7 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
         ]
     by = "team" if user.sees_whole_company else "service"
     charts = [
-        {**chart, "title": f"Thirteen months by {by}, {chart['currency']}"}
+        {**chart, "title": _("Thirteen months by {by}, {currency}").format(by=by, currency=chart["currency"])}
         for chart in trends.monthly_history(user, comparison, by, {}).charts
     ]
     sentences = [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)]
@@ -142,12 +164,12 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
         },
         "text": [
             *sentences,
-            f"All figures are {comparison.metric_label.lower()}, by charge day.",
+            _("All figures are {metric}, by charge day.").format(metric=in_sentence(comparison.metric_label)),
             *known_in(user, comparison.year, timezone.now().date(), metric=comparison.metric).notes,
         ],
         "stats": stats,
         "charts": charts,
-        "links": [("Explore", f"{reverse('costs:explorer')}?group_by={by}&period=12-months")],
+        "links": [(_("Explore"), f"{reverse('costs:explorer')}?group_by={by}&period=12-months")],
     }
 
 
@@ -169,12 +191,16 @@ def _a_year_before(
     comparison: trends.Comparison, days: Period, code: str, amount: Decimal | None, filters: dict[str, Any]
 ) -> dict[str, Any]:
     """The same days of the month a year before."""
-    full = "the whole month" if comparison.has_full_month else f"the first {comparison.now.days} days of it"
+    full = (
+        _("the whole month")
+        if comparison.has_full_month
+        else _("the first {days} days of it").format(days=comparison.now.days)
+    )
     return {
-        "label": f"A year before, {month_text(days.start)}",
+        "label": _("A year before, {month}").format(month=month_text(days.start)),
         "amount": amount,
         "currency": code,
-        "note": "no bill of that month" if amount is None else full,
+        "note": _("no bill of that month") if amount is None else full,
         "url": "" if amount is None else lines_url(days, filters),
         "icon": "history",
     }
@@ -184,14 +210,18 @@ def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, bef
     """What was spent, and how much more or less that is, for somebody who reads one line."""
     spent = f"{comparison.title}: {formatted(now or Decimal(0), code)} {code}"
     if before is None:
-        return f"{spent}; there is no bill of the days before."
+        return _("{spent}; there is no bill of the days before.").format(spent=spent)
     gap = EXACT.subtract(now or Decimal(0), before)
     share = ratio(abs(gap), abs(before))
     change = f" ({percent_text(share)})" if share is not None else ""
     if not gap:
-        return f"{spent}, the same as before."
-    than = f"{'more' if gap > 0 else 'less'} than {comparison.against.removeprefix('against ')}"
-    return f"{spent}, {formatted(abs(gap), code)} {code}{change} {than}."
+        return _("{spent}, the same as before.").format(spent=spent)
+    words = (
+        _("{spent}, {gap}{change} more than {before}.") if gap > 0 else _("{spent}, {gap}{change} less than {before}.")
+    )
+    return words.format(
+        spent=spent, gap=f"{formatted(abs(gap), code)} {code}", change=change, before=comparison.days_before
+    )
 
 
 def team_section(user: Person, month: Month) -> dict[str, Any] | None:
@@ -214,9 +244,9 @@ def _by(user: Person, month: Month, by: str, url_of: Callable[[str], str]) -> di
         tables.append(
             {
                 "title": f"{comparison.title}, {comparison.against}, {pivot.currency}",
-                "head": [named(by).label, comparison.metric_label, "Change", "Share"],
+                "head": [named(by).label, comparison.metric_label, _("Change"), _("Share")],
                 "rows": _rows(user, pivot, by, before, comparison, url_of),
-                "totals": [[{"text": "Total"}, *_figures(pivot.currency, pivot.total, total, pivot.total, "")]],
+                "totals": [[{"text": _("Total")}, *_figures(pivot.currency, pivot.total, total, pivot.total, "")]],
             }
         )
     return {"brief": {"tables": [_short(tables[0])]}, "tables": tables}
@@ -251,7 +281,7 @@ def _rows(
         rows.append([name, *_figures(code, group.total, earlier, pivot.total, url)])
     # What was there before and is gone has no row of its own where nothing is put together as Other.
     if pivot.groups and pivot.groups[-1].keys and (gone := minus(total, listed)):
-        rows.append([{"text": "Gone since"}, *_figures(code, Decimal(0), gone, pivot.total, "")])
+        rows.append([{"text": _("Gone since")}, *_figures(code, Decimal(0), gone, pivot.total, "")])
     return rows
 
 
@@ -304,16 +334,24 @@ class _Service:
     def kind(self) -> str:
         if not self.change:
             return ""
-        return "new" if not self.before else "gone" if not self.now else "more" if self.change > 0 else "less"
+        if not self.before or not self.now:
+            return _noop("gone") if self.before else _noop("new")
+        return _noop("more") if self.change > 0 else _noop("less")
+
+
+def _kind_text(kind: str) -> str:
+    return _(kind) if kind else ""
 
 
 def _changes_in_words(code: str, services: Sequence[_Service], comparison: trends.Comparison) -> str:
     top = max(services, key=lambda one: abs(one.change))
     if not top.change:
-        return f"Nothing changed in {code} {comparison.against}."
+        return _("Nothing changed in {code} {against}.").format(code=code, against=comparison.against)
     total = add(one.change for one in services) or Decimal(0)
-    largest = f"the largest change is {top.label} with {signed_text(top.change, code)}"
-    return f"{signed_text(total, code)} {comparison.against}; {largest}."
+    largest = _("the largest change is {top} with {change}").format(top=top.label, change=signed_text(top.change, code))
+    return _("{change} {against}; {largest}.").format(
+        change=signed_text(total, code), against=comparison.against, largest=largest
+    )
 
 
 def _services_table(
@@ -322,12 +360,12 @@ def _services_table(
     total = add(one.now for one in services)
     rows = [_service_row(user, code, one, comparison, total) for one in services[:SHOWN]]
     if rest := services[SHOWN:]:
-        rows.append([f"{len(rest)} more", "", *_before_and_now(code, rest, total)])
+        rows.append([_("{count} more").format(count=len(rest)), "", *_before_and_now(code, rest, total)])
     return {
         "title": f"{comparison.title}, {comparison.against}, {code}",
-        "head": ["Service", "What", "Before", comparison.metric_label, "Change", "Share"],
+        "head": [_("Service"), _("What"), _("Before"), comparison.metric_label, _("Change"), _("Share")],
         "rows": rows,
-        "totals": [["Total", "", *_before_and_now(code, services, total)]],
+        "totals": [[_("Total"), "", *_before_and_now(code, services, total)]],
     }
 
 
@@ -337,7 +375,11 @@ def _service_row(
     """What is gone leads to its lines in the days before."""
     days = comparison.before if one.kind == "gone" else comparison.now
     filters = {**filters_of(user), **group_filters(("service",), (one.key,)), "currency": code}
-    return [{"text": one.label, "url": lines_url(days, filters)}, one.kind, *_before_and_now(code, [one], total)]
+    return [
+        {"text": one.label, "url": lines_url(days, filters)},
+        _kind_text(one.kind),
+        *_before_and_now(code, [one], total),
+    ]
 
 
 def _before_and_now(code: str, services: Sequence[_Service], total: Decimal | None) -> list[Any]:
@@ -355,7 +397,7 @@ def _before_and_now(code: str, services: Sequence[_Service], total: Decimal | No
 def _largest_changes(code: str, services: Sequence[_Service]) -> dict[str, Any]:
     largest = sorted((one for one in services if one.change), key=lambda one: -abs(one.change))[:BRIEF_ROWS]
     rows = [
-        [one.label, one.kind, {"amount": one.change, "currency": code, "change": True, "before": None}]
+        [one.label, _kind_text(one.kind), {"amount": one.change, "currency": code, "change": True, "before": None}]
         for one in largest
     ]
-    return {"title": "", "head": ["Largest changes", "What", "Change"], "rows": rows}
+    return {"title": "", "head": [_("Largest changes"), _("What"), _("Change")], "rows": rows}

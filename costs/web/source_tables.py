@@ -6,28 +6,30 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from costs.models import Source, Stream
 from costs.sources.health import SourceHealth, source_health
 from finops_site.lib.periods import moment_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, DayColumn, NumberColumn, status_html
 
 LIGHTS = {
-    "good": ("In time", "good", "circle-check"),
-    "late": ("Late", "bad", "clock"),
-    "failing": ("Failing", "bad", "alert-circle"),
-    "new": ("New", "calm", "point"),
+    "good": (_lazy("In time"), "good", "circle-check"),
+    "late": (_lazy("Late"), "bad", "clock"),
+    "failing": (_lazy("Failing"), "bad", "alert-circle"),
+    "new": (_lazy("New"), "calm", "point"),
 }
 
 
 class SourceTable(BaseTable):
-    name = django_tables2.Column("Source", orderable=False)
-    place = django_tables2.Column("Fetched from", empty_values=(), orderable=False)
-    health = django_tables2.Column("Health", empty_values=(), orderable=False)
-    looked = django_tables2.Column("Last look", accessor="synced_at", empty_values=(), orderable=False)
-    expected = NumberColumn("Expected every", accessor="expected_every_hours", orderable=False)
+    name = django_tables2.Column(_lazy("Source"), orderable=False)
+    place = django_tables2.Column(_lazy("Fetched from"), empty_values=(), orderable=False)
+    health = django_tables2.Column(_lazy("Health"), empty_values=(), orderable=False)
+    looked = django_tables2.Column(_lazy("Last look"), accessor="synced_at", empty_values=(), orderable=False)
+    expected = NumberColumn(_lazy("Expected every"), accessor="expected_every_hours", orderable=False)
 
-    caption = "Sources"
+    caption = _lazy("Sources")
 
     class Meta(BaseTable.Meta):
         pass
@@ -42,7 +44,7 @@ class SourceTable(BaseTable):
 
     def render_place(self, record: Source) -> SafeString | str:
         if not record.is_fetched:
-            return "delivered by people"
+            return _("delivered by people")
         return format_html('<span class="text-break">{}</span>', record.place)
 
     def value_place(self, record: Source) -> str:
@@ -78,19 +80,19 @@ class SourceTable(BaseTable):
 class StreamTable(BaseTable):
     """What a source brings: see `streams_of`."""
 
-    export = django_tables2.Column("Export", empty_values=(), orderable=False)
-    partition = django_tables2.Column(orderable=False)
-    view = django_tables2.Column("View", orderable=False)
-    last_day = DayColumn("Delivered until", orderable=False)
-    newest = django_tables2.Column("Newest delivery", orderable=False)
+    export = django_tables2.Column(_lazy("Export"), empty_values=(), orderable=False)
+    partition = django_tables2.Column(_lazy("Partition"), orderable=False)
+    view = django_tables2.Column(_lazy("View"), orderable=False)
+    last_day = DayColumn(_lazy("Delivered until"), orderable=False)
+    newest = django_tables2.Column(_lazy("Newest delivery"), orderable=False)
 
-    caption = "Streams"
+    caption = _lazy("Streams")
 
     class Meta(BaseTable.Meta):
         pass
 
     def render_export(self, record: Stream) -> str:
-        return record.export or "loose files"
+        return record.export or _("loose files")
 
     def render_newest(self, value: int) -> SafeString:
         return format_html('<a href="{}">#{}</a>', reverse("costs:delivery", args=[value]), value)

@@ -12,13 +12,16 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from costs.models import AccountGroup, CostLine, Dimension, ExchangeRate
 from costs.query.line_addresses import LineAddress, addresses_of
-from costs.query.scope import SHARED, UNOWNED
+from costs.query.scope import SHARED, SHARED_IN_FILES, UNOWNED, UNOWNED_IN_FILES
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import some_of
 from finops_site.templatetags.finops import rate as rate_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import money_html
 from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, NumberColumn, TagColumn
 
@@ -38,14 +41,14 @@ class BilledTotalsColumn(NumberColumn):
 
 
 class AccountGroupTable(BaseTable):
-    name = django_tables2.Column("Group")
-    description = django_tables2.Column("What they have in common")
-    accounts = django_tables2.Column("Accounts", accessor="accounts__all", orderable=False)
+    name = django_tables2.Column(_lazy("Group"))
+    description = django_tables2.Column(_lazy("What they have in common"))
+    accounts = django_tables2.Column(_lazy("Accounts"), accessor="accounts__all", orderable=False)
 
     class Meta(BaseTable.Meta):
         model = AccountGroup
         fields = ()
-        caption = "Groups of accounts"
+        caption = _lazy("Groups of accounts")
 
     def render_name(self, value: str, record: AccountGroup) -> SafeString | str:
         if self.request is None or not self.request.user.has_perm("costs.change_accountgroup"):
@@ -75,36 +78,37 @@ class OwnerColumn(django_tables2.Column):
         if value is not None:
             return str(value)
         pool = self.pool.resolve(record, quiet=True)
-        return f"{SHARED}: {pool}" if pool else UNOWNED
+        return f"{SHARED}: {pool}" if pool else str(UNOWNED)
 
     def value(self, value: object, record: object) -> str:
-        return self.render(value, record)
+        with override("en"):
+            return self.render(value, record)
 
 
 class LineTable(BaseTable):
     """Cost lines; the day opens the line. The CSV has what the page folds together in columns of their own."""
 
-    charge_date = DayColumn("Charge day")
-    service = django_tables2.Column("Service and resource")
+    charge_date = DayColumn(_lazy("Charge day"))
+    service = django_tables2.Column(_lazy("Service and resource"))
     resource = django_tables2.Column(visible=False)
-    sub_account = django_tables2.Column("Account and region")
+    sub_account = django_tables2.Column(_lazy("Account and region"))
     region = django_tables2.Column(visible=False)
-    owner = OwnerColumn("Team", pool="pool")
-    tags = TagColumn(accessor="tag_set__tags", verbose_name="Tags", limit=2)
-    charge_category = django_tables2.Column("Category")
-    billed_cost = MoneyColumn("Billed cost")
-    effective_cost = MoneyColumn("Effective cost")
+    owner = OwnerColumn(_lazy("Team"), pool="pool")
+    tags = TagColumn(accessor="tag_set__tags", verbose_name=_lazy("Tags"), limit=2)
+    charge_category = django_tables2.Column(_lazy("Category"))
+    billed_cost = MoneyColumn(_lazy("Billed cost"))
+    effective_cost = MoneyColumn(_lazy("Effective cost"))
     currency = django_tables2.Column(visible=False)
     quantity = django_tables2.Column(visible=False)
     unit = django_tables2.Column(visible=False)
-    owner_rule = django_tables2.Column("Named by", visible=False)
+    owner_rule = django_tables2.Column(_lazy("Named by"), visible=False)
 
     class Meta(BaseTable.Meta):
         phone_name = "service"
         phone_facts = ("charge_date", "owner")
         model = CostLine
         fields = ()
-        caption = "Cost lines"
+        caption = _lazy("Cost lines")
         csv_fields = {
             "Charge day": "charge_date",
             "Billing month": "billing_month",
@@ -114,7 +118,9 @@ class LineTable(BaseTable):
             "Region": "region",
             "Resource": "resource",
             "Resource name": "resource_name",
-            "Team": Coalesce("owner__name", Case(When(pool=None, then=Value(UNOWNED)), default=Value(SHARED))),
+            "Team": Coalesce(
+                "owner__name", Case(When(pool=None, then=Value(UNOWNED_IN_FILES)), default=Value(SHARED_IN_FILES))
+            ),
             "Pool": "pool__name",
             "Named by": "owner_rule",
             "Tags": "tag_set__tags",
@@ -163,15 +169,15 @@ class LineTable(BaseTable):
 class TeamTable(BaseTable):
     """Teams with this month so far, the same days before, and the last full month."""
 
-    team = django_tables2.Column()
-    cost_center = django_tables2.Column("Cost centre")
-    now = MoneyColumn("Month so far")
-    change = ChangeColumn("Change", before="before")
-    last = MoneyColumn("Last month")
+    team = django_tables2.Column(_lazy("Team"))
+    cost_center = django_tables2.Column(_lazy("Cost centre"))
+    now = MoneyColumn(_lazy("Month so far"))
+    change = ChangeColumn(_lazy("Change"), before="before")
+    last = MoneyColumn(_lazy("Last month"))
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Teams"
+        caption = _lazy("Teams")
 
     def render_team(self, value: str, record: dict[str, Any]) -> SafeString:
         return format_html('<a href="{}">{}</a>', record["url"], value)
@@ -181,38 +187,38 @@ class ClusterShareTable(BaseTable):
     """What namespaces, workloads or labels cost; what nothing took is said as idle."""
 
     key = django_tables2.Column("Of", orderable=False, empty_values=())
-    cluster = django_tables2.Column("Cluster", orderable=False)
-    share = MoneyColumn("Share", orderable=False)
+    cluster = django_tables2.Column(_lazy("Cluster"), orderable=False)
+    share = MoneyColumn(_lazy("Share"), orderable=False)
     currency = django_tables2.Column(visible=False)
 
-    caption = "Shares of clusters"
+    caption = _lazy("Shares of clusters")
 
     class Meta(BaseTable.Meta):
         pass
 
     def render_key(self, value: str | None, record: dict[str, Any]) -> str:
-        return "Idle" if record["is_idle"] else value or "—"
+        return _("Idle") if record["is_idle"] else value or "—"
 
     def value_key(self, value: str | None, record: dict[str, Any]) -> str:
         return value or ""
 
 
 class ExchangeRateTable(BaseTable):
-    day = DayColumn("Day")
+    day = DayColumn(_lazy("Day"))
     monthly = django_tables2.Column("Is", orderable=False)
-    base = django_tables2.Column("One", orderable=False)
-    rate = NumberColumn("Is worth", orderable=False)
+    base = django_tables2.Column(_lazy("One"), orderable=False)
+    rate = NumberColumn(_lazy("Is worth"), orderable=False)
     quote = django_tables2.Column("In", orderable=False)
-    source = django_tables2.Column(orderable=False)
+    source = django_tables2.Column(_lazy("Source"), orderable=False)
 
-    caption = "Exchange rates"
+    caption = _lazy("Exchange rates")
 
     class Meta(BaseTable.Meta):
         model = ExchangeRate
         fields = ["day", "monthly", "base", "rate", "quote", "source"]
 
     def render_monthly(self, value: bool) -> str:
-        return "average of the month" if value else "the day's"
+        return _("average of the month") if value else _("the day's")
 
     def render_rate(self, value: Decimal) -> str:
         return rate_text(value)

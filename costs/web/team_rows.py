@@ -47,7 +47,7 @@ def _describe(key: str, team: Team | None, period: Period) -> dict[str, str]:
     if team:
         url = reverse("costs:team", args=[team.pk])
         return {"team": team.name, "side": "", "cost_center": team.cost_center, "url": url}
-    return {"team": WITHOUT_TEAM[key], "side": key, "cost_center": "", "url": lines_url(period, {"team": key})}
+    return {"team": str(WITHOUT_TEAM[key]), "side": key, "cost_center": "", "url": lines_url(period, {"team": key})}
 
 
 def team_totals(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.person import Person
 from finops_site.registry import SetupStep, registry
 from finops_site.ui.pages import address
@@ -22,7 +24,7 @@ class ChecklistLine:
 
     @property
     def words(self) -> str:
-        return {True: "Done", False: "Open", None: "Not known yet"}[self.is_done]
+        return {True: _("Done"), False: _("Open"), None: _("Not known yet")}[self.is_done]
 
     @property
     def icon(self) -> str:

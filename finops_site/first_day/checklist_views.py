@@ -22,21 +22,26 @@ from finops_site.models import Company, OutgoingEmail
 from finops_site.people.company import load_company
 from finops_site.people.demo_rows import demo_company
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import time_zone_field
 from finops_site.ui.pages import FormPage, Page
 
-SET_UP = (("Set up", "set_up"),)
+SET_UP = ((_lazy("Set up"), "set_up"),)
 
 
 class ChecklistPage(Page, TemplateView):
     permission_required = "finops_site.follow_setup"
     template_name = "first_day/checklist.html"
-    title = "Set up"
+    title = _lazy("Set up")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         lines = list(checklist(self.person))
         done = sum(line.is_done is True for line in lines)
-        subtitle = "Everything is set up." if done == len(lines) else f"{done} of {len(lines)} are done."
+        subtitle = (
+            _("Everything is set up.")
+            if done == len(lines)
+            else _("{done} of {count} are done.").format(done=done, count=len(lines))
+        )
         return super().get_context_data(lines=lines, subtitle=subtitle, is_hidden=self.person.hides_setup, **kwargs)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -44,7 +49,7 @@ class ChecklistPage(Page, TemplateView):
         user.hides_setup = "hide" in request.POST
         user.save(update_fields=["hides_setup"])
         if user.hides_setup:
-            messages.success(request, "Home shows it no more. It stays here, under System.")
+            messages.success(request, _("Home shows it no more. It stays here, under System."))
         return redirect("home" if user.hides_setup else "set_up")
 
 
@@ -74,8 +79,8 @@ class CompanyForm(forms.ModelForm):
 class CompanyPage(FormPage):
     permission_required = "finops_site.change_company"
     form_class = CompanyForm
-    title = "Company and currency"
-    subtitle = "Costs stay in the currency they were billed in; this is the one they are shown in."
+    title = _lazy("Company and currency")
+    subtitle = _lazy("Costs stay in the currency they were billed in; this is the one they are shown in.")
     breadcrumbs = SET_UP
     cancel_url_name = "set_up"
     success_url = reverse_lazy("set_up")
@@ -90,7 +95,7 @@ class RemoveDemoPage(Page, TemplateView):
 
     permission_required = "finops_site.delete_democompany"
     template_name = "first_day/remove_demo.html"
-    title = "Remove the demo"
+    title = _lazy("Remove the demo")
     breadcrumbs = SET_UP
     parameters = ("progress",)
 
@@ -101,7 +106,7 @@ class RemoveDemoPage(Page, TemplateView):
         return {
             "url": f"{self.request.path}?progress=1",
             "percent": company.removal_percent,
-            "label": "Removing the demo",
+            "label": _("Removing the demo"),
             "detail": company.removal_step,
             "failed": bool(company.problem),
             "message": company.problem,
@@ -130,7 +135,7 @@ class TestLetterPage(Page, TemplateView):
 
     permission_required = "finops_site.follow_setup"
     template_name = "first_day/test_letter.html"
-    title = "Mail server"
+    title = _lazy("Mail server")
     breadcrumbs = SET_UP
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -143,5 +148,7 @@ class TestLetterPage(Page, TemplateView):
         user, now = signed_in_user(request), timezone.now()
         key = f"{LETTER} by {mail_server() or 'this computer'} at {now:%Y-%m-%d %H:%M:%S} to {user.email}"
         queue_email(key, make_message("test-letter", user.email, {"server": mail_server(), "at": now}), now=now)
-        messages.success(request, f"A letter to {user.email} is on its way; its outcome is shown here.")
+        messages.success(
+            request, _("A letter to {email} is on its way; its outcome is shown here.").format(email=user.email)
+        )
         return redirect("test_letter")

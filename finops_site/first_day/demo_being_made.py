@@ -6,11 +6,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from finops_site.people.demo_rows import demo_steps
+from finops_site.translation import gettext_lazy as _lazy
 
 READS = ("GET", "HEAD", "OPTIONS")
 # Signing in and out changes nothing that is noted.
 ALLOWED = "/accounts/"
-REASON = "The demo is still being made: look around, and change things when it is whole, in about a minute."
+REASON = _lazy("The demo is still being made: look around, and change things when it is whole, in about a minute.")
 
 
 class DemoBeingMade:

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.ops.locks import wait_for
@@ -29,7 +30,7 @@ def make_first_administrator(email: str, name: str, password: str) -> User:
     if not nobody_is_here():
         raise SomebodyIsHere
     if User.objects.filter(email__iexact=email).exists():
-        raise ValidationError({"email": "This is the address of somebody who was switched off: use another."})
+        raise ValidationError({"email": _("This is the address of somebody who was switched off: use another.")})
     user = User(email=email.lower(), name=name)
     user.set_password(password)
     user.full_clean()

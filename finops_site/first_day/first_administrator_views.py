@@ -10,12 +10,14 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from finops_site.first_day.first_administrator import SomebodyIsHere, make_first_administrator, nobody_is_here
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 
 NEW = {"autocomplete": "new-password"}
 
@@ -23,8 +25,8 @@ NEW = {"autocomplete": "new-password"}
 class FirstAdministratorForm(forms.Form):
     email = forms.EmailField(label="E-mail", max_length=254, widget=forms.EmailInput({"autocomplete": "username"}))
     name = forms.CharField(max_length=150, required=False, widget=forms.TextInput({"autocomplete": "name"}))
-    password1 = forms.CharField(label="Password", strip=False, widget=forms.PasswordInput(NEW))
-    password2 = forms.CharField(label="Password again", strip=False, widget=forms.PasswordInput(NEW))
+    password1 = forms.CharField(label=_lazy("Password"), strip=False, widget=forms.PasswordInput(NEW))
+    password2 = forms.CharField(label=_lazy("Password again"), strip=False, widget=forms.PasswordInput(NEW))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,7 +36,7 @@ class FirstAdministratorForm(forms.Form):
         cleaned = super().clean() or {}
         password = cleaned.get("password1")
         if password and cleaned.get("password2") and password != cleaned["password2"]:
-            self.add_error("password2", "The two passwords differ.")
+            self.add_error("password2", _("The two passwords differ."))
         if password:
             try:
                 validate_password(password, User(email=cleaned.get("email", ""), name=cleaned.get("name", "")))

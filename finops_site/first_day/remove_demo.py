@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.person import Person
@@ -26,6 +27,7 @@ from finops_site.people.demo_rows import (
 )
 from finops_site.people.roles import ADMINISTRATOR
 from finops_site.registry import DemoPart, registry
+from finops_site.translation import gettext_lazy as _lazy
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +50,13 @@ def why_not() -> str:
     """A sentence where the demo cannot be removed; empty where it can."""
     company = demo_company()
     if company is None:
-        return "There is no demo company here."
+        return _("There is no demo company here.")
     if company.is_being_made and not company.rows:
-        return "The demo is still being made: wait until it is whole."
+        return _("The demo is still being made: wait until it is whole.")
     if not company.rows:
-        return (
-            "This demo was made by an older version, which did not note what it made: begin anew in another folder, "
-            "FINOPS_VAR=other python3 run.py --no-demo."
+        return _(
+            "This demo was made by an older version, which did not note what it made: begin anew in "
+            "another folder, FINOPS_VAR=other python3 run.py --no-demo."
         )
     return ""
 
@@ -65,14 +67,16 @@ def queue_removal(user: Person, now: datetime) -> None:
     if reason := why_not():
         raise CannotRemove(reason)
     if demo_company().is_being_made:  # type: ignore[union-attr]  # why_not has found it
-        raise CannotRemove("The demo is still being made: wait until it is whole.")
+        raise CannotRemove(_("The demo is still being made: wait until it is whole."))
     if not real_administrators():
         raise CannotRemove(
-            "Every administrator is of the demo, and would go with it: invite one of your own first, who signs in "
-            "and removes it."
+            _(
+                "Every administrator is of the demo, and would go with it: invite one of your own first, who "
+                "signs in and removes it."
+            )
         )
     if demo_people().filter(pk=user.pk).exists():
-        raise CannotRemove("You are of the demo yourself: sign in as an administrator of your own.")
+        raise CannotRemove(_("You are of the demo yourself: sign in as an administrator of your own."))
     company = DemoCompany.objects.select_for_update().get(removed_at=None)
     company.removal_asked_at, company.removal_asked_by, company.problem = now, user.email, ""
     company.save(update_fields=["removal_asked_at", "removal_asked_by", "problem"])
@@ -84,7 +88,7 @@ def continue_removal() -> bool:
     company = demo_company()
     if company is None or company.removal_asked_at is None or company.problem:
         return False
-    remove_demo(lambda _: None)
+    remove_demo(lambda _ignored: None)
     return True
 
 
@@ -112,7 +116,7 @@ def remove_half_made(company: DemoCompany) -> None:
     """Removes a demo company whose making ended halfway, and is ready to make another."""
     note_remains(company)
     if company.rows:
-        remove_demo(lambda _: None)
+        remove_demo(lambda _ignored: None)
     company.delete()
 
 
@@ -137,4 +141,4 @@ def _teams_that_go() -> QuerySet[Team]:
     return demo_teams().exclude(pk__in=joined)
 
 
-PEOPLE = DemoPart("people", "People and teams", counts_of_people, remove_people, 90)
+PEOPLE = DemoPart("people", _lazy("People and teams"), counts_of_people, remove_people, 90)

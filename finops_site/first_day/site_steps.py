@@ -12,6 +12,7 @@ from finops_site.people.company import load_company
 from finops_site.people.demo_rows import without_demo
 from finops_site.people.roles import ADMINISTRATOR
 from finops_site.registry import SetupStep
+from finops_site.translation import gettext_lazy as _lazy
 
 LETTER = "test letter"
 FRESH_BACKUP = timedelta(days=7)
@@ -61,8 +62,8 @@ def backup_is_fresh() -> bool:
 SITE_STEPS = (
     SetupStep(
         "company",
-        "Company and currency",
-        "Reports carry your name, and every page adds up in the currency you think in.",
+        _lazy("Company and currency"),
+        _lazy("Reports carry your name, and every page adds up in the currency you think in."),
         "company",
         company_is_named,
         "finops_site.change_company",
@@ -71,8 +72,11 @@ SITE_STEPS = (
     ),
     SetupStep(
         "sign-in",
-        "Sign-in",
-        "People sign in with passwords; a second step keeps a stolen one of an administrator from opening everything.",
+        _lazy("Sign-in"),
+        _lazy(
+            "People sign in with passwords; a second step keeps a stolen one of an administrator from "
+            "opening everything."
+        ),
         "mfa_index",
         administrators_have_second_step,
         "finops_site.add_user",
@@ -81,8 +85,8 @@ SITE_STEPS = (
     ),
     SetupStep(
         "people",
-        "People and teams",
-        "Each team sees its own cost, and somebody answers when it moves.",
+        _lazy("People and teams"),
+        _lazy("Each team sees its own cost, and somebody answers when it moves."),
         "people",
         people_are_in_teams,
         "finops_site.add_user",
@@ -91,8 +95,8 @@ SITE_STEPS = (
     ),
     SetupStep(
         "mail",
-        "Mail server",
-        "Alerts and invitations reach people by mail; a test letter shows that they do.",
+        _lazy("Mail server"),
+        _lazy("Alerts and invitations reach people by mail; a test letter shows that they do."),
         "test_letter",
         letter_arrived,
         "finops_site.follow_setup",
@@ -101,9 +105,11 @@ SITE_STEPS = (
     ),
     SetupStep(
         "backup",
-        "Backup",
-        "One file brings everything back: run.py manage backup /backups/today.finops, every night. Try restore once, "
-        "into another FINOPS_VAR.",
+        _lazy("Backup"),
+        _lazy(
+            "One file brings everything back: run.py manage backup /backups/today.finops, every night. "
+            "Try restore once, into another FINOPS_VAR."
+        ),
         "health",
         backup_is_fresh,
         "finops_site.view_nightlyrun",

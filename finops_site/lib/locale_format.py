@@ -78,7 +78,9 @@ def date_figure(day: date, style: str) -> str:
     language = get_language()
     locale = None if language == ENGLISH else _locale(language)
     if locale is not None:
-        return format_date(day, NAMES.get(style) or locale.datetime_skeletons[SKELETONS[style]].pattern, locale)
+        text = format_date(day, NAMES.get(style) or locale.datetime_skeletons[SKELETONS[style]].pattern, locale)
+        # It ends a sentence, too, where its own full stop would be the second.
+        return text.removesuffix(".") if style == "short day" else text
     if style in NAMES:
         return day.strftime("%b" if style == "month name" else "%B")
     text = day.strftime(ENGLISH_DAYS[style])

@@ -13,7 +13,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from finops_site.lib.words import number_text
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.mail.outbox import queue_email
 from finops_site.models import Membership, Team, User
@@ -47,9 +49,9 @@ class Invitation:
 def why_not_change(by: User, person: User) -> str:
     """Why `by` may not change the role of somebody, or switch her off; empty where she may."""
     if by.pk == person.pk:
-        return "Nobody changes her own role or switches herself off: another administrator does."
+        return _("Nobody changes her own role or switches herself off: another administrator does.")
     if person.is_superuser and not by.is_superuser:
-        return "Only a superuser changes a superuser."
+        return _("Only a superuser changes a superuser.")
     return ""
 
 
@@ -59,7 +61,7 @@ def send_invitation(person: User, now: datetime) -> None:
     url = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace("UID-KEY", key)
     where = ", ".join(str(membership.team) for membership in person.memberships.select_related("team"))
     context = {"person": person, "company": company_name(), "url": absolute_url(url), "where": where}
-    message = make_message("invitation", person.email, {**context, "role": role_of(person)})
+    message = make_message("invitation", person.email, {**context, "role": _(role_of(person))})
     queue_email(f"invitation at {now:%Y-%m-%d %H:%M:%S.%f} to {person.email}", message, now=now)
 
 
@@ -73,9 +75,9 @@ def invite(invitation: Invitation, now: datetime, teams: Mapping[Team, str] | No
     try:
         validate_email(email)
     except ValidationError:
-        raise CannotChange(f"{invitation.email!r} is no e-mail address.") from None
+        raise CannotChange(_("{email!r} is no e-mail address.").format(email=invitation.email)) from None
     if User.objects.filter(email__iexact=email).exists():
-        raise CannotChange(f"{email} is here already.")
+        raise CannotChange(_("{email} is here already.").format(email=email))
     person = User(email=email, name=invitation.name.strip())
     person.set_unusable_password()
     person.full_clean(exclude=["password"])
@@ -105,7 +107,7 @@ def change_person(person: User, *, by: User, name: str, role: str, is_active: bo
 def set_role(person: User, role: str) -> None:
     """Gives her one role, or none. Raises CannotChange."""
     if role and role not in ROLES:
-        raise CannotChange(f"{role!r} is no role: use {', '.join(ROLES)}.")
+        raise CannotChange(_("{role!r} is no role: use {names}.").format(role=role, names=", ".join(ROLES)))
     person.groups.set(Group.objects.filter(name=role))
 
 
@@ -113,7 +115,7 @@ def set_teams(person: User, teams: Mapping[Team, str]) -> None:
     """Puts her into these teams, with her part in each, and into no other. Raises CannotChange."""
     for part in teams.values():
         if part not in Membership.Role.values:
-            raise CannotChange(f"{part!r} is nothing to be in a team: use lead or member.")
+            raise CannotChange(_("{part!r} is nothing to be in a team: use lead or member.").format(part=part))
     for membership in person.memberships.exclude(team__in=teams):
         # One by one, so that the audit log has it.
         membership.delete()
@@ -135,26 +137,34 @@ def invite_all(text: str, now: datetime) -> list[User]:
     """
     lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
     if not lines:
-        raise CannotChange("There is nobody in it.")
+        raise CannotChange(_("There is nobody in it."))
     mark = max(",;\t", key=lines[0].count)
     rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=mark)]
     head = [cell.lower().replace(" ", "_") for cell in rows[0]]
     columns, first = (head, 1) if "email" in head else (list(COLUMNS), 0)
     if unknown := [name for name in columns if name not in COLUMNS]:
-        raise CannotChange(f"There is no column {unknown[0]!r}: use {', '.join(COLUMNS)}.")
+        raise CannotChange(
+            _("There is no column {unknown!r}: use {names}.").format(unknown=unknown[0], names=", ".join(COLUMNS))
+        )
     if len(rows) - first > MOST_PEOPLE:
-        raise CannotChange(f"These are {len(rows) - first:,} people: paste at most {MOST_PEOPLE:,} at once.")
+        raise CannotChange(
+            _("These are {count} people: paste at most {most} at once.").format(
+                count=number_text(len(rows) - first), most=number_text(MOST_PEOPLE)
+            )
+        )
     people, problems = [], []
     for number, row in enumerate(rows[first:], first + 1):
         values = {name: value for name, value in zip(columns, row, strict=False) if value}
         try:
             if len(row) > len(columns):
-                raise CannotChange(f"it has {len(row)} columns, and {len(columns)} are known.")
+                raise CannotChange(
+                    _("it has {count} columns, and {known} are known.").format(count=len(row), known=len(columns))
+                )
             people.append(invite(Invitation(**{"email": "", **values}), now))
         except CannotChange as error:
-            problems.append(f"Line {number}: {error}")
+            problems.append(_("Line {number}: {error}").format(number=number, error=error))
         except ValidationError as error:
-            problems.append(f"Line {number}: {' '.join(error.messages)}")
+            problems.append(_("Line {number}: {names}").format(number=number, names=" ".join(error.messages)))
     if problems:
         raise CannotChange(*problems[:50])
     return people

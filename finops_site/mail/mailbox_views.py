@@ -13,6 +13,7 @@ from django.views.generic import TemplateView, View
 from django_tables2 import A
 
 from finops_site.mail import mailbox
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MomentColumn
 
@@ -28,21 +29,25 @@ AS_IN_A_MAILBOX = {
 
 
 class MailTable(BaseTable):
-    subject = django_tables2.Column(linkify=("dev_mail_message", {"name": A("name")}))
-    to = django_tables2.Column()
-    at = MomentColumn("Sent")
+    subject = django_tables2.Column(_lazy("Subject"), linkify=("dev_mail_message", {"name": A("name")}))
+    to = django_tables2.Column(_lazy("To"))
+    at = MomentColumn(_lazy("Sent"))
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Mail"
+        caption = _lazy("Mail")
 
 
 class Mailbox(ListPage):
     permission_required = None
     table_class = MailTable
-    title = "Mailbox"
+    title = _lazy("Mailbox")
     subtitle = "On this computer mail lands here and goes nowhere."
-    empty = Empty("No mail yet", "What the system writes to you appears here: alerts, reminders, statements.", "mail")
+    empty = Empty(
+        _lazy("No mail yet"),
+        _lazy("What the system writes to you appears here: alerts, reminders, statements."),
+        "mail",
+    )
 
     def get_queryset(self) -> list[mailbox.Mail]:
         return mailbox.mails(self.person)
@@ -62,7 +67,7 @@ class _OneMail(Page):
 
 class MailPage(_OneMail, TemplateView):
     template_name = "dev/mail.html"
-    breadcrumbs = (("Mailbox", "dev_mail"),)
+    breadcrumbs = ((_lazy("Mailbox"), "dev_mail"),)
 
     def get_title(self) -> str:
         return self.mail.subject

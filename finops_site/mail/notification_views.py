@@ -12,12 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.generic import TemplateView, View
 
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
 from finops_site.mail import notifications
 from finops_site.models import Notification
 from finops_site.registry import NotificationKind, registry
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import icon_html
 from finops_site.ui.keyset import KeysetPage
 from finops_site.ui.pages import Action, Empty, ListPage, Page
@@ -27,14 +30,14 @@ LIST = "notifications"
 
 
 class NotificationTable(BaseTable):
-    created_at = MomentColumn("When")
-    kind = django_tables2.Column("Kind", orderable=False)
-    text = django_tables2.Column("What", orderable=False, attrs={"td": {"class": "breakable"}})
-    read_at = django_tables2.Column("State", orderable=False, empty_values=())
+    created_at = MomentColumn(_lazy("When"))
+    kind = django_tables2.Column(_lazy("Kind"), orderable=False)
+    text = django_tables2.Column(_lazy("What"), orderable=False, attrs={"td": {"class": "breakable"}})
+    read_at = django_tables2.Column(_lazy("State"), orderable=False, empty_values=())
 
     class Meta(BaseTable.Meta):
         fields = ()
-        caption = "Notifications"
+        caption = _lazy("Notifications")
 
     def render_kind(self, value: str) -> str:
         kind = notifications.kind_of(value)
@@ -47,14 +50,17 @@ class NotificationTable(BaseTable):
         return format_html(html, reverse("notification", args=[record.pk]), record.words)
 
     def render_read_at(self, record: Notification) -> SafeString | str:
-        return "read" if record.read_at else format_html("{} unread", icon_html("point"))
+        return _("read") if record.read_at else format_html("{} {}", icon_html("point"), _("unread"))
 
 
 class NotificationFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(
-        label="State", method="filter_state", choices=[("unread", "unread"), ("read", "read")], empty_label="All"
+        label=_lazy("State"),
+        method="filter_state",
+        choices=[("unread", _lazy("unread")), ("read", _lazy("read"))],
+        empty_label=_lazy("All"),
     )
-    kind = django_filters.ChoiceFilter(label="Kind", choices=lambda: _kinds(), empty_label="All")
+    kind = django_filters.ChoiceFilter(label=_lazy("Kind"), choices=lambda: _kinds(), empty_label=_lazy("All"))
 
     class Meta:
         model = Notification
@@ -72,16 +78,20 @@ class NotificationsPage(ListPage):
     """A person's own. Their words are for who may open what they are about: there is no file of them."""
 
     permission_required = None
-    title = "Notifications"
-    subtitle = "What happened that concerns you, the newest first."
+    title = _lazy("Notifications")
+    subtitle = _lazy("What happened that concerns you, the newest first.")
     template_name = "notifications.html"
     model = Notification
     table_class = NotificationTable
     filterset_class = NotificationFilter
     orderings = ("-created_at",)
     exports = ()
-    actions = (Action("Where I get them", "notification_preferences", "adjustments-horizontal"),)
-    empty = Empty("No notifications yet", "Alerts, statements, answers and what you are to decide stand here.", "bell")
+    actions = (Action(_lazy("Where I get them"), "notification_preferences", "adjustments-horizontal"),)
+    empty = Empty(
+        _lazy("No notifications yet"),
+        _lazy("Alerts, statements, answers and what you are to decide stand here."),
+        "bell",
+    )
 
     def _keyset_page(self) -> KeysetPage:
         page = super()._keyset_page()
@@ -91,7 +101,12 @@ class NotificationsPage(ListPage):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Marks all as read."""
         count = notifications.mark_read(self.person, timezone.now())
-        messages.success(request, f"{counted(count, 'notification is', 'notifications are')} marked as read.")
+        messages.success(
+            request,
+            ngettext(
+                "{count} notification is marked as read.", "{count} notifications are marked as read.", count
+            ).format(count=number_text(count)),
+        )
         return redirect(LIST)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -114,10 +129,10 @@ class OpenNotification(Page, View):
 
 class PreferencesPage(Page, TemplateView):
     permission_required = None
-    title = "Where I get notifications"
-    subtitle = "It holds from now on, for what was written and is not sent yet, too."
+    title = _lazy("Where I get notifications")
+    subtitle = _lazy("It holds from now on, for what was written and is not sent yet, too.")
     template_name = "notification_preferences.html"
-    breadcrumbs = (("Notifications", LIST),)
+    breadcrumbs = ((_lazy("Notifications"), LIST),)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**{"preferences": notifications.preferences_of(self.person), **kwargs})
@@ -129,5 +144,5 @@ class PreferencesPage(Page, TemplateView):
             for one in notifications.preferences_of(self.person)
         }
         notifications.set_preferences(self.person, wanted)
-        messages.success(request, "Saved.")
+        messages.success(request, _("Saved."))
         return redirect("notification_preferences")

@@ -13,13 +13,15 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
 
 from finops_site.mail.emails import SiteEmail
 from finops_site.models import Notification, NotificationPreference, OutgoingEmail, User
 from finops_site.registry import NotificationKind, registry
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import DetailPage, Page
 
-NOT_VISIBLE = "About something that you may not see"
+NOT_VISIBLE = _lazy("About something that you may not see")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def why_not_mailed(email: OutgoingEmail) -> str:
     if kind is None or kind.always_mailed or email.reader is None:
         return ""
     off = NotificationPreference.objects.filter(user=email.reader, kind=kind.name, by_mail=False)
-    return f"{email.reader} has switched mail of this kind off" if off.exists() else ""
+    return _("{reader} has switched mail of this kind off").format(reader=email.reader) if off.exists() else ""
 
 
 def preferences_of(user: User) -> list[Preference]:
@@ -102,9 +104,17 @@ def set_preferences(user: User, wanted: Mapping[str, tuple[bool, bool]]) -> None
     kinds = {kind.name: kind for kind in registry.allowed(NotificationKind, user)}
     for name, (_on_site, by_mail) in wanted.items():
         if name not in kinds:
-            raise UnknownKind(f"{name!r} is no kind of notification for you: use {', '.join(sorted(kinds))}.")
+            raise UnknownKind(
+                _("{name!r} is no kind of notification for you: use {names}.").format(
+                    name=name, names=", ".join(sorted(kinds))
+                )
+            )
         if kinds[name].always_mailed and not by_mail:
-            raise ValueError(f"{kinds[name].label} are always mailed. {kinds[name].always_mailed}")
+            raise ValueError(
+                _("{label} are always mailed. {always_mailed}").format(
+                    label=kinds[name].label, always_mailed=kinds[name].always_mailed
+                )
+            )
     NotificationPreference.objects.bulk_create(
         [
             NotificationPreference(user=user, kind=name, on_site=on_site, by_mail=by_mail)

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, Q, Subquery
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.mail import notifications
@@ -95,7 +96,7 @@ def send_queued_emails(now: datetime, *, most: int = 1000) -> int:
     settle_interrupted(now)
     connection, sent = MailConnection(), 0
     try:
-        for _ in range(most):
+        for _ignored in range(most):
             email = _claim(now)
             if email is None:
                 break
@@ -139,7 +140,9 @@ def _send(connection: MailConnection, email: OutgoingEmail, now: datetime) -> bo
         # One odd email, an address that no server can be asked for: the others go out all the same.
         logger.exception("email %s", email.pk)
         connection.close()
-        _settle_odd(email, f"it could not be handed over: {type(error).__name__}: {error}", now)
+        _settle_odd(
+            email, _("it could not be handed over: {kind}: {error}").format(kind=type(error).__name__, error=error), now
+        )
     else:
         ours.update(outcome=Outcome.SENT, sent_at=now, server_reply="", claimed_until=None)
         return True
@@ -153,7 +156,11 @@ def _why_not(email: OutgoingEmail, now: datetime) -> str:
     if checks:
         why = checks[0].why_not(email, now)
     else:
-        why = f"{reader} was switched off before it was sent" if reader and not reader.is_active else ""
+        why = (
+            _("{reader} was switched off before it was sent").format(reader=reader)
+            if reader and not reader.is_active
+            else ""
+        )
     return why or notifications.why_not_mailed(email)
 
 
@@ -187,7 +194,7 @@ def _settle_unknown(email: OutgoingEmail, reason: str, now: datetime) -> None:
         handed_over_at=None if again else F("handed_over_at"),
         claimed_until=None,
         send_after=now + timedelta(minutes=2),
-        server_reply=f"sent, or not: {reason}",
+        server_reply=_("sent, or not: {reason}").format(reason=reason),
     )
 
 
@@ -198,7 +205,7 @@ def settle_interrupted(now: datetime) -> int:
     )
     emails = list(interrupted.order_by("pk"))
     for email in emails:
-        _settle_unknown(email, "the worker died before the server's answer was recorded", now)
+        _settle_unknown(email, _("the worker died before the server's answer was recorded"), now)
     return len(emails)
 
 

@@ -14,31 +14,34 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
 from finops_site.mail import invitations
 from finops_site.mail.invitations import CannotChange, Invitation
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import ROLES, role_of, weightiest
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, FormPage, ListPage
 from finops_site.ui.tables import BaseTable, DayColumn, StatusColumn
 
-PEOPLE = (("People", "people"),)
-STATES = {"active": ("Active", "good", "circle-check"), "off": ("Switched off", "calm", "ban")}
-ROLE_CHOICES = [("", "no role yet"), *((role, role) for role in ROLES)]
+PEOPLE = ((_lazy("People"), "people"),)
+STATES = {"active": (_lazy("Active"), "good", "circle-check"), "off": (_lazy("Switched off"), "calm", "ban")}
+ROLE_CHOICES = [("", _lazy("no role yet")), *((role, _lazy(role)) for role in ROLES)]
 
 
 class PeopleTable(BaseTable):
-    name = django_tables2.Column("Person", empty_values=())
-    email = django_tables2.Column("E-mail")
-    role = django_tables2.Column("Role", empty_values=(), orderable=False)
-    teams = django_tables2.Column("Teams", empty_values=(), orderable=False)
-    last_login = DayColumn("Last here")
-    state = StatusColumn(states=STATES)
+    name = django_tables2.Column(_lazy("Person"), empty_values=())
+    email = django_tables2.Column(_lazy("E-mail"))
+    role = django_tables2.Column(_lazy("Role"), empty_values=(), orderable=False)
+    teams = django_tables2.Column(_lazy("Teams"), empty_values=(), orderable=False)
+    last_login = DayColumn(_lazy("Last here"))
+    state = StatusColumn(_lazy("State"), states=STATES)
 
     class Meta(BaseTable.Meta):
         fields = ()
-        caption = "People"
+        caption = _lazy("People")
 
     def render_name(self, record: User) -> SafeString:
         return format_html('<a href="{}">{}</a>', reverse("person", args=[record.pk]), record)
@@ -47,23 +50,24 @@ class PeopleTable(BaseTable):
         return str(record)
 
     def render_role(self, record: User) -> str:
-        return weightiest(group.name for group in record.groups.all()) or "none"
+        return _(weightiest(group.name for group in record.groups.all()) or gettext_noop("none"))
 
     def render_teams(self, record: User) -> str:
         parts = [
-            f"{one.team}{' (lead)' if one.role == Membership.Role.LEAD else ''}" for one in record.memberships.all()
+            _("{team} (lead)").format(team=one.team) if one.role == Membership.Role.LEAD else str(one.team)
+            for one in record.memberships.all()
         ]
-        return ", ".join(parts) or "none"
+        return ", ".join(parts) or _("none")
 
 
 class PeoplePage(ListPage):
     permission_required = "finops_site.view_user"
-    title = "People"
-    subtitle = "Who comes in, what her role lets her do, and whose cost she sees."
+    title = _lazy("People")
+    subtitle = _lazy("Who comes in, what her role lets her do, and whose cost she sees.")
     table_class = PeopleTable
     actions = (
-        Action("Paste a list", "people_paste", "upload", "finops_site.add_user"),
-        Action("Invite", "person_invite", "user-plus", "finops_site.add_user", primary=True),
+        Action(_lazy("Paste a list"), "people_paste", "upload", "finops_site.add_user"),
+        Action(_lazy("Invite"), "person_invite", "user-plus", "finops_site.add_user", primary=True),
     )
 
     def get_queryset(self) -> QuerySet[User]:
@@ -76,10 +80,10 @@ class _PlaceFields(forms.Form):
     role = forms.ChoiceField(
         choices=ROLE_CHOICES,
         required=False,
-        help_text="Finance: money; engineering: its teams; executives read; administrators run the system.",
+        help_text=_lazy("Finance: money; engineering: its teams; executives read; administrators run the system."),
     )
-    leads = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label="Leads")
-    member_of = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label="Member of")
+    leads = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label=_lazy("Leads"))
+    member_of = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label=_lazy("Member of"))
 
     def teams(self) -> dict[Team, str]:
         """Her teams and her part in each; a lead is no member beside it."""
@@ -95,8 +99,10 @@ class InviteForm(_PlaceFields):
 
 class PersonForm(_PlaceFields):
     name = forms.CharField(max_length=150, required=False)
-    is_active = forms.BooleanField(label="May sign in", required=False, help_text="Who leaves is switched off.")
-    send_link = forms.BooleanField(label="Send her a link to choose a password", required=False)
+    is_active = forms.BooleanField(
+        label=_lazy("May sign in"), required=False, help_text=_lazy("Who leaves is switched off.")
+    )
+    send_link = forms.BooleanField(label=_lazy("Send her a link to choose a password"), required=False)
     field_order = ("name", "role", "leads", "member_of", "is_active", "send_link")
 
 
@@ -118,14 +124,14 @@ class _ChangePage(FormPage):
 class InvitePage(_ChangePage):
     permission_required = "finops_site.add_user"
     form_class = InviteForm
-    title = "Invite somebody"
-    subtitle = "She gets a mail with a link by which she chooses her password."
-    submit_label = "Invite"
+    title = _lazy("Invite somebody")
+    subtitle = _lazy("She gets a mail with a link by which she chooses her password.")
+    submit_label = _lazy("Invite")
 
     def save(self, form: InviteForm) -> User:
         chosen, now = form.cleaned_data, timezone.now()
         person = invitations.invite(Invitation(chosen["email"], chosen["name"], chosen["role"]), now, form.teams())
-        messages.success(self.request, f"{person.email} is invited.")
+        messages.success(self.request, _("{email} is invited.").format(email=person.email))
         return person
 
 
@@ -168,27 +174,29 @@ class PersonPage(_ChangePage):
         )
         if chosen["send_link"] and person.is_active:
             invitations.send_invitation(person, timezone.now())
-        messages.success(self.request, f"{person} is saved.")
+        messages.success(self.request, _("{person} is saved.").format(person=person))
         return person
 
 
 class PasteForm(forms.Form):
     text = forms.CharField(
-        label="People",
+        label=_lazy("People"),
         required=False,
         widget=forms.Textarea({"rows": 10}),
-        help_text="A line each, from a spreadsheet or a CSV: e-mail, name, role, team, lead or member, cost centre. "
-        "A team that is not there yet is made.",
+        help_text=_lazy(
+            "A line each, from a spreadsheet or a CSV: e-mail, name, role, team, lead or member, cost "
+            "centre. A team that is not there yet is made."
+        ),
     )
-    file = forms.FileField(label="Or a CSV file", required=False)
+    file = forms.FileField(label=_lazy("Or a CSV file"), required=False)
 
 
 class PastePage(_ChangePage):
     permission_required = ("finops_site.add_user", "finops_site.add_team")
     form_class = PasteForm
-    title = "Invite many"
-    subtitle = "All of them are invited, or, where a line is wrong, nobody."
-    submit_label = "Invite all"
+    title = _lazy("Invite many")
+    subtitle = _lazy("All of them are invited, or, where a line is wrong, nobody.")
+    submit_label = _lazy("Invite all")
 
     def save(self, form: PasteForm) -> list[User]:
         text, file = form.cleaned_data["text"], form.cleaned_data["file"]
@@ -196,21 +204,26 @@ class PastePage(_ChangePage):
             try:
                 text = file.read(5 << 20).decode("utf-8-sig")
             except UnicodeDecodeError:
-                raise CannotChange("The file is not UTF-8 text.") from None
+                raise CannotChange(_("The file is not UTF-8 text.")) from None
         people = invitations.invite_all(text, timezone.now())
-        messages.success(self.request, f"{counted(len(people), 'person is', 'people are')} invited.")
+        messages.success(
+            self.request,
+            ngettext("{count} person is invited.", "{count} people are invited.", len(people)).format(
+                count=number_text(len(people))
+            ),
+        )
         return people
 
 
 class TeamsTable(BaseTable):
-    name = django_tables2.Column("Team")
-    parent = django_tables2.Column("Below")
-    cost_center = django_tables2.Column("Cost centre")
-    members = django_tables2.Column("People", empty_values=(), orderable=False)
+    name = django_tables2.Column(_lazy("Team"))
+    parent = django_tables2.Column(_lazy("Below"))
+    cost_center = django_tables2.Column(_lazy("Cost centre"))
+    members = django_tables2.Column(_lazy("People"), empty_values=(), orderable=False)
 
     class Meta(BaseTable.Meta):
         fields = ()
-        caption = "Teams"
+        caption = _lazy("Teams")
 
     def render_name(self, record: Team) -> SafeString:
         return format_html('<a href="{}">{}</a>', reverse("people_team", args=[record.pk]), record)
@@ -219,15 +232,15 @@ class TeamsTable(BaseTable):
         return record.name
 
     def render_members(self, record: Team) -> str:
-        return ", ".join(str(one.user) for one in record.memberships.all()) or "nobody"
+        return ", ".join(str(one.user) for one in record.memberships.all()) or _("nobody")
 
 
 class TeamsPage(ListPage):
     permission_required = "finops_site.change_team"
-    title = "Teams and their people"
+    title = _lazy("Teams and their people")
     breadcrumbs = PEOPLE
     table_class = TeamsTable
-    actions = (Action("Add a team", "people_team_add", "plus", "finops_site.add_team", primary=True),)
+    actions = (Action(_lazy("Add a team"), "people_team_add", "plus", "finops_site.add_team", primary=True),)
 
     def get_queryset(self) -> QuerySet[Team]:
         return Team.objects.select_related("parent").prefetch_related("memberships__user").order_by("name")
@@ -243,13 +256,13 @@ class TeamPage(FormPage):
     permission_required = ("finops_site.add_team", "finops_site.change_team")
     model = Team
     form_class = TeamForm
-    breadcrumbs = (*PEOPLE, ("Teams", "people_teams"))
+    breadcrumbs = (*PEOPLE, (_lazy("Teams"), "people_teams"))
     cancel_url_name = "people_teams"
     success_url = reverse_lazy("people_teams")
-    success_message = "The team is saved."
+    success_message = _lazy("The team is saved.")
 
     def get_title(self) -> str:
-        return Team.objects.get(pk=self.object.pk).name if self.object else "Add a team"
+        return Team.objects.get(pk=self.object.pk).name if self.object else _("Add a team")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {"instance": None, **super().get_form_kwargs()}

@@ -10,6 +10,7 @@ from email.utils import parseaddr
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
+from django.utils.translation import gettext as _
 
 
 class TemporaryFailure(Exception):
@@ -42,7 +43,7 @@ class StoredEmail(EmailMultiAlternatives):
             elif part.get_content_type() == "text/html":
                 self.attach_alternative(part.get_content(), "text/html")
 
-    def message(self, **_: object) -> Message:
+    def message(self, **_ignored: object) -> Message:
         return self.parsed
 
 
@@ -78,7 +79,7 @@ class MailConnection:
         try:
             self.backend.open()
         except (smtplib.SMTPException, OSError) as error:
-            raise TemporaryFailure(f"the mail server cannot be reached: {error}") from error
+            raise TemporaryFailure(_("the mail server cannot be reached: {error}").format(error=error)) from error
         return self.backend.connection  # type: ignore[attr-defined]
 
     def close(self) -> None:
@@ -99,8 +100,8 @@ def _failure(error: Exception, body_may_have_left: bool) -> Exception:
     """What an answer, or its absence, means for the message. A server that hangs up answers 421 or nothing."""
     if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0:
         text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
-        reply = f"the mail server answered: {error.smtp_code} {text}"
+        reply = _("the mail server answered: {smtp_code} {text}").format(smtp_code=error.smtp_code, text=text)
         return PermanentFailure(reply) if 500 <= error.smtp_code < 600 else TemporaryFailure(reply)
     if body_may_have_left:
         return UnknownOutcome(str(error) or type(error).__name__)
-    return TemporaryFailure(f"the connection broke: {error}")
+    return TemporaryFailure(_("the connection broke: {error}").format(error=error))

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from django.db.models import Case, Count, F, Min, Q, QuerySet, When
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from finops_site.celery import task
 from finops_site.lib.person import Person
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
 from finops_site.models import OutgoingEmail
 from finops_site.registry import OutgoingEmailCheck, PendingDecision, QueueState, UnsentMessage, registry
 
@@ -86,5 +87,10 @@ def stuck_for(user: Person) -> QuerySet:
 
 
 def stuck_decisions(user: Person, rows: QuerySet) -> list[PendingDecision]:
-    count = counted(rows.count(), "e-mail waits", "e-mails wait")
-    return [PendingDecision(f"{count} for more than an hour: look at Health", reverse("health"))]
+    count = rows.count()
+    text = ngettext(
+        "{count} e-mail waits for more than an hour: look at Health",
+        "{count} e-mails wait for more than an hour: look at Health",
+        count,
+    )
+    return [PendingDecision(text.format(count=number_text(count)), reverse("health"))]

@@ -13,42 +13,47 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
 from finops_site.models import OutgoingEmail
 from finops_site.registry import MessageQueue, UnsentMessage, registry
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Empty, ListPage
-from finops_site.ui.tables import BaseTable, MomentColumn, StatusColumn
+from finops_site.ui.tables import HIDDEN_SELECT, BaseTable, MomentColumn, StatusColumn
 
 STATES = {
-    "failed": ("failed", "bad", "alert-circle"),
-    "sent, or not": ("sent, or not", "warn", "alert-triangle"),
-    "waits for another try": ("waits for another try", "busy", "clock"),
+    "failed": (_lazy("failed"), "bad", "alert-circle"),
+    "sent, or not": (_lazy("sent, or not"), "warn", "alert-triangle"),
+    "waits for another try": (_lazy("waits for another try"), "busy", "clock"),
 }
 
 
 class UnsentTable(BaseTable):
     pick = django_tables2.Column(
-        format_html('<span class="visually-hidden">Select</span>'),
+        HIDDEN_SELECT,
         accessor="identity",
         orderable=False,
         exclude_from_export=True,
         attrs={"td": {"class": "pick"}},
     )
-    at = MomentColumn("Written")
-    to = django_tables2.Column("To")
-    subject = django_tables2.Column("About")
-    state = StatusColumn(states=STATES)
-    attempts = django_tables2.Column("Tries")
-    reason = django_tables2.Column("Why", orderable=False, attrs={"td": {"class": "breakable"}})
+    at = MomentColumn(_lazy("Written"))
+    to = django_tables2.Column(_lazy("To"))
+    subject = django_tables2.Column(_lazy("About"))
+    state = StatusColumn(_lazy("State"), states=STATES)
+    attempts = django_tables2.Column(_lazy("Tries"))
+    reason = django_tables2.Column(_lazy("Why"), orderable=False, attrs={"td": {"class": "breakable"}})
 
     class Meta(BaseTable.Meta):
         fields = ()
-        caption = "Messages that were not sent"
+        caption = _lazy("Messages that were not sent")
 
     def render_pick(self, value: str, record: UnsentMessage) -> SafeString:
         html = '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}">'
-        return format_html(html, value, f"Select {record.subject} to {record.to}"[:200])
+        return format_html(
+            html, value, _("Select {subject} to {address}").format(subject=record.subject, address=record.to)[:200]
+        )
 
     def render_subject(self, value: str, record: UnsentMessage) -> SafeString | str:
         return format_html('<a href="{}">{}</a>', record.url, value) if record.url else value
@@ -70,9 +75,9 @@ class UnsentRows(list[UnsentMessage]):
 
 
 class UnsentFilter(django_filters.FilterSet):
-    queue = django_filters.ChoiceFilter(label="Kind", choices=lambda: [(q.name, q.label) for q in _queues()])
-    state = django_filters.ChoiceFilter(label="State", choices=[(name, name) for name in STATES])
-    text = django_filters.CharFilter(label="To, about or why")
+    queue = django_filters.ChoiceFilter(label=_lazy("Kind"), choices=lambda: [(q.name, q.label) for q in _queues()])
+    state = django_filters.ChoiceFilter(label=_lazy("State"), choices=[(name, name) for name in STATES])
+    text = django_filters.CharFilter(label=_lazy("To, about or why"))
 
     class Meta:
         model = OutgoingEmail
@@ -93,12 +98,14 @@ class UnsentPage(ListPage):
     """Each queue shows what the person may see of it: administrators everything, others the alerts of their teams."""
 
     permission_required = None
-    title = "Messages that were not sent"
-    subtitle = "What failed, what may have been sent or not, and what waits for another try, each with the reason."
+    title = _lazy("Messages that were not sent")
+    subtitle = _lazy(
+        "What failed, what may have been sent or not, and what waits for another try, each with the reason."
+    )
     template_name = "unsent.html"
     table_class = UnsentTable
     filterset_class = UnsentFilter
-    empty = Empty("Nothing is stuck", "Every message to people was sent, or waits for its hour.", "mail")
+    empty = Empty(_lazy("Nothing is stuck"), _lazy("Every message to people was sent, or waits for its hour."), "mail")
 
     def get_queryset(self) -> UnsentRows:
         rows = [row for queue in _queues() for row in queue.unsent(self.person)]
@@ -121,9 +128,14 @@ class UnsentPage(ListPage):
         now = timezone.now()
         count = sum(queue.retry(self.person, by_queue[queue.name], now) for queue in _queues())
         if count:
-            messages.success(request, f"{counted(count, 'message is', 'messages are')} tried again now.")
+            messages.success(
+                request,
+                ngettext("{count} message is tried again now.", "{count} messages are tried again now.", count).format(
+                    count=number_text(count)
+                ),
+            )
         else:
-            messages.error(request, "Nothing was tried again: tick what should be, or ask who runs the system.")
+            messages.error(request, _("Nothing was tried again: tick what should be, or ask who runs the system."))
         return redirect(request.get_full_path())
 
 

@@ -10,12 +10,13 @@ from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, Min, Q
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from finops_site.lib.periods import moment_text, short_day_text
-from finops_site.lib.words import age_text
+from finops_site.lib.words import age_text, number_text
 from finops_site.mail import watchdog
 from finops_site.models import Backup, NightlyRun, OutgoingEmail
 from finops_site.ops import nightly
@@ -74,23 +75,25 @@ def broker_answers() -> bool:
 def groups(now: datetime) -> list[Group]:
     """Every status there is: the site's first, then what the pillars registered."""
     return [
-        Group("Servers", _servers()),
-        Group("Last night", _nightly_checks(now)),
-        Group("Emails", _emails(now)),
-        Group("Messages to people", [_queue(queue, now) for queue in registry.of(MessageQueue)]),
-        Group("Backup and room", [_backup(now), free_disk()]),
+        Group(_("Servers"), _servers()),
+        Group(_("Last night"), _nightly_checks(now)),
+        Group(_("Emails"), _emails(now)),
+        Group(_("Messages to people"), [_queue(queue, now) for queue in registry.of(MessageQueue)]),
+        Group(_("Backup and room"), [_backup(now), free_disk()]),
         *(Group(check.title, list(check.run(now))) for check in registry.of(HealthCheck)),
     ]
 
 
 def _servers() -> list[HealthStatus]:
     answers = [
-        ("Database", database_answers(), "does not answer: nothing works without it"),
-        ("Cache", cache_answers(), "does not answer: pages are slow, and right"),
-        ("Broker", broker_answers(), "does not answer: bills and emails wait until it is back"),
+        (_("Database"), database_answers(), _("does not answer: nothing works without it")),
+        (_("Cache"), cache_answers(), _("does not answer: pages are slow, and right")),
+        (_("Broker"), broker_answers(), _("does not answer: bills and emails wait until it is back")),
     ]
     return [
-        HealthStatus(label, HealthState.GOOD, "answers") if works else HealthStatus(label, HealthState.BROKEN, problem)
+        HealthStatus(label, HealthState.GOOD, _("answers"))
+        if works
+        else HealthStatus(label, HealthState.BROKEN, problem)
         for label, works, problem in answers
     ]
 
@@ -100,28 +103,32 @@ def _nightly_checks(now: datetime) -> list[HealthStatus]:
     runs = {run.check_name: run for run in nightly.latest_runs()}
     names = [check.name for check in registry.of(NightlyCheck)]
     if not runs:
-        none = "No night yet: they run at 05:10 UTC." if names else "No pillar has anything to check at night."
-        return [HealthStatus(name, HealthState.NOTHING_YET, none) for name in names or ["Nightly checks"]]
+        none = _("No night yet: they run at 05:10 UTC.") if names else _("No pillar has anything to check at night.")
+        return [HealthStatus(name, HealthState.NOTHING_YET, none) for name in names or [_("Nightly checks")]]
     newest = max(run.as_of for run in runs.values())
     names += [name for name, run in runs.items() if name not in names and run.as_of == newest]
     statuses = [_nightly_check(name, runs.get(name), newest, now) for name in names]
     if now - max(run.started_at for run in runs.values()) > OLD_NIGHT:
-        problem = "They did not run last night: are the worker and beat up?"
-        statuses.insert(0, HealthStatus("Nightly checks", HealthState.BROKEN, problem))
+        problem = _("They did not run last night: are the worker and beat up?")
+        statuses.insert(0, HealthStatus(_("Nightly checks"), HealthState.BROKEN, problem))
     return statuses
 
 
 def _nightly_check(name: str, run: NightlyRun | None, newest: date, now: datetime) -> HealthStatus:
     if run is None:
-        return HealthStatus(name, HealthState.WARNING, f"Has never run; others did on {short_day_text(newest)}.")
+        return HealthStatus(
+            name, HealthState.WARNING, _("Has never run; others did on {newest}.").format(newest=short_day_text(newest))
+        )
     label = f"{name}, {short_day_text(run.as_of)}"
     if run.as_of < newest:
         return HealthStatus(
-            label, HealthState.BROKEN, f"Did not run on {short_day_text(newest)}. Before: {run.summary}"
+            label,
+            HealthState.BROKEN,
+            _("Did not run on {newest}. Before: {summary}").format(newest=short_day_text(newest), summary=run.summary),
         )
     if run.outcome == NightlyRun.Outcome.RUNNING and now - run.started_at > LONGEST_CHECK:
-        return HealthStatus(label, HealthState.BROKEN, "Began and did not end: did its worker die?")
-    return HealthStatus(label, STATES[NightlyRun.Outcome(run.outcome)], run.summary or "is running")
+        return HealthStatus(label, HealthState.BROKEN, _("Began and did not end: did its worker die?"))
+    return HealthStatus(label, STATES[NightlyRun.Outcome(run.outcome)], run.summary or _("is running"))
 
 
 def _warn_if(problem: object) -> HealthState:
@@ -138,13 +145,14 @@ def _emails(now: datetime) -> list[HealthStatus]:
     )
     url = "/admin/finops_site/outgoingemail/?outcome__exact="
     late = counts["oldest"] is not None and now - counts["oldest"] > LONG_WAIT
-    wait = f"{counts['waiting']} wait" + (", the oldest for more than an hour" if late else "")
-    refused = f"{counts['refused']} in the last 7 days"
-    unknown = f"{counts['unknown']} in the last 7 days were sent, or not"
+    wait = _("{waiting} wait, the oldest for more than an hour") if late else _("{waiting} wait")
+    wait = wait.format(waiting=counts["waiting"])
+    refused = _("{refused} in the last 7 days").format(refused=counts["refused"])
+    unknown = _("{unknown} in the last 7 days were sent, or not").format(unknown=counts["unknown"])
     return [
-        HealthStatus("Waiting", _warn_if(late), wait, f"{url}waiting"),
-        HealthStatus("Refused", _warn_if(counts["refused"]), refused, f"{url}refused"),
-        HealthStatus("Unknown", _warn_if(counts["unknown"]), unknown, f"{url}unknown"),
+        HealthStatus(_("Waiting"), _warn_if(late), wait, f"{url}waiting"),
+        HealthStatus(_("Refused"), _warn_if(counts["refused"]), refused, f"{url}refused"),
+        HealthStatus(_("Unknown"), _warn_if(counts["unknown"]), unknown, f"{url}unknown"),
     ]
 
 
@@ -152,10 +160,14 @@ def _queue(queue: MessageQueue, now: datetime) -> HealthStatus:
     """How long its oldest message has waited, and how many could not be sent."""
     state, url = queue.state(now), reverse("unsent_messages")
     late = watchdog.is_late(state, now)
-    parts = [f"{state.waiting} wait"]
+    parts = [_("{waiting} wait").format(waiting=state.waiting)]
     if state.oldest:
-        parts.append(f"the oldest since {moment_text(state.oldest)}, {age_text(now - state.oldest)}")
-    parts.append(f"{state.failed} could not be sent in the last 7 days")
+        parts.append(
+            _("the oldest since {oldest}, {age}").format(
+                oldest=moment_text(state.oldest), age=age_text(now - state.oldest)
+            )
+        )
+    parts.append(_("{failed} could not be sent in the last 7 days").format(failed=state.failed))
     health = HealthState.BROKEN if late else _warn_if(state.failed)
     return HealthStatus(queue.label, health, "; ".join(parts), f"{url}?queue={queue.name}")
 
@@ -164,11 +176,13 @@ def _backup(now: datetime) -> HealthStatus:
     last = Backup.objects.first()
     if last is None:
         return HealthStatus(
-            "Last backup", HealthState.WARNING, "None was made from here: manage.py backup FILE makes one."
+            _("Last backup"), HealthState.WARNING, _("None was made from here: manage.py backup FILE makes one.")
         )
     age = now - last.made_at
-    message = f"{moment_text(last.made_at)}, {last.bytes / 1_000_000:,.1f} MB, {last.path}"
-    return HealthStatus("Last backup", _warn_if(age > OLD_BACKUP), message)
+    message = _("{made_at}, {size} MB, {path}").format(
+        made_at=moment_text(last.made_at), size=number_text(last.bytes / 1000000, 1), path=last.path
+    )
+    return HealthStatus(_("Last backup"), _warn_if(age > OLD_BACKUP), message)
 
 
 def free_disk() -> HealthStatus:
@@ -176,5 +190,7 @@ def free_disk() -> HealthStatus:
     folder = settings.FINOPS_VAR
     usage = shutil.disk_usage(folder if folder.exists() else folder.parent)
     state = HealthState.BROKEN if usage.free < LEAST_DISK else _warn_if(usage.free < LOW_DISK)
-    message = f"{usage.free / GIGABYTE:,.1f} of {usage.total / GIGABYTE:,.1f} GB are free where bills are kept"
-    return HealthStatus("Free disk", state, message)
+    message = _("{free} of {total} GB are free where bills are kept").format(
+        free=number_text(usage.free / GIGABYTE, 1), total=number_text(usage.total / GIGABYTE, 1)
+    )
+    return HealthStatus(_("Free disk"), state, message)

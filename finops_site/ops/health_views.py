@@ -4,37 +4,46 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
 
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
 from finops_site.ops import health
 from finops_site.registry import HealthState
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
 
 BADGES = {
-    HealthState.GOOD: ("Good", "circle-check"),
-    HealthState.WARNING: ("Look at it", "alert-triangle"),
-    HealthState.BROKEN: ("Broken", "alert-circle"),
-    HealthState.RUNNING: ("Running", "clock"),
-    HealthState.NOTHING_YET: ("Nothing yet", "point"),
+    HealthState.GOOD: (_lazy("Good"), "circle-check"),
+    HealthState.WARNING: (_lazy("Look at it"), "alert-triangle"),
+    HealthState.BROKEN: (_lazy("Broken"), "alert-circle"),
+    HealthState.RUNNING: (_lazy("Running"), "clock"),
+    HealthState.NOTHING_YET: (_lazy("Nothing yet"), "point"),
 }
 
 
 class HealthPage(Page, TemplateView):
     permission_required = "finops_site.view_nightlyrun"
     template_name = "health.html"
-    title = "Health"
+    title = _lazy("Health")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         groups = health.groups(timezone.now())
         states = [status.state for group in groups for status in group.statuses]
         broken, warnings = states.count(HealthState.BROKEN), states.count(HealthState.WARNING)
         if broken:
-            subtitle = f"{counted(broken, 'thing is', 'things are')} broken."
+            subtitle = ngettext("{count} thing is broken.", "{count} things are broken.", broken).format(
+                count=number_text(broken)
+            )
         else:
-            subtitle = f"{warnings} to look at; everything works." if warnings else "Everything is well."
+            subtitle = (
+                _("{warnings} to look at; everything works.").format(warnings=warnings)
+                if warnings
+                else _("Everything is well.")
+            )
         shown = [(group.title, [(status, *BADGES[status.state]) for status in group.statuses]) for group in groups]
         return super().get_context_data(groups=shown, subtitle=subtitle, **kwargs)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import AutoField, Max, Model, ProtectedError, Q, QuerySet, RestrictedError
+from django.utils.translation import gettext as _
 
 from finops_site.models import DemoCompany, Team, User
 from finops_site.pillars import installed_pillars
@@ -41,7 +42,7 @@ def made_as_demo() -> Iterator[DemoCompany]:
     """
     company = demo_company() or DemoCompany.objects.create()
     before = _newest_ids()
-    company.ids_before, company.making_step = before, "its people"
+    company.ids_before, company.making_step = before, _("its people")
     company.save(update_fields=["ids_before", "making_step"])
     try:
         yield company

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 
+from finops_site.lib.language import gettext_noop
 from finops_site.pillars import installed_pillars
 
 if TYPE_CHECKING:
     from finops_site.models import User
 
-ADMINISTRATOR = "administrator"
-FINANCE = "finance"
-ENGINEERING = "engineering"
-EXECUTIVE = "executive"
+ADMINISTRATOR = gettext_noop("administrator")
+FINANCE = gettext_noop("finance")
+ENGINEERING = gettext_noop("engineering")
+EXECUTIVE = gettext_noop("executive")
 
-# The roles, the weightiest first.
+# The roles, the weightiest first; pages translate their names.
 ROLES = (ADMINISTRATOR, FINANCE, ENGINEERING, EXECUTIVE)
 # In what an app declares: every role of them.
 EVERYBODY = "everybody"

@@ -22,6 +22,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
@@ -65,8 +67,8 @@ class Gate:
     def verdict(self) -> str:
         """The target and whether it is met, as a reader sees it."""
         if not self.target:
-            return "No target"
-        return f"Target {self.target}: {self.state or 'not known yet'}"
+            return _("No target")
+        return _("Target {target}: {value}").format(target=self.target, value=self.state or _("not known yet"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +91,23 @@ class Report:
         """How many gates are met, in a sentence; empty where none has a target."""
         with_target = [gate for gate in self.gates if gate.state]
         met = sum(gate.state == "met" for gate in with_target)
-        return f"{met} of {counted(len(with_target), 'target')} met." if with_target else ""
+        return (
+            _("{met} of {targets} met.").format(met=met, targets=counted(len(with_target), "target"))
+            if with_target
+            else ""
+        )
 
 
 def make_report(user: Person, month: Month, today: date) -> Report:
     """The report of `month` as it stands today: the figures of the programme on its last day, then every section."""
     as_of = min(today, month.period.last_day)
-    whose = "The whole company" if user.sees_whole_company else "Your own teams"
+    whose = _("The whole company") if user.sees_whole_company else _("Your own teams")
     is_over = month.period.end <= today
-    over = "Costs by charge day; a later bill may still add to them."
-    state = over if is_over else f"The month is not over: as of {day_text(today)}."
+    over = _("Costs by charge day; a later bill may still add to them.")
+    state = over if is_over else _("The month is not over: as of {today}.").format(today=day_text(today))
     return Report(
         month,
-        f"{month_text(month, 'long')} report",
+        _("{month} report").format(month=month_text(month, "long")),
         f"{whose}. {state}",
         make_gates(user, as_of),
         [make_part(section, context) for section, context in registry.report_sections(user, month)],
@@ -127,9 +133,11 @@ def make_home_gates(user: Person, as_of: date) -> tuple[list[Gate], date | None]
 
 
 def make_gate(kpi: Kpi, measure: Measure) -> Gate:
-    side = "at most" if measure.better == Better.LOWER else "at least"
-    target = "" if measure.target is None else f"{side} {_figure(measure.target, measure)}"
-    state = {True: "met", False: "not met", None: ""}[measure.met]
+    target = ""
+    if measure.target is not None:
+        target = _("at most {figure}") if measure.better == Better.LOWER else _("at least {figure}")
+        target = target.format(figure=_figure(measure.target, measure))
+    state = {True: _("met"), False: _("not met"), None: ""}[measure.met]
     url = registry.kpi_url(kpi.name) or measure.url
     return Gate(str(kpi.label), shown_value(measure), target, state, measure.description, url)
 

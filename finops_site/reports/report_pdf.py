@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib import chart_svg
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.reports import typst_documents
@@ -21,7 +23,7 @@ def render_report(report: Report) -> bytes:
     data = {
         "title": report.title,
         "subtitle": report.subtitle,
-        "note": "Figures are rounded for reading; the pages hold every digit.",
+        "note": _("Figures are rounded for reading; the pages hold every digit."),
         "summary": report.summary,
         "gates": [
             {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
@@ -37,10 +39,10 @@ def section_data(part: Part, files: str = "") -> dict[str, Any]:
     """A part as Typst draws it, in every report; `files` begins the names of its drawings."""
     return {
         "title": part.title,
-        "text": part.text or ([] if not part.template else ["This part stands on the page of the report."]),
+        "text": part.text or ([] if not part.template else [_("This part stands on the page of the report.")]),
         "stats": [stat_data(stat) for stat in part.stats],
         "charts": [
-            {"file": f"{files}{part.name}-{number}", "title": chart.get("title") or "Chart"}
+            {"file": f"{files}{part.name}-{number}", "title": chart.get("title") or _("Chart")}
             for number, chart in enumerate(part.charts)
         ],
         "tables": [
@@ -63,7 +65,7 @@ def stat_data(stat: Mapping[str, Any]) -> dict[str, Any]:
     notes = [str(stat["note"])] if stat.get("note") else []
     if code and amount is not None and before is not None:
         gap = {"amount": EXACT.subtract(amount, before), "currency": code, "before": before}
-        notes.insert(0, f"{_change(gap)} {stat.get('against') or 'against the month before'}")
+        notes.insert(0, f"{_change(gap)} {stat.get('against') or _('against the month before')}")
     return {"label": str(stat["label"]), "value": value, "note": ". ".join(notes)}
 
 

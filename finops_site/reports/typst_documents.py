@@ -9,7 +9,10 @@ from typing import Any
 
 import typst
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
 
+from finops_site.lib.language import get_language
 from finops_site.people.company import company_name
 
 logger = logging.getLogger(__name__)
@@ -37,7 +40,9 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     "USD"}, already formatted. `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    content = json.dumps(data if "company" in data else {"company": company_name(), **data})
+    company = {} if "company" in data else {"company": company_name()}
+    # Titles may be lazy: they are in the language of the document only now.
+    content = json.dumps({**company, **_words(), **data}, cls=DjangoJSONEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()
@@ -56,6 +61,20 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
 def is_archivable(content: bytes) -> bool:
     """Whether a PDF of ours says that it is PDF/A: every character in it has a font."""
     return b"pdfaid:part" in content
+
+
+def _words() -> dict[str, Any]:
+    """The language of a document, and what its templates say themselves."""
+    return {
+        "language": get_language(),
+        "words": {
+            "Page {page} of {pages}": _("Page {page} of {pages}"),
+            "Chart": _("Chart"),
+            "The programme": _("The programme"),
+            "Appendix": _("Appendix"),
+            "Figures of the programme": _("Figures of the programme"),
+        },
+    }
 
 
 def render_png(svg: str, *, width: int = 640, ppi: float = 144.0, surface: str = "#ffffff") -> bytes:

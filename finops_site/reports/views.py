@@ -6,12 +6,14 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
 from finops_site.reports.report_pdf import render_report
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import PDF, download
 from finops_site.ui.pages import Action, Empty, Page
 
@@ -33,12 +35,15 @@ class ReportsPage(Page, TemplateView):
 
     permission_required = "costs.view_costline"
     template_name = "reports.html"
-    title = "Reports"
-    empty = Empty("No report yet", "The first one is there as soon as a bill has been loaded.", "report-analytics")
+    title = _lazy("Reports")
+    empty = Empty(
+        _lazy("No report yet"), _lazy("The first one is there as soon as a bill has been loaded."), "report-analytics"
+    )
 
     def get_subtitle(self) -> str:
-        whose = "the whole company" if self.person.sees_whole_company else "your own teams"
-        return f"Every month of {whose} on one page, and as a PDF to forward."
+        if self.person.sees_whole_company:
+            return _("Every month of the whole company on one page, and as a PDF to forward.")
+        return _("Every month of your own teams on one page, and as a PDF to forward.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         months = registry.report_months(self.person, timezone.now().date())
@@ -60,7 +65,7 @@ class _OneReport(Page):
 
 class ReportPage(_OneReport, TemplateView):
     template_name = "report.html"
-    breadcrumbs = (("Reports", "reports"),)
+    breadcrumbs = ((_lazy("Reports"), "reports"),)
 
     def get_title(self) -> str:
         return self.report.title

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from finops_site.models import Dashboard, DashboardItem, SavedView
@@ -18,22 +19,23 @@ from finops_site.saved_views.forms import DashboardForm
 from finops_site.saved_views.home_panel import PinnedView, view_of
 from finops_site.saved_views.sharing import CannotSave, NotYours, may_stop_sharing, stop_sharing
 from finops_site.saved_views.tables import DashboardTable
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
-ADD = Action("Make a dashboard", "dashboard_add", "plus", primary=True)
+ADD = Action(_lazy("Make a dashboard"), "dashboard_add", "plus", primary=True)
 
 
 class DashboardsPage(ListPage):
     permission_required = None
     model = Dashboard
-    title = "Dashboards"
-    subtitle = "Saved views and panels of the home page together. Whoever opens one sees her own rows in it."
+    title = _lazy("Dashboards")
+    subtitle = _lazy("Saved views and panels of the home page together. Whoever opens one sees her own rows in it.")
     table_class = DashboardTable
     can_be_saved = False
     actions = (ADD,)
     empty = Empty(
-        "No dashboard yet",
-        "Make one of your saved views and of the panels of the home page, for yourself or for your team.",
+        _lazy("No dashboard yet"),
+        _lazy("Make one of your saved views and of the panels of the home page, for yourself or for your team."),
         "layout-dashboard",
         ADD,
     )
@@ -49,16 +51,24 @@ class DashboardPage(DetailPage):
     permission_required = None
     model = Dashboard
     template_name = "saved_views/dashboard.html"
-    breadcrumbs = (("Dashboards", "dashboards"),)
+    breadcrumbs = ((_lazy("Dashboards"), "dashboards"),)
 
     def get_actions(self) -> list[Action]:
         if self.object.owner_id != self.person.pk:
             return []
-        return [Action("Edit", "dashboard_edit", "pencil", args=(self.object.pk,))]
+        return [Action(_("Edit"), "dashboard_edit", "pencil", args=(self.object.pk,))]
 
     def get_subtitle(self) -> str:
-        shared = f"Shared with {self.object.shared_text}." if self.object.is_shared else "Only you see it."
-        return shared if self.object.owner_id == self.person.pk else f"By {self.object.owner}. {shared}"
+        shared = (
+            _("Shared with {whom}.").format(whom=self.object.shared_text)
+            if self.object.is_shared
+            else _("Only you see it.")
+        )
+        return (
+            shared
+            if self.object.owner_id == self.person.pk
+            else _("By {owner}. {shared}").format(owner=self.object.owner, shared=shared)
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         items = list(self.object.items.all())
@@ -104,11 +114,11 @@ class DashboardFormPage(FormPage):
     model = Dashboard
     form_class = DashboardForm
     template_name = "saved_views/dashboard_form.html"
-    breadcrumbs = (("Dashboards", "dashboards"),)
+    breadcrumbs = ((_lazy("Dashboards"), "dashboards"),)
     cancel_url_name = "dashboards"
 
     def get_title(self) -> str:
-        return Dashboard.objects.get(pk=self.object.pk).name if self.object else "Make a dashboard"
+        return Dashboard.objects.get(pk=self.object.pk).name if self.object else _("Make a dashboard")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         if self.object and self.object.owner_id != self.person.pk:
@@ -124,7 +134,7 @@ class DashboardFormPage(FormPage):
 
     def save(self, form: DashboardForm) -> Dashboard:
         dashboard = dashboards.save_dashboard(form.instance, self.person)
-        messages.success(self.request, f"{dashboard} is saved.")
+        messages.success(self.request, _("{dashboard} is saved.").format(dashboard=dashboard))
         return dashboard
 
     def get_success_url(self) -> str:
@@ -139,7 +149,7 @@ class DashboardFormPage(FormPage):
             (dashboards.item_key(item), item.view.name if item.view else dashboards.panel_label(item.panel))
             for item in items
         ]
-        there = {key for key, _ in rows}
+        there = {key for key, _ignored in rows}
         offered = [choice for choice in dashboards.item_choices(self.person) if choice[0] not in there]
         return super().get_context_data(rows=rows, offered=offered, **kwargs)
 
@@ -172,7 +182,7 @@ class ActOnDashboard(Page, View):
             dashboards.remove_item(dashboard, self.person, key)
         elif verb == "stop-sharing":
             stop_sharing(dashboard, self.person)
-            messages.success(self.request, f"{dashboard} is not shared any more.")
+            messages.success(self.request, _("{dashboard} is not shared any more.").format(dashboard=dashboard))
         else:
             dashboards.delete_dashboard(dashboard, self.person)
-            messages.success(self.request, f"{dashboard} is deleted.")
+            messages.success(self.request, _("{dashboard} is deleted.").format(dashboard=dashboard))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.models import Dashboard, DashboardItem, SavedView, User
@@ -29,7 +30,10 @@ def item_choices(user: Person) -> list[tuple[str, str]]:
     views = SavedView.objects.visible_to(user)
     return [
         *((f"{VIEW} {view.pk}", view.name) for view in views),
-        *((f"{PANEL} {panel.name}", f"{panel_label(panel.name)}, as on home") for panel in _panels(user)),
+        *(
+            (f"{PANEL} {panel.name}", _("{panel}, as on home").format(panel=panel_label(panel.name)))
+            for panel in _panels(user)
+        ),
     ]
 
 
@@ -59,19 +63,21 @@ def set_items(dashboard: Dashboard, user: User, keys: Sequence[str]) -> None:
     """These items in this order and no others. Raises CannotSave for one that she cannot see."""
     check_owner(dashboard, user)
     if len(keys) > MOST_ITEMS:
-        raise CannotSave(f"A dashboard has room for {MOST_ITEMS}: take one away first.")
+        raise CannotSave(_("A dashboard has room for {most}: take one away first.").format(most=MOST_ITEMS))
     if len(set(keys)) < len(keys):
-        raise CannotSave("Each view and each panel stands on a dashboard once.")
+        raise CannotSave(_("Each view and each panel stands on a dashboard once."))
     here = {item_key(item): item for item in dashboard.items.all()}
     offered = dict(item_choices(user))
     for key in keys:
         if key not in here and key not in offered:
-            raise CannotSave(f"{key[:80]!r} is no view or panel that you see: write view 12 or panel history.")
+            raise CannotSave(
+                _("{key!r} is no view or panel that you see: write view 12 or panel history.").format(key=key[:80])
+            )
     for key, item in here.items():
         if key not in keys:
             item.delete()
     for position, key in enumerate(keys):
-        kind, _, name = key.partition(" ")
+        kind, _ignored, name = key.partition(" ")
         item = here.get(key) or DashboardItem(dashboard=dashboard)
         item.position = position
         if item.pk is None:

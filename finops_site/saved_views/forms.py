@@ -5,11 +5,13 @@ from typing import Any, cast
 from django import forms
 from django.db.models import Q
 from django.forms import ModelChoiceField
+from django.utils.translation import gettext as _
 
 from finops_site.models import Dashboard, SavedView, Team, User, ViewMail
 from finops_site.saved_views.keep_views import LAST_DAY, MailSchedule
 from finops_site.saved_views.scheduled_mails import WEEKDAYS
 from finops_site.saved_views.sharing import WITH_COMPANY, teams_to_share_with
+from finops_site.translation import gettext_lazy as _lazy
 
 # What belongs to whoever looks at a view; the rest is its owner's to change.
 PERSONAL = ("pinned", "mail_every", "mail_weekday", "mail_day")
@@ -23,7 +25,7 @@ class ShareForm(forms.ModelForm):
         team = cast(ModelChoiceField, self.fields["team"])
         # A team that it is shared with stays a choice when she has left it.
         team.queryset = Team.objects.filter(Q(pk__in=teams_to_share_with(user)) | Q(pk=self.instance.team_id))
-        team.empty_label = "nobody: it is private"
+        team.empty_label = _("nobody: it is private")
         if not user.has_perm(WITH_COMPANY) and not self.instance.with_company:
             del self.fields["with_company"]
 
@@ -34,20 +36,20 @@ class SavedViewForm(ShareForm):
     address = forms.CharField(
         required=False,
         widget=forms.HiddenInput,
-        help_text="The page with its filters, as it stands behind the name of this site: /costs/?group_by=team.",
+        help_text=_lazy("The page with its filters, as it stands behind the name of this site: /costs/?group_by=team."),
     )
-    pinned = forms.BooleanField(label="Pin it on my home page", required=False)
+    pinned = forms.BooleanField(label=_lazy("Pin it on my home page"), required=False)
     mail_every = forms.ChoiceField(
-        label="Mail it to me",
-        choices=[("", "never"), *ViewMail.Every.choices],
+        label=_lazy("Mail it to me"),
+        choices=[("", _lazy("never")), *ViewMail.Every.choices],
         required=False,
-        help_text="To your own address, with what you may see of it on that day.",
+        help_text=_lazy("To your own address, with what you may see of it on that day."),
     )
     mail_weekday = forms.TypedChoiceField(
-        label="On the weekday", choices=[*enumerate(WEEKDAYS)], coerce=int, required=False
+        label=_lazy("On the weekday"), choices=[*enumerate(WEEKDAYS)], coerce=int, required=False
     )
     mail_day = forms.IntegerField(
-        label="On the day of the month", min_value=1, max_value=LAST_DAY, initial=1, required=False
+        label=_lazy("On the day of the month"), min_value=1, max_value=LAST_DAY, initial=1, required=False
     )
 
     class Meta:
@@ -77,5 +79,5 @@ class DashboardBodyForm(DashboardForm):
     items = forms.CharField(
         required=False,
         widget=forms.Textarea,
-        help_text="What stands on it, in order: view 12, or panel history.",
+        help_text=_lazy("What stands on it, in order: view 12, or panel history."),
     )

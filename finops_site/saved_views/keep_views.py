@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.models import SavedView, User, ViewMail, ViewPin
 from finops_site.saved_views.opened_pages import read_address
@@ -75,7 +76,7 @@ def pin(view: SavedView, user: User, now: datetime) -> None:
     if here.filter(view=view).exists():
         return
     if here.count() >= MOST_PINS:
-        raise CannotSave(f"Home has room for {MOST_PINS} views: take one away first.")
+        raise CannotSave(_("Home has room for {most} views: take one away first.").format(most=MOST_PINS))
     ViewPin.objects.create(user=user, view=view, pinned_at=now)
 
 
@@ -91,9 +92,11 @@ def mail_view(view: SavedView, user: User, schedule: MailSchedule, today: date) 
         mails.delete()
         return
     if schedule.every not in ViewMail.Every or schedule.weekday not in range(7):
-        raise CannotSave("A view is mailed every week on a weekday, or every month on a day.")
+        raise CannotSave(_("A view is mailed every week on a weekday, or every month on a day."))
     if schedule.day not in range(1, LAST_DAY + 1):
-        raise CannotSave(f"Of a month choose a day from 1 to {LAST_DAY}: every month has it.")
+        raise CannotSave(
+            _("Of a month choose a day from 1 to {last_day}: every month has it.").format(last_day=LAST_DAY)
+        )
     chosen = {"every": schedule.every, "weekday": schedule.weekday, "day": schedule.day}
     if not mails.filter(**chosen).exists():
         ViewMail.objects.update_or_create(user=user, view=view, defaults={**chosen, "since": today})

@@ -5,17 +5,20 @@ from urllib.parse import urlsplit
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
 from finops_site.lib.addresses import BadFilter
+from finops_site.lib.words import number_text
 from finops_site.models import SavedView, User
 from finops_site.saved_views.sharing import CannotSave
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
 from finops_site.ui.view_figures import ViewFigures
 
 MOST_CHARACTERS = 4_000
-OTHER_SITE = "A view is an address of this site, as it stands behind its name: /costs/?group_by=team."
-NOT_THERE = "Its page is not there any more, or is not yours to open."
+OTHER_SITE = _lazy("A view is an address of this site, as it stands behind its name: /costs/?group_by=team.")
+NOT_THERE = _lazy("Its page is not there any more, or is not yours to open.")
 
 
 class CannotOpen(Exception):
@@ -74,7 +77,7 @@ def read_address(user: User, address: str) -> tuple[str, str]:
     """
     path, query = _parts(address)
     if page_class(path) is None:
-        raise CannotSave("Of this page no view can be kept: it is no list and no question about cost.")
+        raise CannotSave(_("Of this page no view can be kept: it is no list and no question about cost."))
     try:
         page = open_page(user, path, query)
         problems = page.get_figures().problems
@@ -87,7 +90,7 @@ def read_address(user: User, address: str) -> tuple[str, str]:
 
 def _parts(address: str) -> tuple[str, str]:
     if len(address) > MOST_CHARACTERS:
-        raise CannotSave(f"The address is longer than {MOST_CHARACTERS:,} characters.")
+        raise CannotSave(_("The address is longer than {most} characters.").format(most=number_text(MOST_CHARACTERS)))
     is_odd = any(character in "\\" or ord(character) < 33 for character in address)
     if is_odd or not address.startswith("/") or address.startswith("//"):
         raise CannotSave(OTHER_SITE)

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month, day_text
@@ -18,12 +19,21 @@ from finops_site.mail.outbox import queue_email
 from finops_site.models import SavedView, User, ViewMail
 from finops_site.people.reader_language import in_language_of
 from finops_site.saved_views.opened_pages import figures_of, page_label
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import figure_text, signed_text
 from finops_site.ui.view_figures import Figures
 
 logger = logging.getLogger(__name__)
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    _lazy("Monday"),
+    _lazy("Tuesday"),
+    _lazy("Wednesday"),
+    _lazy("Thursday"),
+    _lazy("Friday"),
+    _lazy("Saturday"),
+    _lazy("Sunday"),
+)
 
 
 def last_day_of(row: ViewMail, today: date) -> date:
@@ -42,8 +52,8 @@ def is_due(row: ViewMail, today: date) -> bool:
 def schedule_text(row: ViewMail) -> str:
     """``every Monday``, ``every month on day 3``."""
     if row.every == ViewMail.Every.WEEK:
-        return f"every {WEEKDAYS[row.weekday]}"
-    return f"every month on day {row.day}"
+        return _("every {weekday}").format(weekday=WEEKDAYS[row.weekday])
+    return _("every month on day {day}").format(day=row.day)
 
 
 def send_due_views(now: datetime) -> int:
@@ -107,7 +117,7 @@ def _in_words(one: Figures) -> dict[str, Any]:
 
 def _amount(one: Figures, amount: Any) -> str:
     if amount is None:
-        return "not known"
+        return _("not known")
     if one.is_change:
         return signed_text(amount, one.currency)
     return f"{figure_text(amount)} {one.unit}" if one.unit else f"{formatted(amount, one.currency)} {one.currency}"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.person import Person
 from finops_site.models import Dashboard, SavedView
 from finops_site.registry import SearchHit
@@ -17,6 +19,10 @@ def find_views(user: Person, words: Sequence[str], most: int) -> list[SearchHit]
 def find_dashboards(user: Person, words: Sequence[str], most: int) -> list[SearchHit]:
     rows = with_words(Dashboard.objects.visible_to(user), words, "name").select_related("team")[:most]
     return [
-        SearchHit(row.name, row.get_absolute_url(), f"shared with {row.shared_text}" if row.is_shared else "")
+        SearchHit(
+            row.name,
+            row.get_absolute_url(),
+            _("shared with {whom}").format(whom=row.shared_text) if row.is_shared else "",
+        )
         for row in rows
     ]

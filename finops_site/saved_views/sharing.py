@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.models import Membership, Shareable, Team
@@ -27,7 +28,7 @@ def teams_to_share_with(user: Person) -> QuerySet[Team]:
 def check_owner(row: Shareable, user: Person) -> None:
     """Raises NotYours for what somebody else has made."""
     if row.owner_id != user.pk:
-        raise NotYours(f"{row} is {row.owner}'s, who alone changes it.")
+        raise NotYours(_("{row} is {owner}'s, who alone changes it.").format(row=row, owner=row.owner))
 
 
 def may_stop_sharing(row: Shareable, user: Person) -> bool:
@@ -43,7 +44,7 @@ def may_stop_sharing(row: Shareable, user: Person) -> bool:
 def stop_sharing(row: Shareable, user: Person) -> None:
     """From now on only its owner finds it. Raises NotYours."""
     if not may_stop_sharing(row, user):
-        raise NotYours(f"{row} is {row.owner}'s, who decides with whom it is shared.")
+        raise NotYours(_("{row} is {owner}'s, who decides with whom it is shared.").format(row=row, owner=row.owner))
     row.team, row.with_company = None, False
     row.save(update_fields=["team", "with_company"])
 
@@ -54,21 +55,21 @@ def save_row(row: Shareable, user: Person) -> None:
     _check_name(row)
     before = type(row)._default_manager.filter(pk=row.pk).first()
     if row.with_company and row.team_id:
-        raise CannotSave("Share it with a team or with the whole company: the company has all teams in it.")
+        raise CannotSave(_("Share it with a team or with the whole company: the company has all teams in it."))
     is_same_team = before is not None and before.team_id == row.team_id
     if row.team_id and not is_same_team and not teams_to_share_with(user).filter(pk=row.team_id).exists():
-        raise CannotSave("Share it with a team that you are a member of.")
+        raise CannotSave(_("Share it with a team that you are a member of."))
     if row.with_company and not (before and before.with_company) and not user.has_perm(WITH_COMPANY):
-        raise CannotSave("Finance and administrators share with the whole company.")
+        raise CannotSave(_("Finance and administrators share with the whole company."))
     row.save()
 
 
 def _check_name(row: Shareable) -> None:
     row.name = " ".join(row.name.split())
     if not row.name or "\0" in row.name:
-        raise CannotSave("Give it a name.")
+        raise CannotSave(_("Give it a name."))
     others = type(row)._default_manager.filter(owner=row.owner_id).exclude(pk=row.pk)
     if others.annotate(small=Lower("name")).filter(small=row.name.lower()).exists():
-        raise CannotSave(f"You have one that is called {row.name} already.")
+        raise CannotSave(_("You have one that is called {row} already.").format(row=row.name))
     if row.pk is None and others.count() >= MOST_OF_ONE_OWNER:
-        raise CannotSave(f"You have {MOST_OF_ONE_OWNER}: delete one first.")
+        raise CannotSave(_("You have {most}: delete one first.").format(most=MOST_OF_ONE_OWNER))

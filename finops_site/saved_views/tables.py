@@ -4,25 +4,27 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from finops_site.models import Dashboard, SavedView
 from finops_site.saved_views.opened_pages import page_label
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable
 
 
 class SavedViewTable(BaseTable):
-    name = django_tables2.Column("View")
-    path = django_tables2.Column("Page")
-    shared = django_tables2.Column("Shared with", accessor="shared_text", orderable=False)
-    owner = django_tables2.Column("By")
-    for_me = django_tables2.Column("For me", empty_values=(), orderable=False)
+    name = django_tables2.Column(_lazy("View"))
+    path = django_tables2.Column(_lazy("Page"))
+    shared = django_tables2.Column(_lazy("Shared with"), accessor="shared_text", orderable=False)
+    owner = django_tables2.Column(_lazy("By"))
+    for_me = django_tables2.Column(_lazy("For me"), empty_values=(), orderable=False)
     actions = django_tables2.TemplateColumn(
         template_name="saved_views/row_actions.html", verbose_name="", orderable=False, exclude_from_export=True
     )
 
     class Meta(BaseTable.Meta):
         fields = ()
-        caption = "Saved views"
+        caption = _lazy("Saved views")
 
     def render_name(self, record: SavedView) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.open_url, record)
@@ -34,19 +36,19 @@ class SavedViewTable(BaseTable):
         return page_label(value)
 
     def render_for_me(self, record: SavedView) -> str:
-        parts = ["on home" if record.is_pinned else "", "by mail" if record.is_mailed else ""]  # type: ignore[attr-defined]
+        parts = [_("on home") if record.is_pinned else "", _("by mail") if record.is_mailed else ""]  # type: ignore[attr-defined]
         return ", ".join(filter(None, parts)) or "—"
 
 
 class DashboardTable(BaseTable):
-    name = django_tables2.Column("Dashboard")
-    shared = django_tables2.Column("Shared with", accessor="shared_text", orderable=False)
-    owner = django_tables2.Column("By")
-    item_count = django_tables2.Column("Views and panels")
+    name = django_tables2.Column(_lazy("Dashboard"))
+    shared = django_tables2.Column(_lazy("Shared with"), accessor="shared_text", orderable=False)
+    owner = django_tables2.Column(_lazy("By"))
+    item_count = django_tables2.Column(_lazy("Views and panels"))
 
     class Meta(BaseTable.Meta):
         fields = ()
-        caption = "Dashboards"
+        caption = _lazy("Dashboards")
 
     def render_name(self, record: Dashboard) -> SafeString:
         return format_html('<a href="{}">{}</a>', reverse("dashboard", args=[record.pk]), record)

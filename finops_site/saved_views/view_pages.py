@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from finops_site.lib.words import counted
@@ -21,11 +22,12 @@ from finops_site.saved_views.forms import SavedViewForm
 from finops_site.saved_views.opened_pages import page_label, read_address
 from finops_site.saved_views.sharing import CannotSave, NotYours, may_stop_sharing, stop_sharing
 from finops_site.saved_views.tables import SavedViewTable
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 
-EXPLORE = Action("Open the cost explorer", "costs:explorer", "chart-bar", "costs.view_costline", primary=True)
+EXPLORE = Action(_lazy("Open the cost explorer"), "costs:explorer", "chart-bar", "costs.view_costline", primary=True)
 
-FIXED_DAYS = "Its days stay as they are: choose a period by its name for one that moves on. "
+FIXED_DAYS = _lazy("Its days stay as they are: choose a period by its name for one that moves on. ")
 
 
 class SavedViewsPage(ListPage):
@@ -33,13 +35,15 @@ class SavedViewsPage(ListPage):
 
     permission_required = None
     model = SavedView
-    title = "Saved views"
-    subtitle = "A page with its filters, order and grouping under a name. Whoever opens one sees her own rows in it."
+    title = _lazy("Saved views")
+    subtitle = _lazy(
+        "A page with its filters, order and grouping under a name. Whoever opens one sees her own rows in it."
+    )
     table_class = SavedViewTable
     can_be_saved = False
     empty = Empty(
-        "No saved view yet",
-        "Set the filters of the cost explorer or of any list as you like them, and choose Views, Save.",
+        _lazy("No saved view yet"),
+        _lazy("Set the filters of the cost explorer or of any list as you like them, and choose Views, Save."),
         "bookmark",
         EXPLORE,
     )
@@ -56,7 +60,7 @@ class _ViewForm(FormPage):
     permission_required = None
     model = SavedView
     form_class = SavedViewForm
-    breadcrumbs = (("Saved views", "saved_views"),)
+    breadcrumbs = ((_lazy("Saved views"), "saved_views"),)
     cancel_url_name = "saved_views"
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -74,7 +78,7 @@ class _ViewForm(FormPage):
         view = keep_views.save_all(
             *(form.instance, self.person, chosen.get("address", ""), chosen["pinned"], form.schedule, timezone.now())
         )
-        messages.success(self.request, f"{view} is saved.")
+        messages.success(self.request, _("{view} is saved.").format(view=view))
         return view
 
     def get_success_url(self) -> str:
@@ -84,7 +88,7 @@ class _ViewForm(FormPage):
 class KeepViewPage(_ViewForm):
     """Keeps what a page shows: `address` is that page's."""
 
-    title = "Save this view"
+    title = _lazy("Save this view")
     parameters = ("address",)
 
     def get_initial(self) -> dict[str, Any]:
@@ -96,10 +100,13 @@ class KeepViewPage(_ViewForm):
             path, query = read_address(self.person, address)
         except CannotSave as error:
             return str(error)
-        days = (
-            "Its days stay as they are: choose a period by its name for one that moves on. " if "from=" in query else ""
-        )
-        return f"{page_label(path)}. {days}Only you find it, unless you share it."
+        text = _("{page}. Only you find it, unless you share it.")
+        if "from=" in query:
+            text = _(
+                "{page}. Its days stay as they are: choose a period by its name for one that moves on. "
+                "Only you find it, unless you share it."
+            )
+        return text.format(page=page_label(path))
 
 
 class ViewSettingsPage(_ViewForm):
@@ -138,7 +145,9 @@ def used_text(view: SavedView) -> str:
         counted(view.mails.count(), "mail"),
         counted(view.dashboard_items.count(), "dashboard"),
     ]
-    return f"It is in {places[0]}, {places[1]} and on {places[2]}, and goes there too."
+    return _("It is in {homes}, {mails} and on {dashboards}, and goes there too.").format(
+        homes=places[0], mails=places[1], dashboards=places[2]
+    )
 
 
 class ActOnView(Page, View):
@@ -174,20 +183,20 @@ class ActOnView(Page, View):
 
     def _pin(self, view: SavedView) -> str:
         keep_views.pin(view, self.person, timezone.now())
-        return f"{view} is on your home page."
+        return _("{view} is on your home page.").format(view=view)
 
     def _unpin(self, view: SavedView) -> str:
         keep_views.unpin(view, self.person)
-        return f"{view} is not on your home page any more."
+        return _("{view} is not on your home page any more.").format(view=view)
 
     def _update(self, view: SavedView) -> str:
         keep_views.save_view(view, self.person, self.request.POST.get("address", ""))
-        return f"{view} is saved as it is now."
+        return _("{view} is saved as it is now.").format(view=view)
 
     def _stop_sharing(self, view: SavedView) -> str:
         stop_sharing(view, self.person)
-        return f"{view} is not shared any more."
+        return _("{view} is not shared any more.").format(view=view)
 
     def _delete(self, view: SavedView) -> str:
         keep_views.delete_view(view, self.person)
-        return f"{view} is deleted."
+        return _("{view} is deleted.").format(view=view)

@@ -6,8 +6,10 @@ from typing import Any
 
 from django import template
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
 from finops_site.lib import charts
@@ -131,6 +133,12 @@ def money_list(
 
 
 @register.simple_tag
+def this_moment() -> str:
+    """Now, in the zone of the reader."""
+    return moment_text(timezone.now())
+
+
+@register.simple_tag
 def reader_marks() -> SafeString | str:
     """What words.js needs to write numbers as the reader does, as attributes; nothing for English."""
     reader = marks()
@@ -180,6 +188,6 @@ def rate(value: Decimal) -> str:
 def tag_chips(tag_set: Any) -> SafeString:
     """The tags of a costs.models.TagSet that count, those that we set ourselves marked; `no tags` without any."""
     if not tag_set or not tag_set.tags:
-        return format_html("no tags")
+        return format_html("{}", _("no tags"))
     chips = ((drawn_tag_chip(key, value, key in tag_set.virtual),) for key, value in sorted(tag_set.tags.items()))
     return format_html_join(" ", "{}", chips)

@@ -5,11 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people.demo_rows import demo_company
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.navigation import SITE_SHORTCUTS, navigation
 
 
@@ -22,16 +24,17 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: navigation(request)),
         "site_shortcuts": SITE_SHORTCUTS,
         "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
+        "role_name": SimpleLazyObject(lambda: _(role_of(signed_in_user(request)))),
     }
 
 
 # Whom the sign-in page of the laptop mode offers; the password stands in the terminal.
 DEMO_PEOPLE = (
-    ("lea@demo.example", "leads the team Payments"),
+    ("lea@demo.example", _lazy("leads the team Payments")),
     ("fay@demo.example", "finance"),
-    ("eli@demo.example", "engineer in Payments"),
+    ("eli@demo.example", _lazy("engineer in Payments")),
     ("max@demo.example", "executive"),
-    ("ola@demo.example", "leads the team Data"),
+    ("ola@demo.example", _lazy("leads the team Data")),
     ("ada@demo.example", "administrator"),
 )
 

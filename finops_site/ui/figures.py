@@ -3,8 +3,9 @@
 from decimal import Context, Decimal
 
 from django.templatetags.static import static
+from django.utils.functional import lazy
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.locale_format import in_marks, percent_figure
@@ -21,7 +22,13 @@ MOST_AS_PERCENT = 10
 
 SIX_DIGITS = Decimal(100_000)
 
-NOT_IN_THE_BILL = mark_safe('<span class="absent" title="not in the bill">—</span>')
+
+def _not_in_the_bill() -> SafeString:
+    return format_html('<span class="absent" title="{}">—</span>', _("not in the bill"))
+
+
+# Written anew for each reader; called a SafeString, as what it writes is.
+NOT_IN_THE_BILL = lazy(_not_in_the_bill, SafeString)()
 
 
 def icon_html(name: str, css: str = "") -> SafeString:
@@ -125,10 +132,12 @@ def change_html(amount: Amount, currency: str | None, before: Amount = None) -> 
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
     text = formatted(value, code)
-    direction, arrow, word = ("none", "minus", "unchanged")
+    direction, arrow, word = ("none", "minus", _("unchanged"))
     if value and text.strip("-0.,"):
         rises = value > 0
-        direction, arrow, word = ("up", "arrow-up-right", "more") if rises else ("down", "arrow-down-right", "less")
+        direction, arrow, word = (
+            ("up", "arrow-up-right", _("more")) if rises else ("down", "arrow-down-right", _("less"))
+        )
     return format_html(
         '<span class="change change-{}" title="{} {}">{}<span class="visually-hidden">{} </span>{}{} '
         '<span class="currency">{}</span>{}</span>',
@@ -149,7 +158,9 @@ def _share_of(value: Decimal, before: Amount) -> SafeString | str:
     if share is None:
         return ""
     if share >= MOST_AS_PERCENT:
-        return format_html(' <span class="change-share">({} as much)</span>', percent_text(share + 1))
+        return format_html(
+            ' <span class="change-share">({})</span>', _("{times} as much").format(times=percent_text(share + 1))
+        )
     return format_html(' <span class="change-share">({}{})</span>', "+" if share > 0 else "", percent_text(share))
 
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.forms import BaseForm, BoundField
 from django.http import QueryDict
 from django.utils.choices import flatten_choices
+from django.utils.translation import gettext as _
 from django_filters.fields import DateRangeField, DateTimeRangeField
 
 from finops_site.lib.periods import Month
@@ -153,8 +154,9 @@ def filter_controls(filterset: django_filters.FilterSet) -> list[tuple[BoundFiel
 def _control(bound: BoundField) -> str:
     widget = bound.field.widget
     if isinstance(widget, forms.MultiWidget):
-        for part, edge in zip(widget.widgets, ("from", "to"), strict=False):
-            part.attrs.update({"aria-label": f"{bound.label} {edge}", "title": edge})
+        edges = ((_("from"), _("{label} from")), (_("to"), _("{label} to")))
+        for part, (edge, text) in zip(widget.widgets, edges, strict=False):
+            part.attrs.update({"aria-label": text.format(label=bound.label), "title": edge})
             if isinstance(bound.field, DateRangeField | DateTimeRangeField):
                 part.input_type = "date"  # type: ignore[attr-defined]
         return "range"
@@ -181,8 +183,12 @@ def _chip(bound: BoundField, name: str, value: str, parameters: QueryDict) -> Ch
     """What the drop-down calls the value, or the value itself; and the address without it."""
     rest = parameters.copy()
     rest.setlist(name, [other for other in rest.getlist(name) if other != value])
-    edge = " from" if name.endswith(("_after", "_min")) else " to" if name.endswith(("_before", "_max")) else ""
-    return Chip(f"{bound.label}{edge}", _labels(bound).get(value, value), without(rest))
+    label = str(bound.label)
+    if name.endswith(("_after", "_min")):
+        label = _("{label} from").format(label=label)
+    elif name.endswith(("_before", "_max")):
+        label = _("{label} to").format(label=label)
+    return Chip(label, _labels(bound).get(value, value), without(rest))
 
 
 def _labels(bound: BoundField) -> dict[str, str]:

@@ -17,6 +17,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F, Field, Model, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.utils.translation import gettext as _
 
 PAGING_PARAMETERS = ("page", "after", "before")
 
@@ -66,7 +67,7 @@ class _Key:
             return None
         value = self.field.to_python(value)
         if value is None or (isinstance(value, str) and "\0" in value):
-            raise ValidationError("no value of this column")
+            raise ValidationError(_("no value of this column"))
         self.field.run_validators(value)
         return value
 
@@ -180,7 +181,7 @@ def _decoded(cursor: str, keys: list[_Key]) -> list[Any]:
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(keys):
-            raise BadCursor("the cursor belongs to another ordering")
+            raise BadCursor(_("the cursor belongs to another ordering"))
         return [key.read(value) for key, value in zip(keys, values, strict=True)]
     except (ValueError, TypeError, OverflowError, RecursionError, ValidationError) as error:
-        raise BadCursor("the cursor cannot be read") from error
+        raise BadCursor(_("the cursor cannot be read")) from error

@@ -14,9 +14,10 @@ from django.urls import reverse
 from finops_site.lib.person import Person
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import NavItem, NavSection, NavTab, registry
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.request_memo import request_memo
 
-HOME = NavItem("Home", "home", "home", key="h")
+HOME = NavItem(_lazy("Home"), "home", "home", key="h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ class Shortcut:
 
 # What keys do on every page; Cmd does as Ctrl does.
 SITE_SHORTCUTS = (
-    Shortcut(("/",), "Search", attribute="data-open-search"),
-    Shortcut(("Ctrl+K",), "Search, while typing too", attribute="data-open-search"),
-    Shortcut(("?",), "This list", attribute="data-open-shortcuts"),
+    Shortcut(("/",), _lazy("Search"), attribute="data-open-search"),
+    Shortcut(("Ctrl+K",), _lazy("Search, while typing too"), attribute="data-open-search"),
+    Shortcut(("?",), _lazy("This list"), attribute="data-open-shortcuts"),
 )
 
 
@@ -105,9 +106,10 @@ class Navigation:
     @property
     def groups(self) -> list[NavGroup]:
         """The registered sections in their order, and after them those that nobody registered."""
-        sections = [section.label for section in registry.of(NavSection)]
-        names = dict.fromkeys(["", *sections, *(entry.item.section for entry in self.entries)])
-        by_name = {name: [entry for entry in self.entries if entry.item.section == name] for name in names}
+        by_name: dict[str, list[NavEntry]] = {"": [], **{str(section.label): [] for section in registry.of(NavSection)}}
+        # Translated here, as the sections are: an entry and its section say the same in every language.
+        for entry in self.entries:
+            by_name.setdefault(str(entry.item.section), []).append(entry)
         return [NavGroup(name, entries) for name, entries in by_name.items() if entries]
 
     @property

@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Qu
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.generic import DetailView, FormView, TemplateView
 from django.views.generic.base import TemplateResponseMixin
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
@@ -29,6 +30,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import SavedView, User
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui import typed_text
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
@@ -63,7 +65,7 @@ class Action:
 class Empty:
     """What a page says when it has nothing to show yet: what belongs here and what to do next."""
 
-    title: str = "Nothing here yet"
+    title: str = _lazy("Nothing here yet")
     text: str = ""
     icon: str = "inbox"
     action: Action | None = None
@@ -160,13 +162,21 @@ class Page(AccessMixin):
         check_once(self.request.GET.lists(), self.takes_many)
         export = self.request.GET.get("_export", "")
         if export and export not in self.exports:
-            raise BadFilter(f"There is no file {export[:80]!r} of this page: use {', '.join(self.exports)}.")
+            raise BadFilter(
+                _("There is no file {export!r} of this page: use {names}.").format(
+                    export=export[:80], names=", ".join(self.exports)
+                )
+            )
         for name, values in self.parameter_values.items():
             for value in filter(None, self.request.GET.getlist(name)):
                 if value not in values:
-                    raise BadFilter(f"{value[:80]!r} is no {name} here: use {', '.join(values)}.")
+                    raise BadFilter(
+                        _("{value!r} is no {name} here: use {names}.").format(
+                            value=value[:80], name=name, names=", ".join(values)
+                        )
+                    )
         if self.can_be_saved and self.request.GET.get(VIEW) and self.opened_view is None:
-            raise BadFilter("There is no such saved view any more, or it is not shared with you.")
+            raise BadFilter(_("There is no such saved view any more, or it is not shared with you."))
         if "month" in self.parameters and self.request.GET.get("month"):
             try:
                 Month.parse(self.request.GET["month"])
@@ -176,8 +186,8 @@ class Page(AccessMixin):
     def check_text(self) -> None:
         """Raises BadFilter for what is sent and no database stores; of forms, their fields say so themselves."""
         sent = self.request.POST.lists() if self.request.method == "POST" and not isinstance(self, FormView) else ()
-        if any("\0" in value for _, values in sent for value in values):
-            raise BadFilter("What was sent has a character in it that is none of a text (NUL).")
+        if any("\0" in value for _ignored, values in sent for value in values):
+            raise BadFilter(_("What was sent has a character in it that is none of a text (NUL)."))
 
     def _is_known(self, name: str) -> bool:
         try:
@@ -310,11 +320,11 @@ class ListPage(_VisibleRows, Page, TemplateView):
         super().check_address()
         page, columns = self.request.GET.get("page", ""), self.sortable_columns()
         if page and not re.fullmatch("-?[0-9]{1,20}", page):
-            raise BadFilter(f"page: {page[:80]!r} is no number of a page.")
+            raise BadFilter(_("page: {page!r} is no number of a page.").format(page=page[:80]))
         for sort in filter(None, self.request.GET.getlist("sort")):
             if sort.removeprefix("-") not in columns:
-                use = what_to_use(sort.removeprefix("-"), columns) or "it has one order."
-                raise BadFilter(f"{sort[:80]!r} is no column to sort this list by: {use}")
+                use = what_to_use(sort.removeprefix("-"), columns) or _("it has one order.")
+                raise BadFilter(_("{sort!r} is no column to sort this list by: {use}").format(sort=sort[:80], use=use))
 
     def sortable_columns(self) -> list[str]:
         """The columns that the list may be sorted by."""
@@ -511,7 +521,7 @@ class FormPage(Page, FormView):
 
     template_name = "form.html"
     model: Any = None
-    submit_label = "Save"
+    submit_label = _lazy("Save")
     cancel_url_name = ""
     success_message = ""
 
@@ -527,7 +537,7 @@ class FormPage(Page, FormView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             # Somebody else's object is not found even for those who may not edit their own.
-            _ = self.object
+            _ignored = self.object
         return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:

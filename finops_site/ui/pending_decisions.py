@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, IntegerField, QuerySet, Subquery, Value
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.models import User
@@ -50,6 +51,6 @@ def decision_items(
         for row in named
     ]
     if rest := len(first) - len(named):
-        number = f"more than {MOST - len(named)}" if len(first) > MOST else str(rest)
-        items.append(PendingDecision(f"{number} more {many}", url))
+        number = _("more than {value}").format(value=MOST - len(named)) if len(first) > MOST else str(rest)
+        items.append(PendingDecision(_("{number} more {many}").format(number=number, many=many), url))
     return items

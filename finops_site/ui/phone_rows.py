@@ -7,14 +7,19 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.utils.html import strip_tags
+from django.utils.functional import lazy
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
+
+from finops_site.translation import gettext_lazy as _lazy
 
 NAME, AMOUNT, FACT, FIGURE, REST, PICK, ACTIONS = "name", "amount", "fact", "figure", "rest", "pick", "actions"
 MOST_FACTS = 3
-MORE = mark_safe(  # its own text, with nothing in it from anywhere else
-    '<button class="row-more js-only" type="button" aria-expanded="false"><span class="visually-hidden">More</span>'
-    '<span class="row-more-mark" aria-hidden="true"></span></button>'
+# Written anew for each reader.
+MORE = lazy(format_html, SafeString)(
+    '<button class="row-more js-only" type="button" aria-expanded="false"><span class="visually-hidden">{}</span>'
+    '<span class="row-more-mark" aria-hidden="true"></span></button>',
+    _lazy("More"),
 )
 HEAD = re.compile(r"<thead.*?</thead>", re.DOTALL)
 HEAD_CELL = re.compile(r"<th\b([^>]*)>(.*?)</th>", re.DOTALL)

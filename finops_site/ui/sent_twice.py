@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
 from finops_site.ui.typed_text import NEVER, page_of
 
@@ -50,7 +51,7 @@ class SentTwiceMiddleware:
         if is_first or url is None:
             request.sending_key = key  # type: ignore[attr-defined]
             return None
-        messages.info(request, "The form was sent twice; it was done once.")
+        messages.info(request, _("The form was sent twice; it was done once."))
         return HttpResponseRedirect(url or page_of(request))
 
 

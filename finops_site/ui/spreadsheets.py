@@ -11,10 +11,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from finops_site.lib.money import AmountWithPlaces, exact_text
+from finops_site.lib.words import number_text
 from finops_site.ui.table_export import safe_cell
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -56,7 +58,11 @@ def xlsx_sheets(sheets: Iterable[tuple[str, Iterable[Iterable[Any]]]]) -> bytes:
             sheet.freeze_panes(1, 0)
             for number, row in enumerate(rows):
                 if number >= MOST_ROWS:
-                    raise TooManyRows(f"A sheet holds {MOST_ROWS:,} rows; export it as CSV, or filter it first.")
+                    raise TooManyRows(
+                        _("A sheet holds {most_rows} rows; export it as CSV, or filter it first.").format(
+                            most_rows=number_text(MOST_ROWS)
+                        )
+                    )
                 for column, value in enumerate(row):
                     _write(sheet, (number, column), value, formats)
         book.close()

@@ -10,8 +10,10 @@ from typing import Any
 
 import django_tables2
 from django.db.models import Model, QuerySet
+from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django_tables2.columns import BoundColumn
 from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
@@ -20,6 +22,7 @@ from django_tables2.utils import Accessor
 from finops_site.lib.locale_format import in_marks
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, day_text, moment_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui import figures, phone_rows
 from finops_site.ui.figures import Amount
 from finops_site.ui.phone_rows import PhoneColumn
@@ -110,7 +113,7 @@ class BaseTable(django_tables2.Table):
         for sums in self.totals:
             row, columns = BoundRow(sums, table=self), list(self.columns)
             # A column is shown where the row holds the first part of its accessor.
-            yield [(columns[0], sums.get("label") or "Total", phone_rows.NAME)] + [
+            yield [(columns[0], sums.get("label") or _("Total"), phone_rows.NAME)] + [
                 (
                     column,
                     row.get_cell(column.name) if re.split(r"\.|__", str(column.accessor))[0] in sums else "",
@@ -142,9 +145,14 @@ def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[st
     """Rows for `BaseTable.totals` out of {currency: {column: sum}}; amounts of two currencies are never one sum."""
     several = len(sums) > 1
     return [
-        {"label": f"Total {code}" if several else "Total", "currency": code, **amounts}
+        {"label": _("Total {code}").format(code=code) if several else _("Total"), "currency": code, **amounts}
         for code, amounts in sorted(sums.items())
     ]
+
+
+format_html_lazy = lazy(format_html, SafeString)
+# The head of a column of boxes to tick: written anew for each reader.
+HIDDEN_SELECT = format_html_lazy('<span class="visually-hidden">{}</span>', _lazy("Select"))
 
 
 class PickColumn(django_tables2.Column):
@@ -152,7 +160,7 @@ class PickColumn(django_tables2.Column):
 
     def __init__(self, accessor: str = "pk") -> None:
         super().__init__(
-            format_html('<span class="visually-hidden">Select</span>'),
+            HIDDEN_SELECT,
             accessor=accessor,
             orderable=False,
             exclude_from_export=True,
@@ -165,7 +173,7 @@ def pick_box(record: object, value: object, amount: Decimal | None = None, curre
     box = '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}"{}>'
     has_amount = amount is not None and currency
     money = format_html(' data-amount="{}" data-currency="{}"', f"{amount:f}", currency) if has_amount else ""
-    return format_html(box, str(value), f"Select {record}"[:200], money)
+    return format_html(box, str(value), _("Select {record}").format(record=record)[:200], money)
 
 
 class NumberColumn(django_tables2.Column):
@@ -283,7 +291,9 @@ class TagColumn(django_tables2.Column):
         chips = [tag_chip(key, text, key in ours) for key, text in sorted(value.items())]
         shown, rest = chips[: self.limit], chips[self.limit :]
         more = format_html(
-            '<details class="more-tags"><summary>+{} more</summary>{}</details>', len(rest), _joined(rest)
+            '<details class="more-tags"><summary>{}</summary>{}</details>',
+            _("+{count} more").format(count=len(rest)),
+            _joined(rest),
         )
         return format_html('<span class="tag-chips">{}{}</span>', _joined(shown), more if rest else "")
 
@@ -301,8 +311,8 @@ def tag_chip(key: str, text: object, virtual: bool = False) -> SafeString:
     full = f"{key}: {'' if text is None else text}"
     short = full if len(full) <= 60 else full[:59] + "…"
     if virtual:
-        title = f"virtual, set by us: {full}"[:300]
-        mark = format_html('{}<span class="visually-hidden">virtual: </span>', figures.icon_html("sparkles"))
+        title = _("virtual, set by us: {full}").format(full=full)[:300]
+        mark = format_html('{}<span class="visually-hidden">{} </span>', figures.icon_html("sparkles"), _("virtual:"))
         return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', title, mark, short)
     return format_html('<span class="tag-chip" title="{}">{}</span>', full[:300], short)
 

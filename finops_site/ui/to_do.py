@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.registry import PendingDecision, PendingDecisionSource, ToDo, ToDoSource, Urgency, registry
@@ -56,7 +57,7 @@ class ToDoList:
     def first(self) -> list[Task]:
         """What comes first: decisions, then the urgent, then the most money; not all of one kind."""
         decisions = [
-            Task("Decision", "scale", ToDo(row.text, row.url, row.amount, row.currency, row.note))
+            Task(_("Decision"), "scale", ToDo(row.text, row.url, row.amount, row.currency, row.note))
             for row in self.decisions
         ]
         rest = [

@@ -1,15 +1,20 @@
-"""The API's addresses of the programme, mounted under the site's."""
+"""The API's addresses of the programme."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from programme.api import kpis, reports
+from programme.api import kpis, reports, roadmap
 
 router = SimpleRouter()
 router.register("made-reports", reports.MadeReportViewSet, "made-report")
 router.register("report-schedules", reports.ReportScheduleViewSet, "report-schedule")
+router.register("programmes", roadmap.ProgrammeViewSet, "programme")
+router.register("milestones", roadmap.MilestoneViewSet, "milestone")
+router.register("risks", roadmap.RiskViewSet, "risk")
+router.register("decision-points", roadmap.DecisionViewSet, "decision-point")
 
-urlpatterns = [
+urlpatterns: list = [
+    path("maturity/", roadmap.MaturityOfCapabilities.as_view(), name="maturity"),
     *router.urls,
     path("kpis/<slug:name>/", kpis.KpiDetail.as_view(), name="kpi"),
     path("kpis/<slug:name>/history/", kpis.KpiHistory.as_view(), name="kpi-history"),

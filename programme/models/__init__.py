@@ -7,16 +7,38 @@ from programme.models.reports import (
     ReportRun,
     ReportSchedule,
 )
+from programme.models.roadmap import (
+    Communication,
+    DecisionIsRecorded,
+    DecisionPoint,
+    Milestone,
+    Phase,
+    Programme,
+    ProgrammeTemplate,
+    ProgrammeWeek,
+    Risk,
+    SignOff,
+)
 
 __all__ = [
+    "Communication",
+    "DecisionIsRecorded",
+    "DecisionPoint",
     "Kpi",
     "KpiComment",
     "KpiDay",
     "KpiRecount",
     "MadeReport",
+    "Milestone",
+    "Phase",
+    "Programme",
+    "ProgrammeTemplate",
+    "ProgrammeWeek",
     "ReportDelivery",
     "ReportKind",
     "ReportRecipient",
     "ReportRun",
     "ReportSchedule",
+    "Risk",
+    "SignOff",
 ]

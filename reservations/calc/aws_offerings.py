@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.language import gettext as _
 from reservations.calc.purchase_orders import AWS_PLAN_TYPES, TAG, Order
 from reservations.calc.purchase_rules import PRICE_MAY_MOVE
 from reservations.calc.terms import AWS_CLASSES, AWS_PAYMENTS, MULTI_AZ, SP_EC2
@@ -170,11 +171,11 @@ def aws_calls(order: Order) -> AwsCalls:
     if order.kind in AWS_PLAN_TYPES:
         return _plan_calls(order)
     if order.kind not in AWS_CLASSES:
-        raise ByHand(f"AWS sells no {order.kind} by a command.")
+        raise ByHand(_("AWS sells no {kind} by a command.").format(kind=order.kind))
     if order.service == "EC2":
         return _ec2_calls(order)
     if order.service not in RESERVATION_APIS:
-        raise ByHand(f"AWS sells reservations of {order.service} in its console only.")
+        raise ByHand(_("AWS sells reservations of {service} in its console only.").format(service=order.service))
     return _service_calls(order, RESERVATION_APIS[order.service])
 
 
@@ -210,14 +211,20 @@ def _plan_calls(order: Order) -> AwsCalls:
 def ec2_product(system: str) -> str:
     """EC2's name of what runs on a machine; raises ByHand where it has none."""
     if system not in EC2_PRODUCTS:
-        raise ByHand(f"EC2 sells no reservation for {system or 'a machine whose system is not known'}.")
+        raise ByHand(
+            _("EC2 sells no reservation for {value}.").format(value=system or _("a machine whose system is not known"))
+        )
     return EC2_PRODUCTS[system]
 
 
 def _ec2_calls(order: Order) -> AwsCalls:
     """Of AWS itself, without offers of the marketplace; AWS refuses an upfront payment above the limit price."""
     if order.tenancy not in ("default", "dedicated"):
-        raise ByHand(f"A reservation is for shared or dedicated machines, and these run on tenancy {order.tenancy!r}.")
+        raise ByHand(
+            _("A reservation is for shared or dedicated machines, and these run on tenancy {tenancy!r}.").format(
+                tenancy=order.tenancy
+            )
+        )
     scope = "Availability Zone" if order.zone else "Region"
     query: dict[str, object] = {
         "Filters": [
@@ -288,24 +295,24 @@ def rds_product(system: str) -> str:
     if "sql server" in lower or "sqlserver" in lower:
         edition = next((code for word, code in SQL_SERVER_EDITIONS.items() if word in lower), "")
         if not edition:
-            raise ByHand("The bill does not say which edition of SQL Server this is.")
+            raise ByHand(_("The bill does not say which edition of SQL Server this is."))
         return f"sqlserver-{edition}({_licence(lower) or 'li'})"
     if "cluster" in lower or "optimized" in lower:
         raise ByHand(
-            "A cluster with readable standbys, or Aurora I/O-Optimized, counts as several reservations of one."
+            _("A cluster with readable standbys, or Aurora I/O-Optimized, counts as several reservations of one.")
         )
     if "oracle" in lower:
         edition = next((code for word, code in ORACLE_EDITIONS.items() if word in lower), "")
         licence = _licence(lower)
         if not edition or not licence:
-            raise ByHand("The bill does not say which edition of Oracle this is, or whose licence it uses.")
+            raise ByHand(_("The bill does not say which edition of Oracle this is, or whose licence it uses."))
         return f"oracle-{edition}({licence})"
     if "aurora" in lower and not any(word in lower for word in ("postgres", "mysql")):
-        raise ByHand("The bill does not say whether this Aurora speaks PostgreSQL or MySQL.")
+        raise ByHand(_("The bill does not say whether this Aurora speaks PostgreSQL or MySQL."))
     for engine, product in RDS_ENGINES.items():
         if all(word in lower for word in engine.split()):
             return product
-    raise ByHand(f"RDS has no reservation whose engine we know as {system or 'nothing'}.")
+    raise ByHand(_("RDS has no reservation whose engine we know as {value}.").format(value=system or _("nothing")))
 
 
 def _licence(lower: str) -> str:
@@ -318,5 +325,5 @@ def cache_product(system: str) -> str:
     """ElastiCache's engine; raises ByHand where the bill does not say it."""
     engine = next((name for name in CACHE_ENGINES if name in system.lower()), "")
     if not engine:
-        raise ByHand("The bill does not say which engine this cache runs: Valkey, Redis or Memcached.")
+        raise ByHand(_("The bill does not say which engine this cache runs: Valkey, Redis or Memcached."))
     return engine

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from finops_site.lib.language import gettext as _
 from reservations.calc.machine_pools import read_use, service_of
 from reservations.calc.prices import BadPrices, Price
 from reservations.calc.terms import (
@@ -52,7 +53,7 @@ def from_offers(offers: Mapping[str, Any], source: str) -> Iterator[Price]:
         if pool is None:
             continue
         for term in offers["terms"].get("OnDemand", {}).get(sku, {}).values():
-            for currency, hourly, _ in _amounts(term):
+            for currency, hourly, _ignored in _amounts(term):
                 if hourly:
                     yield Price(pool, ON_DEMAND, hourly, currency, source, day)
         for term in offers["terms"].get("Reserved", {}).get(sku, {}).values():
@@ -177,4 +178,6 @@ def _day(offers: Mapping[str, Any], source: str) -> date:
     try:
         return date.fromisoformat(str(offers.get("publicationDate", ""))[:10])
     except ValueError:
-        raise BadPrices(f"{source}: publicationDate is missing, so nobody knows since when these hold.") from None
+        raise BadPrices(
+            _("{source}: publicationDate is missing, so nobody knows since when these hold.").format(source=source)
+        ) from None

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from finops_site.lib.language import gettext as _
 from reservations.calc.machine_pools import read_use
 from reservations.calc.prices import BadPrices, Price
 from reservations.calc.terms import AZURE, AZURE_PLAN, AZURE_RESERVATION, HOURS_A_YEAR, ON_DEMAND
@@ -26,7 +27,7 @@ def from_retail_prices(answer: Mapping[str, Any], source: str) -> Iterator[Price
         named = " ".join(str(item.get(name, "")) for name in ("skuName", "meterName", "productName")).lower()
         if any(word in named for word in _NO_MACHINE):
             continue
-        prices = list(_item_prices(item, f"{source}, item {number}", source))
+        prices = list(_item_prices(item, _("{source}, item {number}").format(source=source, number=number), source))
         yield from prices
         on_demand += [price for price in prices if price.kind == ON_DEMAND]
         reserved += [price for price in prices if price.kind == AZURE_RESERVATION]
@@ -49,7 +50,9 @@ def _item_prices(item: Mapping[str, Any], place: str, source: str) -> Iterator[P
         day = date.fromisoformat(str(item["effectiveStartDate"])[:10])
         amount, currency = Decimal(str(item["retailPrice"])), str(item["currencyCode"])
     except (KeyError, ValueError, ArithmeticError):
-        raise BadPrices(f"{place}: retailPrice, currencyCode and effectiveStartDate are needed.") from None
+        raise BadPrices(
+            _("{place}: retailPrice, currencyCode and effectiveStartDate are needed.").format(place=place)
+        ) from None
     if item.get("type") == "Reservation":
         months = _MONTHS.get(str(item.get("reservationTerm", "")))
         if months:

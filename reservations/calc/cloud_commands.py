@@ -8,6 +8,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.language import gettext as _
 from reservations.calc.aws_offerings import ByHand
 from reservations.calc.purchase_orders import Order
 
@@ -48,11 +49,17 @@ def azure_reservation(order: Order) -> list[str]:
     """The options of both `reservation-order calculate` and `purchase`, but for who is charged. Raises ByHand."""
     resource = AZURE_RESOURCES.get(order.service)
     if resource is None:
-        raise ByHand(f"Which reservation Azure sells for {order.service or 'this'} is chosen in its portal.")
+        raise ByHand(
+            _("Which reservation Azure sells for {value} is chosen in its portal.").format(
+                value=order.service or _("this")
+            )
+        )
     if resource == "VirtualMachines" and not order.instance_type.startswith("Standard_"):
-        raise ByHand(f"Azure's name (SKU) of {order.instance_type or 'the machine'} is not in the bill.")
+        raise ByHand(
+            _("Azure's name (SKU) of {value} is not in the bill.").format(value=order.instance_type or _("the machine"))
+        )
     if order.payment not in AZURE_BILLING:
-        raise ByHand("Azure is paid at once or monthly, and this is partly upfront.")
+        raise ByHand(_("Azure is paid at once or monthly, and this is partly upfront."))
     options = ["--reserved-resource-type", resource, "--sku", order.instance_type, "--location", order.region]
     options += ["--quantity", f"{int(order.quantity)}", "--term", f"P{order.term_months // 12}Y"]
     options += ["--billing-plan", AZURE_BILLING[order.payment], "--applied-scope-type", "Shared"]
@@ -63,7 +70,7 @@ def azure_reservation(order: Order) -> list[str]:
 def azure_plan(order: Order) -> list[str]:
     """The command that creates a savings plan, but for who is charged; its alias makes it happen once."""
     if order.payment not in AZURE_PLAN_BILLING:
-        raise ByHand("Azure is paid at once or monthly, and this is partly upfront.")
+        raise ByHand(_("Azure is paid at once or monthly, and this is partly upfront."))
     words = ["az", "billing-benefits", "savings-plan-order-aliases", "create", "--order-alias-name", order.name]
     words += ["--display-name", order.name, "--sku", "Compute_Savings_Plan", "--applied-scope-type", "Shared"]
     words += ["--commitment", f"{{amount:{order.commitment},currency-code:{order.currency},grain:Hourly}}"]
@@ -75,16 +82,18 @@ def azure_plan(order: Order) -> list[str]:
 def google_commitment(order: Order) -> list[str]:
     """The command that creates a commitment for the vCPUs and the memory of the machines. Raises ByHand."""
     if order.is_plan:
-        raise ByHand("Google sells flexible committed use discounts in its console only.")
+        raise ByHand(_("Google sells flexible committed use discounts in its console only."))
     if order.instance_type.upper().endswith(("-RAM", "-VCPU")):
-        raise ByHand("Google sells vCPUs and memory in one commitment: buy this with the other part of the same plan.")
+        raise ByHand(
+            _("Google sells vCPUs and memory in one commitment: buy this with the other part of the same plan.")
+        )
     match = GCP_MACHINE.match(order.instance_type)
     series, shapes = GCP_SERIES.get(match["series"], ("", {})) if match else ("", {})
     if match is None or match["shape"] not in shapes:
-        machine = order.instance_type or "the machine"
-        raise ByHand(f"How many vCPUs and how much memory {machine} has is not known here.")
+        machine = order.instance_type or _("the machine")
+        raise ByHand(_("How many vCPUs and how much memory {machine} has is not known here.").format(machine=machine))
     if order.term_months not in GCP_PLANS:
-        raise ByHand("Google commits for one or three years.")
+        raise ByHand(_("Google commits for one or three years."))
     cpus = int(match["cpus"]) * int(order.quantity)
     megabytes = int(Decimal(shapes[match["shape"]]) * 1024 * cpus)
     words = ["gcloud", "compute", "commitments", "create", order.name, "--region", order.region]

@@ -16,6 +16,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import months_later
 from reservations.calc.machine_pools import system_named
 from reservations.calc.terms import (
@@ -88,7 +89,7 @@ def read_list(text: str) -> list[ListedCommitment]:
         try:
             document = json.loads(text, parse_float=Decimal)
         except ValueError:
-            raise BadList("It begins like JSON and is none.") from None
+            raise BadList(_("It begins like JSON and is none.")) from None
         return read_answer(document)
     return [listed for entry in _transactions(text) for listed in entry]
 
@@ -107,35 +108,53 @@ def read_answer(document: Any) -> list[ListedCommitment]:
         if "value" in document:
             document = document["value"]
     if not isinstance(document, list):
-        raise BadList(f"None of {', '.join(ANSWERS)}, no list of Azure's and none of Google's is in it.")
+        raise BadList(
+            _("None of {names}, no list of Azure's and none of Google's is in it.").format(names=", ".join(ANSWERS))
+        )
     return list(_each_of(document, _read_other))
 
 
 def _each_of(entries: Any, read: Callable[[Mapping[str, Any]], ListedCommitment | None]) -> Iterator[ListedCommitment]:
     if not isinstance(entries, Iterable) or isinstance(entries, str | dict):
-        raise BadList("Where its commitments should be is no list.")
+        raise BadList(_("Where its commitments should be is no list."))
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, Mapping):
-            raise BadList(f"Entry {number}: it is no commitment with names and values.")
+            raise BadList(_("Entry {number}: it is no commitment with names and values.").format(number=number))
         try:
             listed = read(entry)
         except BadList as error:
-            raise BadList(f"Entry {number}: {error}") from None
+            raise BadList(_("Entry {number}: {error}").format(number=number, error=error)) from None
         except KeyError as error:
             # A name that the entry lacks, or a value of it that nobody has heard of.
             name = error.args[0]
-            problem = f"{name!r} is no value known here" if name in _texts(entry) else f"it has no {name}"
-            raise BadList(f"Entry {number}: {problem}.") from None
+            problem = (
+                _("{name!r} is no value known here").format(name=name)
+                if name in _texts(entry)
+                else _("it has no {name}").format(name=name)
+            )
+            raise BadList(_("Entry {number}: {problem}.").format(number=number, problem=problem)) from None
         except (TypeError, ValueError, InvalidOperation, AttributeError):
-            raise BadList(f"Entry {number}: a value in it is of another kind than the provider writes there.") from None
+            raise BadList(
+                _("Entry {number}: a value in it is of another kind than the provider writes there.").format(
+                    number=number
+                )
+            ) from None
         if listed:
             start, end = listed.values.get("start"), listed.values.get("end")
             if start and end and end <= start:
-                raise BadList(f"Entry {number}: it ends ({end}) before it starts ({start}).")
+                raise BadList(
+                    _("Entry {number}: it ends ({end}) before it starts ({start}).").format(
+                        number=number, end=end, start=start
+                    )
+                )
             for name in STATED_AMOUNTS:
                 amount = listed.values.get(name, ZERO)
                 if not amount.is_finite() or amount < 0:
-                    raise BadList(f"Entry {number}: {name.replace('_', ' ')} {amount} cannot be right.")
+                    raise BadList(
+                        _("Entry {number}: {name} {amount} cannot be right.").format(
+                            number=number, name=name.replace("_", " "), amount=amount
+                        )
+                    )
             yield replace(listed, state=str(entry.get("state") or entry.get("State") or "").lower())
 
 
@@ -238,7 +257,7 @@ def _read_other(entry: Mapping[str, Any]) -> ListedCommitment | None:
         return _azure_savings_plan(entry) if "savingsplan" in entry["id"].lower() else _azure_reservation(entry)
     if "plan" in entry and "endTimestamp" in entry:
         return _google(entry)
-    raise ValueError("it is no commitment of Azure or Google")
+    raise ValueError(_("it is no commitment of Azure or Google"))
 
 
 def _azure_reservation(entry: Mapping[str, Any]) -> ListedCommitment | None:
@@ -289,7 +308,9 @@ def _azure_savings_plan(entry: Mapping[str, Any]) -> ListedCommitment | None:
 def _transactions(text: str) -> Iterator[Iterator[ListedCommitment]]:
     reader = csv.DictReader(io.StringIO(text))
     if not is_transaction_csv(reader.fieldnames or ()):
-        raise BadList("It is no list of Azure's reservation transactions: it lacks ReservationOrderId and EventType.")
+        raise BadList(
+            _("It is no list of Azure's reservation transactions: it lacks ReservationOrderId and EventType.")
+        )
     yield _each_of(({_plain(name): value for name, value in row.items() if name} for row in reader), _transaction)
 
 

@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import exact_text, formatted
+from finops_site.lib.words import in_sentence
 from reservations.calc.purchase_orders import AWS_PLAN_TYPES, Order
 from reservations.calc.purchase_titles import term_text
 from reservations.calc.terms import PAYMENTS
@@ -22,50 +24,78 @@ AWS_PLACES: Final = {
 def console_steps(order: Order) -> list[str]:
     """What to do in the console, in order, ending with the id that the first bill is found by."""
     opening = {"Azure": _azure, "Google Cloud": _google}.get(order.cloud, _aws)(order)
-    terms = f"{term_text(order.term_months)}, {PAYMENTS[order.payment].lower()}"
-    price = f"{exact_text(order.hourly)} {order.currency} an hour for all of it"
+    terms = f"{term_text(order.term_months)}, {in_sentence(_(PAYMENTS[order.payment]))}"
+    price = _("{hourly} {currency} an hour for all of it")
     if order.upfront:
-        price += f", of which {formatted(order.upfront, order.currency)} {order.currency} are paid on the first day"
+        price = _("{hourly} {currency} an hour for all of it, of which {upfront} {currency} are paid on the first day")
+    upfront = formatted(order.upfront, order.currency) if order.upfront else ""
+    price = price.format(hourly=exact_text(order.hourly), currency=order.currency, upfront=upfront)
     return [
         *opening,
-        f"Choose the term and the payment: {terms}.",
-        f"Compare the price with what was approved: {price}. Where it differs by more than 1%, do not buy.",
-        "Buy it once, and record here the id that the provider gives it: by it the first bill is found.",
+        _("Choose the term and the payment: {terms}.").format(terms=terms),
+        _("Compare the price with what was approved: {price}. Where it differs by more than 1%, do not buy.").format(
+            price=price
+        ),
+        _("Buy it once, and record here the id that the provider gives it: by it the first bill is found."),
     ]
 
 
 def _aws(order: Order) -> list[str]:
-    account = f" of account {order.account}" if order.account else ""
+    console = (
+        _("AWS's console of account {account}").format(account=order.account) if order.account else _("AWS's console")
+    )
     if order.kind in AWS_PLAN_TYPES:
-        what = f"{AWS_PLAN_TYPES[order.kind]} Savings Plan, {order.commitment} {order.currency} an hour"
-        return [f"Open AWS's console{account}: Billing > Savings Plans > Purchase Savings Plans.", f"Choose {what}."]
+        what = _("{kind} Savings Plan, {commitment} {currency} an hour").format(
+            kind=AWS_PLAN_TYPES[order.kind], commitment=order.commitment, currency=order.currency
+        )
+        return [
+            _("Open {console}: Billing > Savings Plans > Purchase Savings Plans.").format(console=console),
+            _("Choose {what}.").format(what=what),
+        ]
     place = AWS_PLACES.get(order.service, f"{order.service} > Reserved capacity")
     what = f"{exact_text(order.quantity)} × {order.instance_type} {order.system}".strip()
-    steps = [f"Open AWS's console{account} in {order.zone or order.region}: {place}."]
+    steps = [
+        _("Open {console} in {region}: {place}.").format(
+            console=console, region=order.zone or order.region, place=place
+        )
+    ]
     if order.service == "DynamoDB":
-        lots = f"{exact_text(order.quantity)} lots of 100 units of {order.instance_type}"
-        return [*steps, f"Choose read or write capacity, and as many units: {lots}."]
-    return [*steps, f"Choose {what}{', in zone ' + order.zone if order.zone else ''}."]
+        lots = _("{quantity} lots of 100 units of {instance_type}").format(
+            quantity=exact_text(order.quantity), instance_type=order.instance_type
+        )
+        return [*steps, _("Choose read or write capacity, and as many units: {lots}.").format(lots=lots)]
+    choose = _("Choose {what}, in zone {zone}.") if order.zone else _("Choose {what}.")
+    return [*steps, choose.format(what=what, zone=order.zone)]
 
 
 def _azure(order: Order) -> list[str]:
     if order.is_plan:
-        what = f"Savings plan for compute, {order.commitment} {order.currency} an hour, shared scope"
-        return ["Open Azure's portal: Savings plans > Add.", f"Choose {what}."]
+        what = _("Savings plan for compute, {commitment} {currency} an hour, shared scope").format(
+            commitment=order.commitment, currency=order.currency
+        )
+        return [_("Open Azure's portal: Savings plans > Add."), _("Choose {what}.").format(what=what)]
     return [
-        "Open Azure's portal: Reservations > Add.",
-        f"Choose {order.service}, {order.instance_type} in {order.region}, quantity {exact_text(order.quantity)}, "
-        "shared scope.",
+        _("Open Azure's portal: Reservations > Add."),
+        _("Choose {service}, {instance_type} in {region}, quantity {quantity}, shared scope.").format(
+            service=order.service,
+            instance_type=order.instance_type,
+            region=order.region,
+            quantity=exact_text(order.quantity),
+        ),
     ]
 
 
 def _google(order: Order) -> list[str]:
     if order.is_plan:
         return [
-            "Open Google's console: Billing > Committed use discounts > Purchase > Flexible commitment.",
-            f"Commit to {order.commitment} {order.currency} an hour.",
+            _("Open Google's console: Billing > Committed use discounts > Purchase > Flexible commitment."),
+            _("Commit to {commitment} {currency} an hour.").format(
+                commitment=order.commitment, currency=order.currency
+            ),
         ]
     return [
-        "Open Google's console: Compute Engine > Committed use discounts > Purchase commitment > Hardware.",
-        f"Choose {exact_text(order.quantity)} × {order.instance_type} in {order.region}, vCPUs with their memory.",
+        _("Open Google's console: Compute Engine > Committed use discounts > Purchase commitment > Hardware."),
+        _("Choose {quantity} × {instance_type} in {region}, vCPUs with their memory.").format(
+            quantity=exact_text(order.quantity), instance_type=order.instance_type, region=order.region
+        ),
     ]

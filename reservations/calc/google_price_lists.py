@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from finops_site.lib.language import gettext as _
 from reservations.calc.machine_pools import read_use
 from reservations.calc.prices import BadPrices, Price
 from reservations.calc.terms import COMPUTE_ENGINE, GCP_CUD, GCP_FLEXIBLE, GOOGLE, ON_DEMAND
@@ -80,10 +81,17 @@ def from_price_table(text: str, source: str, day: date | None = None) -> Iterato
     written = re.search(r"\d{4}-\d{2}-\d{2}", source)
     since = day or (date.fromisoformat(written[0]) if written else None)
     if since is None:
-        raise BadPrices(f"{source}: Google's table has no date: put it into the file's name, prices-2026-01-31.csv.")
+        raise BadPrices(
+            _("{source}: Google's table has no date: put it into the file's name, prices-2026-01-31.csv.").format(
+                source=source
+            )
+        )
     for number, row in enumerate(rows, 2):
         currency = _currency(names, row, listed)
-        amount = _number(row[names[contract]] or row[names[listed]] or "", f"{source}, row {number}")
+        amount = _number(
+            row[names[contract]] or row[names[listed]] or "",
+            _("{source}, row {number}").format(source=source, number=number),
+        )
         if amount:
             yield from _row_prices(
                 (row[names["sku description"]] or "").strip().lower(), amount, currency, source, since
@@ -103,7 +111,7 @@ def _number(text: str, place: str) -> Decimal:
     try:
         return Decimal(plain) if plain else Decimal(0)
     except InvalidOperation:
-        raise BadPrices(f"{place}: {text!r} is no price.") from None
+        raise BadPrices(_("{place}: {text!r} is no price.").format(place=place, text=text)) from None
 
 
 def _row_prices(description: str, amount: Decimal, currency: str, source: str, day: date) -> Iterator[Price]:

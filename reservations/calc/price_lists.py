@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import ISO_4217
 from reservations.calc.aws_price_lists import from_offers, from_savings_plans
 from reservations.calc.azure_price_lists import from_retail_prices
@@ -42,10 +43,10 @@ def parse_price_list(text: str, source: str) -> list[Price]:
 
 
 def _read_prices(text: str, source: str) -> list[Price]:
-    before, nul, _ = text.partition("\0")
+    before, nul, _ignored = text.partition("\0")
     if nul:
         row = before.count("\n") + 1
-        raise BadPrices(f"{source}, row {row}: a NUL character is in it: remove it.")
+        raise BadPrices(_("{source}, row {row}: a NUL character is in it: remove it.").format(source=source, row=row))
     if text.lstrip()[:1] not in ("{", "["):
         if is_price_table(next(csv.reader(io.StringIO(text)), [])):
             return list(from_price_table(text, source))
@@ -53,7 +54,7 @@ def _read_prices(text: str, source: str) -> list[Price]:
     try:
         offers = json.loads(text, parse_float=Decimal)
     except ValueError as error:
-        raise BadPrices(f"{source}: this is no whole JSON ({error}).") from None
+        raise BadPrices(_("{source}: this is no whole JSON ({error}).").format(source=source, error=error)) from None
     if isinstance(offers, list):
         # Answers of Azure's prices API, one page after another.
         offers = {"Items": [item for page in offers for item in page.get("Items", [page])]}
@@ -64,8 +65,10 @@ def _read_prices(text: str, source: str) -> list[Price]:
     if "OnDemand" in offers.get("terms", {}):
         return list(from_offers(offers, source))
     raise BadPrices(
-        f"{source}: neither an offer file of AWS (terms.OnDemand), nor one of its savings plans (terms.savingsPlan), "
-        "nor an answer of Azure's retail prices (Items)."
+        _(
+            "{source}: neither an offer file of AWS (terms.OnDemand), nor one of its savings plans "
+            "(terms.savingsPlan), nor an answer of Azure's retail prices (Items)."
+        ).format(source=source)
     )
 
 
@@ -80,33 +83,55 @@ def from_sheet(text: str, source: str) -> Iterator[Price]:
     rows = csv.DictReader(io.StringIO(text))
     missing = [name for name in NEEDED if name not in (rows.fieldnames or ())]
     if missing:
-        raise BadPrices(f"{source}: the header lacks {', '.join(missing)}.")
+        raise BadPrices(_("{source}: the header lacks {names}.").format(source=source, names=", ".join(missing)))
     try:
         for number, row in enumerate(rows, 2):
-            yield _sheet_price(row, f"{source}, row {number}", source)
+            yield _sheet_price(row, _("{source}, row {number}").format(source=source, number=number), source)
     except csv.Error as error:
-        raise BadPrices(f"{source}, row {rows.line_num}: this is no CSV ({error}).") from None
+        raise BadPrices(
+            _("{source}, row {number}: this is no CSV ({error}).").format(
+                source=source, number=rows.line_num, error=error
+            )
+        ) from None
 
 
 def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Price:
     if None in row:
-        raise BadPrices(f"{place}: it has more cells than the header; a cell with a comma in it needs quotes.")
+        raise BadPrices(
+            _("{place}: it has more cells than the header; a cell with a comma in it needs quotes.").format(place=place)
+        )
     cells = {name: (value or "").strip() for name, value in row.items()}
     for name in ("provider", "region", "type"):
         if not cells[name]:
-            raise BadPrices(f"{place}: {name} is empty: write whose machine this is a price of, and where.")
+            raise BadPrices(
+                _("{place}: {name} is empty: write whose machine this is a price of, and where.").format(
+                    place=place, name=name
+                )
+            )
     kind = cells["option"]
     if kind not in {ON_DEMAND, *KINDS}:
-        raise BadPrices(f"{place}: option {kind!r} is none of {', '.join((ON_DEMAND, *KINDS))}.")
+        raise BadPrices(
+            _("{place}: option {kind!r} is none of {names}.").format(
+                place=place, kind=kind, names=", ".join((ON_DEMAND, *KINDS))
+            )
+        )
     if objection := kind_objection(cells["provider"], kind):
         raise BadPrices(f"{place}: {objection}")
     payment, term = ("", "0") if kind == ON_DEMAND else (cells.get("payment", ""), cells.get("term", ""))
     if kind != ON_DEMAND and payment not in PAYMENTS:
-        raise BadPrices(f"{place}: payment {payment!r} is none of {', '.join(PAYMENTS)}.")
+        raise BadPrices(
+            _("{place}: payment {payment!r} is none of {names}.").format(
+                place=place, payment=payment, names=", ".join(PAYMENTS)
+            )
+        )
     if kind != ON_DEMAND and term not in ("12", "36"):
-        raise BadPrices(f"{place}: term {term!r} is neither 12 nor 36 months.")
+        raise BadPrices(_("{place}: term {term!r} is neither 12 nor 36 months.").format(place=place, term=term))
     if cells["currency"] not in ISO_4217:
-        raise BadPrices(f"{place}: currency {cells['currency']!r} is no code like USD or EUR.")
+        raise BadPrices(
+            _("{place}: currency {currency!r} is no code like USD or EUR.").format(
+                place=place, currency=cells["currency"]
+            )
+        )
     provider = provider_of(cells["provider"])
     service = cells.get("service") or DEFAULT_SERVICES.get(provider) or service_of_type(cells["type"])
     pool = MachinePool(
@@ -122,7 +147,9 @@ def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Pric
     try:
         day = date.fromisoformat(cells["date"])
     except ValueError:
-        raise BadPrices(f"{place}: date {cells['date']!r} is not written like 2026-01-31.") from None
+        raise BadPrices(
+            _("{place}: date {date!r} is not written like 2026-01-31.").format(place=place, date=cells["date"])
+        ) from None
     price = Price(pool, kind, hourly, cells["currency"], source, day, int(term), payment, upfront)
     _check_storable(price, place)
     return price
@@ -134,12 +161,18 @@ def _sheet_amounts(cells: Mapping[str, str], kind: str, payment: str, place: str
     is_reserved = kind in RESERVED
     if upfront and (kind == ON_DEMAND or payment == "none"):
         raise BadPrices(
-            f"{place}: upfront is {upfront:f} and nothing is paid upfront: leave it empty, or say payment all."
+            _("{place}: upfront is {upfront} and nothing is paid upfront: leave it empty, or say payment all.").format(
+                place=place, upfront=f"{upfront:f}"
+            )
         )
     if is_reserved and payment in ("partial", "all") and not upfront:
-        raise BadPrices(f"{place}: upfront is empty or 0: write what payment {payment} pays on the first day.")
+        raise BadPrices(
+            _("{place}: upfront is empty or 0: write what payment {payment} pays on the first day.").format(
+                place=place, payment=payment
+            )
+        )
     if not hourly and not (is_reserved and payment == "all"):
-        raise BadPrices(f"{place}: hourly is empty or 0: write what an hour costs.")
+        raise BadPrices(_("{place}: hourly is empty or 0: write what an hour costs.").format(place=place))
     return hourly, upfront
 
 
@@ -147,19 +180,31 @@ def _check_storable(price: Price, place: str) -> None:
     for name, most in LONGEST.items():
         text = getattr(price.pool, name)
         if len(text) > most or "\0" in text:
-            raise BadPrices(f"{place}: {name} is longer than {most} characters, or has a NUL character in it.")
+            raise BadPrices(
+                _("{place}: {name} is longer than {most} characters, or has a NUL character in it.").format(
+                    place=place, name=name, most=most
+                )
+            )
     for name, amount in (("hourly", price.hourly), ("upfront", price.upfront)):
         if not amount.is_finite() or not 0 <= amount < MOST:
-            raise BadPrices(f"{place}: {name} {amount} cannot be a price.")
+            raise BadPrices(
+                _("{place}: {name} {amount} cannot be a price.").format(place=place, name=name, amount=amount)
+            )
     if price.currency not in ISO_4217:
-        raise BadPrices(f"{place}: currency {price.currency!r} is no code like USD or EUR.")
+        raise BadPrices(
+            _("{place}: currency {currency!r} is no code like USD or EUR.").format(place=place, currency=price.currency)
+        )
 
 
 def _amount(text: str, column: str, place: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise BadPrices(f"{place}: {column} {text!r} is no number.") from None
+        raise BadPrices(
+            _("{place}: {column} {text!r} is no number.").format(place=place, column=column, text=text)
+        ) from None
     if not amount.is_finite() or not 0 <= amount < MOST:
-        raise BadPrices(f"{place}: {column} {text!r} cannot be a price.")
+        raise BadPrices(
+            _("{place}: {column} {text!r} cannot be a price.").format(place=place, column=column, text=text)
+        )
     return amount

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import exact_text
 from reservations.calc.aws_offerings import AwsCalls, ByHand, aws_calls
 from reservations.calc.cloud_commands import NEEDED, azure_plan, azure_reservation, google_commitment
@@ -60,7 +61,9 @@ def _commands(order: Order) -> list[str]:
     if order.cloud == "Google Cloud":
         return [_needs(order), *_confirm(order), shlex.join(google_commitment(order))]
     if order.cloud != "AWS":
-        raise ByHand(f"We know no command that buys from {order.provider or 'an unknown provider'}.")
+        raise ByHand(
+            _("We know no command that buys from {value}.").format(value=order.provider or _("an unknown provider"))
+        )
     return _aws_commands(order, aws_calls(order))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.language import gettext as _
 from reservations.calc.purchase_titles import PLAN_UNIT, Terms
 from reservations.calc.terms import PLANS, SP_COMPUTE, SP_DATABASE, SP_EC2, SP_SAGEMAKER, MachinePool, provider_of
 
@@ -89,13 +90,15 @@ class Order:
 def order_objection(order: Order) -> str:
     """Why nobody could buy this, whatever the door; empty when it can be bought somehow."""
     if order.quantity <= 0 or (order.is_plan and order.quantity < PLAN_UNIT):
-        return "There is nothing to buy in it."
+        return _("There is nothing to buy in it.")
     if order.term_months % 12 or not order.term_months:
-        return f"A commitment is for whole years, and this is for {order.term_months} months."
+        return _("A commitment is for whole years, and this is for {months} months.").format(months=order.term_months)
     if not order.is_plan and order.quantity != order.quantity.to_integral_value():
-        return f"Machines are bought as a whole number, and this is for {order.quantity.normalize():f}."
+        return _("Machines are bought as a whole number, and this is for {quantity}.").format(
+            quantity=f"{order.quantity.normalize():f}"
+        )
     if not order.is_plan and not (order.region and order.instance_type):
-        return "It names no region or no machine: what to buy is not fully specified."
+        return _("It names no region or no machine: what to buy is not fully specified.")
     if order.kind == SP_EC2 and not (order.region and order.instance_type):
-        return "An EC2 Instance savings plan is for a family in a region, and this names none."
+        return _("An EC2 Instance savings plan is for a family in a region, and this names none.")
     return ""

@@ -10,8 +10,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import day_text
+from finops_site.lib.words import number_text
 from reservations.calc.terms import HOURS_A_YEAR
 
 WAITING: Final = "waiting"
@@ -26,16 +29,16 @@ BOUGHT: Final = "bought"
 SEEN: Final = "seen"
 
 STATES: Final = {
-    WAITING: "waiting for approval",
-    APPROVED: "approved",
-    REJECTED: "rejected",
-    WITHDRAWN: "withdrawn",
-    EXPIRED: "expired",
-    EXPORTED: "exported to buy by hand",
-    BUYING: "being bought",
-    DOUBTFUL: "outcome unknown",
-    BOUGHT: "bought",
-    SEEN: "seen in a bill",
+    WAITING: gettext_noop("waiting for approval"),
+    APPROVED: gettext_noop("approved"),
+    REJECTED: gettext_noop("rejected"),
+    WITHDRAWN: gettext_noop("withdrawn"),
+    EXPIRED: gettext_noop("expired"),
+    EXPORTED: gettext_noop("exported to buy by hand"),
+    BUYING: gettext_noop("being bought"),
+    DOUBTFUL: gettext_noop("outcome unknown"),
+    BOUGHT: gettext_noop("bought"),
+    SEEN: gettext_noop("seen in a bill"),
 }
 # (state, verb) -> state: nothing else can happen to a request.
 TRANSITIONS: Final = {
@@ -74,8 +77,8 @@ PRICE_MAY_MOVE: Final = Decimal("0.01")
 DEMAND_MAY_FALL: Final = Decimal("0.10")
 
 
-STOPPED: Final = "Buying is stopped by finance."
-DRY_RUN_FIRST: Final = "First the dry run: it looks at the provider's offer and its price."
+STOPPED: Final = gettext_noop("Buying is stopped by finance.")
+DRY_RUN_FIRST: Final = gettext_noop("First the dry run: it looks at the provider's offer and its price.")
 
 
 # What approvers are told would happen, if demand fell by so much.
@@ -95,7 +98,7 @@ def next_state(state: str, verb: str) -> str:
     """The state a verb leads to; raises CannotBuy where it leads nowhere."""
     following = TRANSITIONS.get((state, verb))
     if following is None:
-        raise CannotBuy(f"That cannot be done now: the request is {STATES[state]}.")
+        raise CannotBuy(_("That cannot be done now: the request is {state}.").format(state=_(STATES[state])))
     return following
 
 
@@ -132,28 +135,38 @@ def approver_objection(
 ) -> str:
     """Why she may not approve it; empty when she may. Whoever made a standing order requested what it requests."""
     if approver.is_administrator:
-        return "Administrators run the system: they do not approve purchases."
+        return _("Administrators run the system: they do not approve purchases.")
     if not approver.is_finance:
-        return "Only finance approves purchases."
+        return _("Only finance approves purchases.")
     if approver.identity in (requested_by, standing_by):
-        return "Somebody else has to approve what you requested."
+        return _("Somebody else has to approve what you requested.")
     if approver.currency == currency:
         if value <= approver.limit:
             return ""
-        return f"It commits {value:,.2f} {currency} over its term, and you may approve up to {approver.limit:,.2f}."
+        return _("It commits {value} {currency} over its term, and you may approve up to {limit}.").format(
+            value=number_text(value, 2), currency=currency, limit=number_text(approver.limit, 2)
+        )
     rate = approver.rates.get(currency)
     if rate is None:
-        return (
-            f"Your limit is in {approver.currency}, and this costs {currency}: load a newer exchange rate of the two, "
-            "so that they can be compared."
-        )
+        return _(
+            "Your limit is in {own}, and this costs {currency}: load a newer exchange rate of the "
+            "two, so that they can be compared."
+        ).format(own=approver.currency, currency=currency)
     converted = EXACT.multiply(value, rate.value)
     if converted <= approver.limit:
         return ""
     own = approver.currency
-    return (
-        f"It commits {value:,.2f} {currency} over its term: {converted:,.2f} {own} at 1 {currency} = {rate.value:,.6f} "
-        f"{own} of {day_text(rate.day)}, and you may approve up to {approver.limit:,.2f}."
+    return _(
+        "It commits {value} {currency} over its term: {converted} {own} at 1 {currency} = {rate} "
+        "{own} of {day}, and you may approve up to {limit}."
+    ).format(
+        value=number_text(value, 2),
+        currency=currency,
+        converted=number_text(converted, 2),
+        own=own,
+        rate=number_text(rate.value, 6),
+        day=day_text(rate.day),
+        limit=number_text(approver.limit, 2),
     )
 
 
@@ -169,21 +182,30 @@ def describe_moves(
     for name, price in frozen.items():
         new = now.get(name)
         if new is None:
-            moves.append(f"{name} is on no price list any more.")
+            moves.append(_("{name} is on no price list any more.").format(name=name))
         elif price and abs(new - price) > price * PRICE_MAY_MOVE:
-            moves.append(f"The price of {name} was {price:f} an hour and is {new:f} now.")
+            moves.append(
+                _("The price of {name} was {price} an hour and is {new} now.").format(
+                    name=name, price=f"{price:f}", new=f"{new:f}"
+                )
+            )
     if demand_now is not None and demand_now < demand_then * (1 - DEMAND_MAY_FALL):
         fell = (demand_then - demand_now) / demand_then
         moves.append(
-            f"What it can cover cost {demand_then:,.2f} a day on demand and costs {demand_now:,.2f} now: "
-            f"{fell:.0%} less."
+            _("What it can cover cost {demand_then} a day on demand and costs {demand_now} now: {fell} less.").format(
+                demand_then=number_text(demand_then, 2), demand_now=number_text(demand_now, 2), fell=f"{fell:.0%}"
+            )
         )
     return moves
 
 
 def describe_expiry(expires_at: datetime, now: datetime) -> list[str]:
     """A sentence where its time is over."""
-    return [f"It was to be decided and bought until {day_text(expires_at)}."] if now >= expires_at else []
+    return (
+        [_("It was to be decided and bought until {expires_at}.").format(expires_at=day_text(expires_at))]
+        if now >= expires_at
+        else []
+    )
 
 
 def api_purchase_objection(
@@ -191,12 +213,13 @@ def api_purchase_objection(
 ) -> str:
     """Why the API must not buy this at this moment; empty when it may. `spent` is what it bought this month."""
     if is_stopped:
-        return STOPPED
+        return _(STOPPED)
     if not is_on:
-        return "Buying through the provider's API is not switched on: export it and buy it by hand."
+        return _("Buying through the provider's API is not switched on: export it and buy it by hand.")
     if spent + value > ceiling:
-        return (
-            f"It commits {value:,.2f} {currency}; {spent:,.2f} of this month's ceiling of {ceiling:,.2f} are spent "
-            "already."
+        return _(
+            "It commits {value} {currency}; {spent} of this month's ceiling of {ceiling} are spent already."
+        ).format(
+            value=number_text(value, 2), currency=currency, spent=number_text(spent, 2), ceiling=number_text(ceiling, 2)
         )
     return ""

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.money import exact_text
-from reservations.calc.terms import KINDS, PAYMENTS, RESERVED, SP_EC2, family_of
+from finops_site.lib.words import in_sentence
+from reservations.calc.terms import AN_HOUR, KINDS, LOTS, PAYMENTS, RESERVED, SP_EC2, family_of
 
 # What AWS calls a reservation of each service but EC2, whose reservations are of a class.
 RESERVATIONS: Final = {
@@ -44,8 +47,8 @@ class Terms:
         machine = " ".join(part for part in (self.instance_type, self.system) if part)
         machine = f"{self.tenancy} {machine}" if self.tenancy not in ("", "default") else machine
         place = self.zone or self.region
-        counted = f"{exact_text(self.quantity)} × {machine or 'machines'}" if self.quantity is not None else machine
-        return f"{counted} in {place}" if place and counted else counted
+        counted = f"{exact_text(self.quantity)} × {machine or _('machines')}" if self.quantity is not None else machine
+        return _("{machines} in {place}").format(machines=counted, place=place) if place and counted else counted
 
     @property
     def _plan(self) -> str:
@@ -53,17 +56,21 @@ class Terms:
         money = rate and f"{rate}{'' if self.currency == 'USD' else f' {self.currency}'}/h"
         # The other plans are for every region and type, whatever machine a bill happened to show under them.
         where = (family_of(self.instance_type), self.region) if self.kind == SP_EC2 else ()
-        place = " in ".join(part for part in where if part)
-        return f"{KINDS.get(self.kind, self.kind)}{money}{f' for {place}' if place else ''}"
+        places = [part for part in where if part]
+        name = f"{_(KINDS.get(self.kind, self.kind))}{money}"
+        if len(places) > 1:
+            return _("{plan} for {family} in {region}").format(plan=name, family=places[0], region=places[1])
+        return _("{plan} for {place}").format(plan=name, place=places[0]) if places else name
 
     @property
     def how(self) -> str:
         """``Standard RI, 1 year, no upfront``; of a plan the thing itself has the kind."""
-        name = "" if self.currency else KINDS.get(self.kind, self.kind)
+        name = "" if self.currency else _(KINDS.get(self.kind, self.kind))
         if self.kind in RESERVED:
             name = RESERVATIONS.get(self.service, name)
         years = "" if not self.term_months else term_text(self.term_months)
-        return ", ".join(part for part in (name, years, PAYMENTS.get(self.payment, "").lower()) if part)
+        payment = in_sentence(_(PAYMENTS[self.payment])) if self.payment in PAYMENTS else ""
+        return ", ".join(part for part in (name, years, payment) if part)
 
     @property
     def title(self) -> str:
@@ -73,12 +80,23 @@ class Terms:
 
 def counted_text(quantity: Decimal, unit: str) -> str:
     """``2 machines``, ``1 machine``, ``0.734 USD an hour``: without zeros at the end."""
-    is_one = quantity == 1 and unit in ("machines", "nodes", "vCPUs")
-    return f"{exact_text(quantity)} {unit.removesuffix('s') if is_one else unit}"
+    many = 1 if quantity == 1 else 2
+    texts = {
+        "machines": ngettext("{quantity} machine", "{quantity} machines", many),
+        "nodes": ngettext("{quantity} node", "{quantity} nodes", many),
+        "vCPUs": ngettext("{quantity} vCPU", "{quantity} vCPUs", many),
+        LOTS: _("{quantity} lots of 100 capacity units"),
+    }
+    text = texts.get(unit)
+    if text is None and unit.endswith(AN_HOUR):
+        text = _("{quantity} {currency} an hour")
+    return (text or "{quantity} {unit}").format(
+        quantity=exact_text(quantity), unit=unit, currency=unit.removesuffix(AN_HOUR)
+    )
 
 
 def term_text(months: int) -> str:
     """``1 year``, ``3 years``, ``18 months``."""
     if months % 12:
-        return f"{months} months"
-    return "1 year" if months == 12 else f"{months // 12} years"
+        return _("{count} months").format(count=months)
+    return ngettext("{count} year", "{count} years", months // 12).format(count=months // 12)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, formatted, rounded, split
 
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -122,27 +124,33 @@ def displacement(unused: Decimal, baseline: Decimal, weights: Sequence[Decimal])
 
 
 REASON_NAMES = {
-    "timing": "days without it",
-    "demand": "less to cover",
-    "utilisation": "less of it used",
-    "displaced": "older commitments idle",
-    "price": "other prices",
+    "timing": gettext_noop("days without it"),
+    "demand": gettext_noop("less to cover"),
+    "utilisation": gettext_noop("less of it used"),
+    "displaced": gettext_noop("older commitments idle"),
+    "price": gettext_noop("other prices"),
 }
 # The text of a reason where it takes from what was promised, and where it adds to it.
 REASON_TEXTS = {
     "timing": (
-        "the bill does not show it on every day that was promised",
-        "the bill shows it longer than was promised",
+        gettext_noop("the bill does not show it on every day that was promised"),
+        gettext_noop("the bill shows it longer than was promised"),
     ),
     "demand": (
-        "there was less to cover than when it was approved",
-        "there was more to cover than when it was approved",
+        gettext_noop("there was less to cover than when it was approved"),
+        gettext_noop("there was more to cover than when it was approved"),
     ),
-    "utilisation": ("less of it was used than was expected", "more of it was used than was expected"),
-    "displaced": ("older commitments stood idle for it", "older commitments stood idle less"),
+    "utilisation": (
+        gettext_noop("less of it was used than was expected"),
+        gettext_noop("more of it was used than was expected"),
+    ),
+    "displaced": (
+        gettext_noop("older commitments stood idle for it"),
+        gettext_noop("older commitments stood idle less"),
+    ),
     "price": (
-        "what ran under it costs less on demand than was promised, or it costs more",
-        "what ran under it costs more on demand than was promised, or it costs less",
+        gettext_noop("what ran under it costs less on demand than was promised, or it costs more"),
+        gettext_noop("what ran under it costs more on demand than was promised, or it costs less"),
     ),
 }
 
@@ -155,15 +163,17 @@ def explain_gap(parts: Mapping[str, Decimal], currency: str) -> str:
     with localcontext(EXACT):
         gap = sum((parts[name] for name in REASONS), ZERO)
     if not rounded(gap, currency) and not any(rounded(parts[name], currency) for name in REASONS):
-        return "As promised."
-    head = f"{formatted(abs(gap), currency)} {currency} {'less' if gap > 0 else 'more'} than promised"
+        return _("As promised.")
+    head = _("{amount} {currency} less than promised") if gap > 0 else _("{amount} {currency} more than promised")
+    head = head.format(amount=formatted(abs(gap), currency), currency=currency)
     if not rounded(gap, currency):
-        head = "As promised in sum"
+        head = _("As promised in sum")
     towards = -1 if gap < 0 else 1
     names = sorted((name for name in REASONS if rounded(parts[name], currency)), key=lambda n: -towards * parts[n])
     reasons = [
-        f"{formatted(abs(parts[name]), currency)} {'less' if parts[name] > 0 else 'more'} because "
-        f"{REASON_TEXTS[name][parts[name] < 0]}"
+        (_("{amount} less because {reason}") if parts[name] > 0 else _("{amount} more because {reason}")).format(
+            amount=formatted(abs(parts[name]), currency), reason=_(REASON_TEXTS[name][parts[name] < 0])
+        )
         for name in names
     ]
     return f"{head}: {'; '.join(reasons)}."

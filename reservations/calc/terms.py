@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Final
 
 from costs.calc import providers
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
 
 HOURS_A_YEAR: Final = 8760
 HOURS_A_MONTH: Final = 730
@@ -37,13 +39,12 @@ KINDS: Final = {
     SP_COMPUTE: "Compute SP",
     SP_DATABASE: "Database SP",
     SP_SAGEMAKER: "SageMaker SP",
-    AZURE_RESERVATION: "Azure reservation",
-    AZURE_PLAN: "Azure savings plan",
-    GCP_CUD: "Google Cloud committed use discount",
-    GCP_FLEXIBLE: "Google Cloud flexible committed use discount",
-    "other": "Commitment",
+    AZURE_RESERVATION: gettext_noop("Azure reservation"),
+    AZURE_PLAN: gettext_noop("Azure savings plan"),
+    GCP_CUD: gettext_noop("Google Cloud committed use discount"),
+    GCP_FLEXIBLE: gettext_noop("Google Cloud flexible committed use discount"),
+    "other": gettext_noop("Commitment"),
 }
-KIND_CHOICES: Final = list(KINDS.items())
 AWS: Final = providers.AWS
 AZURE: Final = providers.AZURE
 GOOGLE: Final = providers.GOOGLE
@@ -55,7 +56,14 @@ KIND_PROVIDERS: Final = {
     **dict.fromkeys((GCP_CUD, GCP_FLEXIBLE), GOOGLE),
 }
 TERMS: Final = (12, 36)
-PAYMENTS: Final = {"none": "No upfront", "partial": "Partial upfront", "all": "All upfront"}
+# Units as they are stored; counted_text says them.
+LOTS: Final = "lots of 100 capacity units"
+AN_HOUR: Final = " an hour"
+PAYMENTS: Final = {
+    "none": gettext_noop("No upfront"),
+    "partial": gettext_noop("Partial upfront"),
+    "all": gettext_noop("All upfront"),
+}
 # AWS's names, in its price lists and its API.
 AWS_PAYMENTS: Final = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
 AWS_CLASSES: Final = {RI_STANDARD: "standard", RI_CONVERTIBLE: "convertible"}
@@ -169,7 +177,7 @@ _SERVICES = {
 
 def family_of(type_: str) -> str:
     """``m5`` of ``m5.large``, ``db.r5`` of ``db.r5.2xlarge``, ``r6g.search`` of ``r6g.large.search``."""
-    family, _, size = type_.rpartition(".")
+    family, _ignored, size = type_.rpartition(".")
     if size == "search" and "." in family:
         return f"{family.rpartition('.')[0]}.search"
     return family or type_
@@ -177,7 +185,7 @@ def family_of(type_: str) -> str:
 
 def units(type_: str) -> Decimal | None:
     """Normalised units of a size; bare metal has those of its family's largest size. None where AWS gives none."""
-    family, _, size = type_.removesuffix(".search").rpartition(".")
+    family, _ignored, size = type_.removesuffix(".search").rpartition(".")
     if size in _SMALL:
         return Decimal(_SMALL[size])
     many = _MANY.fullmatch(size)
@@ -285,7 +293,7 @@ def lot_of(pool: MachinePool) -> int:
 def unit_of(pool: MachinePool) -> str:
     """What a reservation of the pool is counted in."""
     if pool.service == DYNAMODB:
-        return "lots of 100 capacity units"
+        return LOTS
     if pool.provider == GOOGLE and pool.service == COMPUTE_ENGINE:
         return "GB" if pool.type.endswith("-RAM") else "vCPUs"
     return "machines" if is_one_machine(pool) or pool.service == RDS else "nodes"
@@ -312,7 +320,9 @@ def kind_objection(provider: str, kind: str) -> str:
     seller = KIND_PROVIDERS.get(kind)
     if seller is None or provider_of(provider) == seller:
         return ""
-    return f"provider {provider!r} sells no {kind}: that is {seller}'s."
+    return _("provider {provider!r} sells no {kind}: that is {seller}'s.").format(
+        provider=provider, kind=kind, seller=seller
+    )
 
 
 def end_of_id(identity: str) -> str:

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ISO_4217, BadAmount, decimal_mark_of, parse_amount
+from finops_site.lib.words import number_text
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.stated_terms import PERSON, service_name
@@ -54,7 +56,11 @@ def load_csv(text: str) -> int:
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if missing:
-        raise BadCommitments(f"The header lacks {', '.join(missing)}; it may have {', '.join(COLUMNS)}.")
+        raise BadCommitments(
+            _("The header lacks {names}; it may have {names_2}.").format(
+                names=", ".join(missing), names_2=", ".join(COLUMNS)
+            )
+        )
     teams = {team.name.lower(): team for team in Team.objects.all()}
     seen: dict[tuple[str, str], int] = {}
     known = KnownCommitments(Commitment.objects.select_for_update())
@@ -65,9 +71,13 @@ def load_csv(text: str) -> int:
         cells = {name: (value or "").strip() for name, value in row.items() if name}
         key = (provider_of(cells["provider"]).lower(), cells["id"].lower())
         if key in seen:
-            raise BadCommitments(f"Row {number}: the id {cells['id']!r} stands in row {seen[key]} already.")
+            raise BadCommitments(
+                _("Row {number}: the id {id!r} stands in row {seen} already.").format(
+                    number=number, id=cells["id"], seen=seen[key]
+                )
+            )
         seen[key] = number
-        _complete(cells, f"Row {number}", teams, known, mark)
+        _complete(cells, _("Row {number}").format(number=number), teams, known, mark)
         count += 1
     return count
 
@@ -84,13 +94,21 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str, str | None]]:
     try:
         for number, row in enumerate(reader, 2):
             if None in row:
-                raise BadCommitments(f"Row {number}: it has more cells than the header; one with a comma needs quotes.")
+                raise BadCommitments(
+                    _("Row {number}: it has more cells than the header; one with a comma needs quotes.").format(
+                        number=number
+                    )
+                )
             for name, value in row.items():
                 if "\0" in (value or ""):
-                    raise BadCommitments(f"Row {number}: {name} has a NUL character in it: remove it.")
+                    raise BadCommitments(
+                        _("Row {number}: {name} has a NUL character in it: remove it.").format(number=number, name=name)
+                    )
             yield dict(row)
     except csv.Error as error:
-        raise BadCommitments(f"Row {reader.line_num}: this is no CSV ({error}).") from None
+        raise BadCommitments(
+            _("Row {line_num}: this is no CSV ({error}).").format(line_num=reader.line_num, error=error)
+        ) from None
 
 
 def _complete(
@@ -100,17 +118,33 @@ def _complete(
         name: cells[name] for name in (*TEXTS, "instance_type", "system", "service") if cells.get(name)
     }
     if not cells["id"] or not cells["provider"]:
-        raise BadCommitments(f"{place}: provider and id must not be empty.")
+        raise BadCommitments(_("{place}: provider and id must not be empty.").format(place=place))
     if cells["kind"] not in KINDS:
-        raise BadCommitments(f"{place}: kind {cells['kind']!r} is none of {', '.join(KINDS)}.")
+        raise BadCommitments(
+            _("{place}: kind {kind!r} is none of {names}.").format(
+                place=place, kind=cells["kind"], names=", ".join(KINDS)
+            )
+        )
     if provider_of(cells["provider"]) not in PROVIDERS and cells["kind"] != "other":
-        raise BadCommitments(f"{place}: provider {cells['provider']!r} is none of {', '.join(PROVIDERS)}.")
+        raise BadCommitments(
+            _("{place}: provider {provider!r} is none of {names}.").format(
+                place=place, provider=cells["provider"], names=", ".join(PROVIDERS)
+            )
+        )
     if objection := kind_objection(cells["provider"], cells["kind"]):
         raise BadCommitments(f"{place}: {objection}")
     if cells.get("currency") and cells["currency"] not in ISO_4217:
-        raise BadCommitments(f"{place}: currency {cells['currency']!r} is no code like USD or EUR.")
+        raise BadCommitments(
+            _("{place}: currency {currency!r} is no code like USD or EUR.").format(
+                place=place, currency=cells["currency"]
+            )
+        )
     if cells.get("payment") and cells["payment"] not in PAYMENTS:
-        raise BadCommitments(f"{place}: payment {cells['payment']!r} is none of {', '.join(PAYMENTS)}.")
+        raise BadCommitments(
+            _("{place}: payment {payment!r} is none of {names}.").format(
+                place=place, payment=cells["payment"], names=", ".join(PAYMENTS)
+            )
+        )
     values |= {"kind": cells["kind"], "source": Commitment.Source.CSV}
     values |= {name: cells[name] for name in ("payment", "currency") if cells.get(name)}
     values |= {field: _number(cells[name], name, place, mark) for name, field in DECIMALS.items() if cells.get(name)}
@@ -119,15 +153,23 @@ def _complete(
         values["term_months"] = _term(cells, place)
     count = values.get("count")
     if count is not None and (count != count.to_integral_value() or not 1 <= count <= MOST_COUNT):
-        raise BadCommitments(f"{place}: count {cells['count']!r} is no whole number from 1 to {MOST_COUNT:,}.")
+        raise BadCommitments(
+            _("{place}: count {count!r} is no whole number from 1 to {most_count}.").format(
+                place=place, count=cells["count"], most_count=number_text(MOST_COUNT)
+            )
+        )
     for name, value in {"provider": cells["provider"], "commitment_id": cells["id"], **values}.items():
         most = getattr(Commitment._meta.get_field(name), "max_length", None)
         if most and len(value) > most:
             column = "id" if name == "commitment_id" else name
-            raise BadCommitments(f"{place}: {column} has {len(value)} characters, and may have {most}.")
+            raise BadCommitments(
+                _("{place}: {column} has {count} characters, and may have {most}.").format(
+                    place=place, column=column, count=len(value), most=most
+                )
+            )
     if cells.get("owner"):
         if cells["owner"].lower() not in teams:
-            raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
+            raise BadCommitments(_("{place}: there is no team {owner!r}.").format(place=place, owner=cells["owner"]))
         values["owner"] = teams[cells["owner"].lower()]
     row = known.find(cells["provider"], cells["id"])
     if row is None:
@@ -137,8 +179,12 @@ def _complete(
     for name, value in values.items():
         setattr(row, name, value)
     if row.start and row.end and row.end <= row.start:
-        more = "" if cells.get("start") and cells.get("end") else "; of the two the row leaves one as it is known"
-        raise BadCommitments(f"{place}: it ends ({row.end}) before it starts ({row.start}){more}.")
+        more = "" if cells.get("start") and cells.get("end") else _("; of the two the row leaves one as it is known")
+        raise BadCommitments(
+            _("{place}: it ends ({end}) before it starts ({start}){more}.").format(
+                place=place, end=row.end, start=row.start, more=more
+            )
+        )
     # What a person wrote no bill and no list changes.
     row.origins |= dict.fromkeys(values.keys() - {"source", "owner"}, PERSON)
     row.save()
@@ -157,7 +203,9 @@ def _normalised(row: Commitment, values: Mapping[str, Any], place: str) -> dict[
         new["region"] = values["region"].lower()
         if not re.fullmatch(AWS_REGION, new["region"]):
             raise BadCommitments(
-                f"{place}: region {values['region']!r} is no code of a region: write it as bills do, like us-east-1."
+                _("{place}: region {region!r} is no code of a region: write it as bills do, like us-east-1.").format(
+                    place=place, region=values["region"]
+                )
             )
     # What DynamoDB and Fargate are counted in is no machine and has no small letters.
     machine = values.get("instance_type", row.instance_type)
@@ -178,7 +226,11 @@ def _term(cells: Mapping[str, str], place: str) -> int:
     terms = TERMS.get(provider_of(cells["provider"]), (12, 36))
     if number not in terms:
         listed = ", ".join(map(str, terms))
-        raise BadCommitments(f"{place}: term_months {cells['term_months']!r} is none of {listed}.")
+        raise BadCommitments(
+            _("{place}: term_months {term_months!r} is none of {listed}.").format(
+                place=place, term_months=cells["term_months"], listed=listed
+            )
+        )
     return int(number)
 
 
@@ -186,10 +238,16 @@ def _number(text: str, column: str, place: str, mark: str) -> Decimal:
     try:
         number = parse_amount(text, decimal_mark=mark)
     except BadAmount as error:
-        what = "whole number" if column == "count" else "number"
-        raise BadCommitments(f"{place}: {column} {text!r} is no {what}. {error}") from None
+        what = _("whole number") if column == "count" else "number"
+        raise BadCommitments(
+            _("{place}: {column} {text!r} is no {what}. {error}").format(
+                place=place, column=column, text=text, what=what, error=error
+            )
+        ) from None
     if number < 0 or number >= Decimal(10) ** 15:
-        raise BadCommitments(f"{place}: {column} {text!r} cannot be right.")
+        raise BadCommitments(
+            _("{place}: {column} {text!r} cannot be right.").format(place=place, column=column, text=text)
+        )
     return number
 
 
@@ -197,4 +255,6 @@ def _date(text: str, column: str, place: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadCommitments(f"{place}: {column} {text!r} is not a day like 2026-01-31.") from None
+        raise BadCommitments(
+            _("{place}: {column} {text!r} is not a day like 2026-01-31.").format(place=place, column=column, text=text)
+        ) from None

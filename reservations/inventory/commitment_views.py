@@ -8,11 +8,14 @@ from django.db.models import OuterRef, Subquery, Sum
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, ratio
 from finops_site.lib.periods import short_day_text
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
@@ -37,16 +40,20 @@ SHOWN_DAYS = 60
 class CommitmentsPage(ListPage):
     permission_required = "reservations.view_commitment"
     model = Commitment
-    title = "Owned commitments"
-    subtitle = "Found in the bills and completed by lists. Used and unused are of the newest 30 days in the bills."
-    breadcrumbs = (("Commitments", "reservations:overview"),)
+    title = _lazy("Owned commitments")
+    subtitle = _lazy(
+        "Found in the bills and completed by lists. Used and unused are of the newest 30 days in the bills."
+    )
+    breadcrumbs = ((_lazy("Commitments"), "reservations:overview"),)
     table_class = CommitmentTable
     filterset_class = CommitmentFilter
     actions = (LOAD_COMMITMENTS,)
     empty = Empty(
-        "Nothing is committed yet",
-        "Reserved instances and plans appear here when a bill shows them, or from a CSV. "
-        "Until then: what would be worth buying?",
+        _lazy("Nothing is committed yet"),
+        _lazy(
+            "Reserved instances and plans appear here when a bill shows them, or from a CSV. Until then: "
+            "what would be worth buying?"
+        ),
         "certificate",
         RECOMMEND,
     )
@@ -74,14 +81,14 @@ class CommitmentPage(DetailPage):
     permission_required = "reservations.view_commitment"
     model = Commitment
     template_name = "reservations/commitment.html"
-    breadcrumbs = (("Commitments", "reservations:overview"), ("Owned", "reservations:commitments"))
+    breadcrumbs = ((_lazy("Commitments"), "reservations:overview"), (_lazy("Owned"), "reservations:commitments"))
 
     def get_queryset(self) -> CommitmentQuerySet:
         return cast(CommitmentQuerySet, super().get_queryset().select_related("owner"))
 
     def get_subtitle(self) -> str:
         row = self.object
-        return f"{row.get_kind_display()}, {row.provider or 'unknown provider'}, {row.get_source_display()}"
+        return f"{row.get_kind_display()}, {row.provider or _('unknown provider')}, {row.get_source_display()}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         commitment, today = self.object, timezone.now().date()
@@ -110,12 +117,12 @@ def use_chart(days: list[Utilisation]) -> dict[str, Any]:
     return {
         "id": "use-by-day",
         "kind": "stacked-bar",
-        "title": "Used and unused by day",
+        "title": _("Used and unused by day"),
         "unit": days[-1].unit,
         "categories": [short_day_text(day.day) for day in days],
         "series": [
-            charts.series("Used", [day.used for day in days]),
-            charts.series("Unused", [day.unused for day in days], other=True),
+            charts.series(_("Used"), [day.used for day in days]),
+            charts.series(_("Unused"), [day.unused for day in days], other=True),
         ],
     }
 
@@ -123,10 +130,10 @@ def use_chart(days: list[Utilisation]) -> dict[str, Any]:
 class LoadCommitments(FormPage):
     permission_required = "reservations.add_commitment"
     form_class = CommitmentsForm
-    title = "Load commitments"
-    subtitle = "Completes what bills do not show: term, payment, dates, owner. A row for a known id changes it."
-    breadcrumbs = (("Commitments", "reservations:overview"),)
-    submit_label = "Load"
+    title = _lazy("Load commitments")
+    subtitle = _lazy("Completes what bills do not show: term, payment, dates, owner. A row for a known id changes it.")
+    breadcrumbs = ((_lazy("Commitments"), "reservations:overview"),)
+    submit_label = _lazy("Load")
     cancel_url_name = "reservations:commitments"
     success_url = reverse_lazy("reservations:commitments")
 
@@ -139,9 +146,10 @@ class LoadCommitments(FormPage):
             else:
                 count = commitment_csv.load_csv(text)
         except (commitment_csv.BadCommitments, BadList) as error:
-            form.add_error("file", f"{error} Nothing was changed.")
+            form.add_error("file", _("{error} Nothing was changed.").format(error=error))
             return self.form_invalid(form)
-        messages.success(self.request, f"{counted(count, 'commitment is', 'commitments are')} loaded. {more}".strip())
+        loaded = ngettext("{count} commitment is loaded.", "{count} commitments are loaded.", count)
+        messages.success(self.request, f"{loaded.format(count=number_text(count))} {more}".strip())
         return super().form_valid(form)
 
     def save(self, form: CommitmentsForm) -> None:

@@ -5,8 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_text
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.terms import AWS, AZURE, AZURE_RESERVATION, PLANS, RI_CONVERTIBLE, provider_of
 from reservations.inventory.commitment_use import CommitmentUse, days_before, use_of
 from reservations.models import Commitment, Coverage
@@ -18,13 +21,15 @@ MARKETPLACE_FEE = Decimal("0.12")
 
 # Azure returns reservations of so much within twelve months (Microsoft Learn, "Self-service exchanges and refunds").
 AZURE_RETURNS = Decimal(50_000)
-AZURE_RULES = (
-    "Azure gives back what is left, up to 50,000 USD in twelve months, "
-    "or exchanges it for reservations that cost no less"
+AZURE_RULES = _lazy(
+    "Azure gives back what is left, up to 50,000 USD in twelve months, or exchanges it for "
+    "reservations that cost no less"
 )
 AWS_RETURNED_WITHIN = timedelta(days=7)
 AWS_RETURNED_AN_HOUR = Decimal(100)
-AWS_RULES = "AWS takes a plan back within seven days of its purchase, in the same month; buy a smaller one after it"
+AWS_RULES = _lazy(
+    "AWS takes a plan back within seven days of its purchase, in the same month; buy a smaller one after it"
+)
 MONTH_DAYS = Decimal(365) / 12
 
 
@@ -39,13 +44,17 @@ def contingency(commitment: Commitment, week: CommitmentUse, day: date) -> list[
     options = [_wait(commitment, week, rest, day), _move(commitment, idle, rest, day)]
     cloud = provider_of(commitment.provider)
     if commitment.kind == RI_CONVERTIBLE:
-        options.insert(0, _option("Exchange", rest, commitment, "the unused part for a type that runs on demand now"))
+        options.insert(
+            0, _option(_("Exchange"), rest, commitment, _("the unused part for a type that runs on demand now"))
+        )
     if commitment.has_marketplace and months is not None and week.share is not None:
         options.insert(0, _sell(commitment, week.share, months, rest))
     if cloud == AZURE and commitment.kind == AZURE_RESERVATION:
-        options.insert(0, _option("Return or exchange", rest and min(rest, AZURE_RETURNS), commitment, AZURE_RULES))
+        options.insert(
+            0, _option(_("Return or exchange"), rest and min(rest, AZURE_RETURNS), commitment, str(AZURE_RULES))
+        )
     if cloud == AWS and commitment.kind in PLANS and _is_returnable(commitment, day):
-        options.insert(0, _option("Return", rest, commitment, AWS_RULES))
+        options.insert(0, _option(_("Return"), rest, commitment, str(AWS_RULES)))
     return sorted(options, key=lambda option: -Decimal(option["saves"] or 0))
 
 
@@ -68,14 +77,23 @@ def _sell(commitment: Commitment, share: Decimal, months: Decimal, rest: Decimal
     upfront = (commitment.upfront or ZERO) * min(months / term, Decimal(1)) * (1 - share)
     recurring = (commitment.recurring_hourly or ZERO) * 730 * months * (1 - share)
     proceeds = upfront * (1 - MARKETPLACE_FEE)
-    working = (
-        f"{1 - share:.0%} of it, {months:.1f} months left: {proceeds:,.2f} for the upfront fee after the marketplace's "
-        f"{MARKETPLACE_FEE:.0%}, and {recurring:,.2f} that need not be paid. AWS requires that it was held for 30 days."
+    working = _(
+        "{value} of it, {months} months left: {proceeds} for the upfront fee after the marketplace's "
+        "{marketplace_fee}, and {recurring} that need not be paid. AWS requires that it was held for "
+        "30 days."
+    ).format(
+        value=f"{1 - share:.0%}",
+        months=number_text(months, 1),
+        proceeds=number_text(proceeds, 2),
+        marketplace_fee=f"{MARKETPLACE_FEE:.0%}",
+        recurring=number_text(recurring, 2),
     )
     known = commitment.upfront is not None or commitment.recurring_hourly is not None
     if not known:
-        return _option("Sell", rest and rest * (1 - MARKETPLACE_FEE), commitment, "its fees are unknown: load its CSV")
-    return _option("Sell", proceeds + recurring, commitment, working)
+        return _option(
+            _("Sell"), rest and rest * (1 - MARKETPLACE_FEE), commitment, _("its fees are unknown: load its CSV")
+        )
+    return _option(_("Sell"), proceeds + recurring, commitment, working)
 
 
 def _move(commitment: Commitment, idle: Decimal, rest: Decimal | None, day: date) -> dict[str, Any]:
@@ -87,15 +105,25 @@ def _move(commitment: Commitment, idle: Decimal, rest: Decimal | None, day: date
     open_cost = (one["eligible"] - one["covered"] for one in groups if commitment.reach.covers(one))
     uncovered = sum(open_cost, ZERO) / 7
     share = min(Decimal(1), uncovered / idle) if idle else ZERO
-    working = f"{uncovered:,.2f} a day run on demand where it applies, {idle:,.2f} of it stand idle"
-    return _option("Move workloads", None if rest is None else rest * share, commitment, working)
+    working = _("{uncovered} a day run on demand where it applies, {idle} of it stand idle").format(
+        uncovered=number_text(uncovered, 2), idle=number_text(idle, 2)
+    )
+    return _option(_("Move workloads"), None if rest is None else rest * share, commitment, working)
 
 
 def _wait(commitment: Commitment, week: CommitmentUse, rest: Decimal | None, day: date) -> dict[str, Any]:
     """By the trend: the week before against this one."""
     before = use_of(commitment, days_before(7, day - timedelta(days=7))).share
     if before is None or week.share is None:
-        return _option("Wait", ZERO, commitment, "there is no week before to compare with")
-    word = "rising" if week.share > before else "falling" if week.share < before else "unchanged"
-    cost = "" if rest is None else f"; unchanged it costs {rest:,.2f} until it ends"
-    return _option("Wait", ZERO, commitment, f"{before:.0%} the week before, {week.share:.0%} now: {word}{cost}")
+        return _option(_("Wait"), ZERO, commitment, _("there is no week before to compare with"))
+    trend = _("{before} the week before, {now} now: unchanged")
+    if week.share != before:
+        trend = _("{before} the week before, {now} now: rising")
+        if week.share < before:
+            trend = _("{before} the week before, {now} now: falling")
+    working = trend.format(before=f"{before:.0%}", now=f"{week.share:.0%}")
+    if rest is not None:
+        working = _("{trend}; unchanged it costs {amount} until it ends").format(
+            trend=working, amount=number_text(rest, 2)
+        )
+    return _option(_("Wait"), ZERO, commitment, working)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.discount_application import coverage_rate
 from reservations.calc.terms import FARGATE, LAMBDA, PLAN_SERVICES, SAGEMAKER, provider_of
 from reservations.models import Coverage
@@ -20,11 +23,11 @@ MEASURES = ("hours", "units", "cost")
 # Nobody sells reservations of these.
 NEVER_RESERVED = (FARGATE, LAMBDA, SAGEMAKER)
 PLAN_NAMES = {
-    "sp_compute": "Savings plans: EC2, Fargate, Lambda",
-    "sp_sagemaker": "Savings plans: SageMaker",
-    "sp_database": "Savings plans: databases",
-    "azure_plan": "Azure savings plans",
-    "gcp_flexible": "Flexible committed use discounts",
+    "sp_compute": _lazy("Savings plans: EC2, Fargate, Lambda"),
+    "sp_sagemaker": _lazy("Savings plans: SageMaker"),
+    "sp_database": _lazy("Savings plans: databases"),
+    "azure_plan": _lazy("Azure savings plans"),
+    "gcp_flexible": _lazy("Flexible committed use discounts"),
 }
 
 
@@ -44,7 +47,7 @@ class KindCoverage:
 def coverage_by_kind(user: Person, period: Period, currency: str) -> list[KindCoverage]:
     """Reservations, each kind of plan, and all commitments together, as far as there is anything they could cover."""
     rows = Coverage.objects.visible_to(user).within(period).filter(currency=currency).sums("provider", "service")
-    kinds = [_kind("Reservations", rows, currency, _can_be_reserved, own="reserved", others="planned")]
+    kinds = [_kind(_("Reservations"), rows, currency, _can_be_reserved, own="reserved", others="planned")]
     for plan, name in PLAN_NAMES.items():
         provider, services = PLAN_SERVICES[plan]
 
@@ -54,7 +57,7 @@ def coverage_by_kind(user: Person, period: Period, currency: str) -> list[KindCo
 
         # What plans cover of a pool may also be another plan's: databases have none that everybody could buy.
         kinds.append(_kind(name, rows, currency, is_within, own="planned", others="reserved"))
-    kinds.append(_kind("All commitments", rows, currency, lambda row: True, own="covered", others=""))
+    kinds.append(_kind(_("All commitments"), rows, currency, lambda row: True, own="covered", others=""))
     return [kind for kind in kinds if kind.eligible is None or kind.eligible > 0]
 
 

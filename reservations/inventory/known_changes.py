@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Q, Sum, Value
 from django.db.models.functions import Coalesce, NullIf
+from django.utils.translation import gettext as _
 
 from costs.models import CostLine
 from costs.query.scope import NOBODY, team_or_shared
@@ -63,7 +64,14 @@ def _endings(ending: Sequence[Commitment]) -> Iterator[KnownChange]:
         for basis, paid in (("effective_cost", effective), ("billed_cost", billed)):
             amount = EXACT.divide(EXACT.subtract(on_demand, paid), count)
             if amount and commitment.end:
-                yield KnownChange(commitment.end, filters, basis, amount, currency, f"{commitment} ends")
+                yield KnownChange(
+                    commitment.end,
+                    filters,
+                    basis,
+                    amount,
+                    currency,
+                    _("{commitment} ends").format(commitment=commitment),
+                )
 
 
 def _daily_use(ending: Sequence[Commitment]) -> Iterable[tuple[Any, ...]]:
@@ -106,7 +114,10 @@ def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[Kno
     for commitment in beginning:
         assert commitment.start
         change = partial(
-            KnownChange, commitment.start, currency=commitment.currency, description=f"{commitment} begins"
+            KnownChange,
+            commitment.start,
+            currency=commitment.currency,
+            description=_("{commitment} begins").format(commitment=commitment),
         )
         known = _filters(commitment)
         fees, usage = {**known, "charge_category": "Purchase"}, {**known, "charge_category": "Usage"}

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db.models import Max
 from django.db.models.functions import TruncMonth
+from django.utils.translation import gettext as _
 
 from costs.query.known_until import bills_of, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
 from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
 from reservations.models import Commitment, Coverage, Utilisation
 from reservations.querysets import UtilisationQuerySet
@@ -49,12 +50,18 @@ class CommitmentMetrics:
         """Why the ratios at on-demand prices are not known; empty where they are."""
         if not self.unpriced:
             return ""
-        return f"not known: the bills state no on-demand price for {self.unpriced:,} covered cost lines"
+        return _("not known: the bills state no on-demand price for {unpriced} covered cost lines").format(
+            unpriced=number_text(self.unpriced)
+        )
 
     @property
     def price_note(self) -> str:
         """Whose prices they are where the bill states none; empty where it states all."""
-        return f"{counted(self.listed, 'covered cost line')} at the prices of the loaded list" if self.listed else ""
+        return (
+            _("{counted} at the prices of the loaded list").format(counted=counted(self.listed, "covered cost line"))
+            if self.listed
+            else ""
+        )
 
     @property
     def coverage(self) -> Decimal | None:
@@ -131,7 +138,7 @@ def metrics_by_dimension(user: Person, period: Period, dimension: str) -> list[d
         metrics = _build_metrics(row, ZERO)
         groups.append(
             {
-                "name": row[field] or ("unowned" if dimension == "team" else "—"),
+                "name": row[field] or (_("unowned") if dimension == "team" else "—"),
                 "currency": metrics.currency,
                 "eligible": None if metrics.unpriced else metrics.eligible,
                 "covered": None if metrics.unpriced else metrics.covered,

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_text, formatted
 from finops_site.lib.periods import Period, day_text
@@ -47,12 +48,18 @@ def notice_expiries(day: date) -> list[Notice]:
 
 def expiry_text(commitment: Commitment, left: int, figures: dict[str, Any]) -> str:
     code = commitment.currency
-    ends = f"{commitment} ends on {day_text(commitment.end)}, in {left} days."
+    ends = _("{commitment} ends on {end}, in {left} days.").format(
+        commitment=commitment, end=day_text(commitment.end), left=left
+    )
     if figures["rise"] is None:
-        return f"{ends} The bills of the last 30 days do not show what its usage would cost on demand."
-    word = "rises" if figures["rise"] >= 0 else "falls"
+        return _("{ends} The bills of the last 30 days do not show what its usage would cost on demand.").format(
+            ends=ends
+        )
     rise, now, then = (formatted(abs(figures[name]), code) for name in ("rise", "with", "without"))
-    return f"{ends} From that day the bill {word} by about {rise} {code} a day: from {now} to {then} on demand."
+    text = _("{ends} From that day the bill rises by about {rise} {code} a day: from {now} to {then} on demand.")
+    if figures["rise"] < 0:
+        text = _("{ends} From that day the bill falls by about {rise} {code} a day: from {now} to {then} on demand.")
+    return text.format(ends=ends, rise=rise, code=code, now=now, then=then)
 
 
 def _as_text(figures: dict[str, Any]) -> dict[str, Any]:
@@ -76,9 +83,14 @@ def _notice_low_week(commitment: Commitment, week: Period, day: date) -> Notice 
     if recent.exists():
         return None
     code = commitment.currency
-    text = (
-        f"{commitment} was used to {use.share:.0%} in the week of {day_text(week.start)}: "
-        f"{formatted(use.unused_cost, code)} {code} were paid for nothing."
+    text = _(
+        "{commitment} was used to {share} in the week of {start}: {unused_cost} {code} were paid for nothing."
+    ).format(
+        commitment=commitment,
+        share=f"{use.share:.0%}",
+        start=day_text(week.start),
+        unused_cost=formatted(use.unused_cost, code),
+        code=code,
     )
     return Notice.objects.create(
         commitment=commitment,

@@ -7,13 +7,14 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.query.known_until import known_in
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month, Period, day_text, short_day_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Empty, Page
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND, UPLOAD_BILL
@@ -36,12 +37,15 @@ class CommitmentsOverview(Page, TemplateView):
     parameters = ("by",)
     parameter_values = {"by": tuple(metrics.DIMENSIONS)}
     permission_required = "reservations.view_commitment"
-    title = "Commitments"
+    title = _lazy("Commitments")
     template_name = "reservations/overview.html"
     actions = (LOAD_COMMITMENTS, RECOMMEND)
     empty = Empty(
-        "No running machine in the bills yet",
-        "Coverage and utilisation are worked out from bills within minutes of their load. Load one that has machines.",
+        _lazy("No running machine in the bills yet"),
+        _lazy(
+            "Coverage and utilisation are worked out from bills within minutes of their load. Load one "
+            "that has machines."
+        ),
         "certificate",
         UPLOAD_BILL,
     )
@@ -58,8 +62,10 @@ class CommitmentsOverview(Page, TemplateView):
     def get_subtitle(self) -> str:
         if self.period is None:
             return ""
-        days = f"{short_day_text(self.period.start)} to {day_text(self.period.last_day)}"
-        return f"{days}: used, covered, saved, by the bill."
+        days = _("{start} to {last_day}").format(
+            start=short_day_text(self.period.start), last_day=day_text(self.period.last_day)
+        )
+        return _("{days}: used, covered, saved, by the bill.").format(days=days)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.period is None:
@@ -90,30 +96,31 @@ class CommitmentsOverview(Page, TemplateView):
 def metric_stats(row: metrics.CommitmentMetrics) -> list[dict[str, Any]]:
     """The four figures of a currency; a ratio of nothing is described in words."""
     used, covered = row.utilisation, row.coverage
-    of_committed = "of what is committed" if used is not None else "nothing is committed"
+    of_committed = _("of what is committed") if used is not None else _("nothing is committed")
     if used is not None and used < metrics.TARGET_UTILISATION:
-        of_committed += ": under 80%"
-    gap = "" if covered is None else f"{'over' if covered >= metrics.TARGET_COVERAGE else 'under'} the target of 70%"
+        of_committed = _("of what is committed: under 80%")
+    gap = ""
+    if covered is not None:
+        gap = _("over the target of 70%") if covered >= metrics.TARGET_COVERAGE else _("under the target of 70%")
     hours = percent_text(row.coverage_hours)
-    note = (row.why_unknown or gap) + (f"; {hours} of hours" if hours else "")
-    note += f"; {row.price_note}" if row.price_note else ""
+    notes = (row.why_unknown or gap, _("{share} of hours").format(share=hours) if hours else "", row.price_note)
     return [
         {
-            "label": "Coverage",
+            "label": _("Coverage"),
             "value": percent_text(covered) or "—",
-            "note": note,
+            "note": "; ".join(filter(None, notes)),
         },
-        {"label": "Utilisation", "value": percent_text(used) or "—", "note": of_committed},
+        {"label": _("Utilisation"), "value": percent_text(used) or "—", "note": of_committed},
         {
-            "label": "Effective savings rate",
+            "label": _("Effective savings rate"),
             "value": percent_text(row.savings_rate) or "—",
-            "note": row.why_unknown or "paid, unused included, against on demand",
+            "note": row.why_unknown or _("paid, unused included, against on demand"),
         },
         {
-            "label": "Unused cost",
+            "label": _("Unused cost"),
             "amount": row.unused_cost,
             "currency": row.currency,
-            "note": "commitments that nobody used",
+            "note": _("commitments that nobody used"),
         },
     ]
 
@@ -122,13 +129,13 @@ def day_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": "by-day",
         "kind": "line",
-        "title": "Coverage and utilisation by day",
+        "title": _("Coverage and utilisation by day"),
         "unit": "%",
         "categories": [short_day_text(row["moment"]) for row in rows],
         "series": [
-            charts.series("Coverage", [percent(row["coverage"], 2) for row in rows]),
-            charts.series("Utilisation", [percent(row["utilisation"], 2) for row in rows]),
-            charts.series("Target: 70% covered", [Decimal(70)] * len(rows), dashed=True),
+            charts.series(_("Coverage"), [percent(row["coverage"], 2) for row in rows]),
+            charts.series(_("Utilisation"), [percent(row["utilisation"], 2) for row in rows]),
+            charts.series(_("Target: 70% covered"), [Decimal(70)] * len(rows), dashed=True),
         ],
     }
 
@@ -137,13 +144,15 @@ class ExpiryCalendar(Page, TemplateView):
     """The calendar of endings, with what the bill does on each day."""
 
     permission_required = "reservations.view_commitment"
-    title = "Expiry calendar"
-    subtitle = "What ends in the next 13 months, and what the bill does on that day, by the last 30 days of use."
+    title = _lazy("Expiry calendar")
+    subtitle = _lazy("What ends in the next 13 months, and what the bill does on that day, by the last 30 days of use.")
     template_name = "reservations/expiries.html"
-    breadcrumbs = (("Commitments", "reservations:overview"),)
+    breadcrumbs = ((_lazy("Commitments"), "reservations:overview"),)
     empty = Empty(
-        "Nothing ends in the next 13 months",
-        "Where a bill does not show when a commitment ends, load its provider's list, or a CSV with the column end.",
+        _lazy("Nothing ends in the next 13 months"),
+        _lazy(
+            "Where a bill does not show when a commitment ends, load its provider's list, or a CSV with the column end."
+        ),
         "calendar",
         LOAD_COMMITMENTS,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
@@ -40,7 +41,11 @@ class ListResult:
     def words(self) -> str:
         """What a reader should know of it beside the numbers; empty where there is nothing."""
         return (
-            f"{self.returning} on their way back to AWS: they count until they are returned." if self.returning else ""
+            _("{returning} on their way back to AWS: they count until they are returned.").format(
+                returning=self.returning
+            )
+            if self.returning
+            else ""
         )
 
 
@@ -101,13 +106,25 @@ def _check_storable(row: Commitment) -> None:
     for field in Commitment._meta.concrete_fields:
         value = getattr(row, field.attname)
         if isinstance(value, str) and ("\0" in value or len(value) > (field.max_length or len(value))):
-            raise BadList(f"{name}: {field.verbose_name} is too long, or has a NUL character in it.")
+            raise BadList(
+                _("{name}: {verbose_name} is too long, or has a NUL character in it.").format(
+                    name=name, verbose_name=field.verbose_name
+                )
+            )
         if isinstance(value, Decimal) and not abs(value) < MOST:
-            raise BadList(f"{name}: {field.verbose_name} is {value}, which cannot be right.")
+            raise BadList(
+                _("{name}: {verbose_name} is {value}, which cannot be right.").format(
+                    name=name, verbose_name=field.verbose_name, value=value
+                )
+            )
     if (row.term_months or 0) > MOST_MONTHS:
-        raise BadList(f"{name}: a term of {row.term_months} months cannot be right.")
+        raise BadList(
+            _("{name}: a term of {term_months} months cannot be right.").format(name=name, term_months=row.term_months)
+        )
     if row.start and row.end and row.end <= row.start:
-        raise BadList(f"{name}: it ends ({row.end}) before it starts ({row.start}).")
+        raise BadList(
+            _("{name}: it ends ({end}) before it starts ({start}).").format(name=name, end=row.end, start=row.start)
+        )
 
 
 def _of_order(known: Sequence[Commitment], entry: ListedCommitment) -> list[Commitment]:
@@ -158,9 +175,9 @@ def _rows(operation: Callable[..., dict[str, Any]], name: str, tokens: tuple[str
             page = operation(**query)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "an error"))
-            raise CannotAsk(f"AWS answered {code} to {operation.__name__}.") from None
+            raise CannotAsk(_("AWS answered {code} to {name}.").format(code=code, name=operation.__name__)) from None
         except BotoCoreError as error:
-            raise CannotAsk(f"AWS could not be asked: {type(error).__name__}.") from None
+            raise CannotAsk(_("AWS could not be asked: {name}.").format(name=type(error).__name__)) from None
         yield from page.get(name, ())
         if not tokens[0] or not page.get(tokens[0]):
             return

@@ -8,6 +8,7 @@ import django_tables2
 from django.utils.safestring import SafeString
 
 from finops_site.lib.periods import month_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -21,27 +22,27 @@ from reservations.querysets import CommitmentQuerySet
 from reservations.titles import title_in_two_lines
 
 COMMITMENT_STATES = {
-    "active": ("Active", "good", "circle-check"),
-    "ending": ("Ends within 90 days", "warn", "hourglass"),
-    "ended": ("Ended", "calm", "history"),
-    "future": ("Not started", "calm", "clock"),
-    "unknown": ("End not known", "warn", "help"),
+    "active": (_lazy("Active"), "good", "circle-check"),
+    "ending": (_lazy("Ends within 90 days"), "warn", "hourglass"),
+    "ended": (_lazy("Ended"), "calm", "history"),
+    "future": (_lazy("Not started"), "calm", "clock"),
+    "unknown": (_lazy("End not known"), "warn", "help"),
 }
 
 
 class CommitmentTable(BaseTable):
-    name = django_tables2.Column("Commitment", accessor="commitment_id", orderable=False)
+    name = django_tables2.Column(_lazy("Commitment"), accessor="commitment_id", orderable=False)
     # The title has them: they are columns of the files only.
-    kind = django_tables2.Column("Kind", visible=False)
-    region = django_tables2.Column("Region", visible=False)
-    instance_type = django_tables2.Column("Type or family", visible=False)
-    utilisation = PercentColumn("Used, 30 days", orderable=False)
-    unused = MoneyColumn("Unused, 30 days", orderable=False)
-    end = DayColumn("Ends")
-    state = django_tables2.Column("State", empty_values=(), orderable=False)
-    owner = django_tables2.Column("Owner")
+    kind = django_tables2.Column(_lazy("Kind"), visible=False)
+    region = django_tables2.Column(_lazy("Region"), visible=False)
+    instance_type = django_tables2.Column(_lazy("Type or family"), visible=False)
+    utilisation = PercentColumn(_lazy("Used, 30 days"), orderable=False)
+    unused = MoneyColumn(_lazy("Unused, 30 days"), orderable=False)
+    end = DayColumn(_lazy("Ends"))
+    state = django_tables2.Column(_lazy("State"), empty_values=(), orderable=False)
+    owner = django_tables2.Column(_lazy("Owner"))
 
-    caption = "Commitments"
+    caption = _lazy("Commitments")
 
     class Meta(BaseTable.Meta):
         model = Commitment
@@ -65,44 +66,44 @@ class CommitmentTable(BaseTable):
 
 
 class CoverageTable(BaseTable):
-    name = django_tables2.Column("Name")
-    eligible = MoneyColumn("At on-demand prices")
-    covered = MoneyColumn("Covered")
-    on_demand = MoneyColumn("Runs on demand")
-    coverage = PercentColumn("Coverage")
-    savings_rate = PercentColumn("Savings rate")
-    unused = MoneyColumn("Unused")
+    name = django_tables2.Column(_lazy("Name"))
+    eligible = MoneyColumn(_lazy("At on-demand prices"))
+    covered = MoneyColumn(_lazy("Covered"))
+    on_demand = MoneyColumn(_lazy("Runs on demand"))
+    coverage = PercentColumn(_lazy("Coverage"))
+    savings_rate = PercentColumn(_lazy("Savings rate"))
+    unused = MoneyColumn(_lazy("Unused"))
 
-    caption = "Coverage"
+    caption = _lazy("Coverage")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
 
 class KindCoverageTable(BaseTable):
-    name = django_tables2.Column("Commitments")
-    cost = PercentColumn("At on-demand prices")
-    hours = PercentColumn("In machine hours")
-    units = PercentColumn("In normalised units")
-    covered = MoneyColumn("Covered")
-    eligible = MoneyColumn("Eligible")
+    name = django_tables2.Column(_lazy("Commitments"))
+    cost = PercentColumn(_lazy("At on-demand prices"))
+    hours = PercentColumn(_lazy("In machine hours"))
+    units = PercentColumn(_lazy("In normalised units"))
+    covered = MoneyColumn(_lazy("Covered"))
+    eligible = MoneyColumn(_lazy("Eligible"))
 
-    caption = "Coverage by kind"
+    caption = _lazy("Coverage by kind")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
 
 class MetricsMonthTable(BaseTable):
-    moment = django_tables2.Column("Month")
-    eligible = MoneyColumn("At on-demand prices")
-    paid = MoneyColumn("Paid")
-    coverage = PercentColumn("Coverage")
-    utilisation = PercentColumn("Utilisation")
-    savings_rate = PercentColumn("Savings rate")
-    unused = MoneyColumn("Unused")
+    moment = django_tables2.Column(_lazy("Month"))
+    eligible = MoneyColumn(_lazy("At on-demand prices"))
+    paid = MoneyColumn(_lazy("Paid"))
+    coverage = PercentColumn(_lazy("Coverage"))
+    utilisation = PercentColumn(_lazy("Utilisation"))
+    savings_rate = PercentColumn(_lazy("Savings rate"))
+    unused = MoneyColumn(_lazy("Unused"))
 
-    caption = "By month"
+    caption = _lazy("By month")
 
     class Meta(BaseTable.Meta):
         orderable = False
@@ -112,15 +113,15 @@ class MetricsMonthTable(BaseTable):
 
 
 class DayUseTable(BaseTable):
-    day = DayColumn("Day")
-    used = ExactColumn("Used")
-    unused = ExactColumn("Unused")
-    unit = django_tables2.Column("Unit")
-    paid = MoneyColumn("Paid")
-    unused_cost = MoneyColumn("Unused cost")
-    on_demand = MoneyColumn("On demand instead")
+    day = DayColumn(_lazy("Day"))
+    used = ExactColumn(_lazy("Used"))
+    unused = ExactColumn(_lazy("Unused"))
+    unit = django_tables2.Column(_lazy("Unit"))
+    paid = MoneyColumn(_lazy("Paid"))
+    unused_cost = MoneyColumn(_lazy("Unused cost"))
+    on_demand = MoneyColumn(_lazy("On demand instead"))
 
-    caption = "Day by day"
+    caption = _lazy("Day by day")
 
     class Meta(BaseTable.Meta):
         orderable = False

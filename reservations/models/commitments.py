@@ -10,20 +10,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.purchase_titles import Terms
 from reservations.calc.reach import Reach, reach_of
 from reservations.calc.stated_terms import API, BILL, GUESS, PERSON, service_name
 from reservations.calc.terms import (
     AWS,
     EC2,
-    KIND_CHOICES,
-    PAYMENTS,
     PLANS,
     RI_STANDARD,
     SP_COMPUTE,
     provider_of,
     service_of_type,
 )
+from reservations.models.choices import KIND_CHOICES, PAYMENT_CHOICES
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
 ENDING_DAYS = 90
@@ -38,34 +38,38 @@ class Commitment(models.Model):
     """A reserved instance, savings plan, Azure reservation or GCP CUD. Dates are days, the end not included."""
 
     class Source(models.TextChoices):
-        BILL = "bill", "found in the bill"
-        CSV = "csv", "by CSV"
-        API = "api", "by the provider's API"
+        BILL = "bill", _lazy("found in the bill")
+        CSV = "csv", _lazy("by CSV")
+        API = "api", _lazy("by the provider's API")
 
     provider = models.CharField(max_length=200)
-    commitment_id = models.CharField("id", max_length=1000, help_text="as the bill writes it: an ARN, a reservation id")
+    commitment_id = models.CharField(
+        _lazy("id"), max_length=1000, help_text=_lazy("as the bill writes it: an ARN, a reservation id")
+    )
     name = models.CharField(max_length=300, blank=True)
     kind = models.CharField(max_length=30, choices=KIND_CHOICES, default="other")
-    term_months = models.PositiveSmallIntegerField("term, months", null=True, blank=True)
-    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()), blank=True)
-    scope = models.CharField(max_length=20, blank=True, help_text="zonal, regional, account or shared")
-    account = models.CharField(max_length=200, blank=True, help_text="who bought it")
+    term_months = models.PositiveSmallIntegerField(_lazy("term, months"), null=True, blank=True)
+    payment = models.CharField(max_length=10, choices=PAYMENT_CHOICES, blank=True)
+    scope = models.CharField(max_length=20, blank=True, help_text=_lazy("zonal, regional, account or shared"))
+    account = models.CharField(max_length=200, blank=True, help_text=_lazy("who bought it"))
     region = models.CharField(max_length=200, blank=True)
-    service = models.CharField(max_length=100, blank=True, help_text="whose machines: EC2, RDS; empty for several")
-    instance_type = models.CharField("type or family", max_length=100, blank=True)
-    system = models.CharField("operating system", max_length=100, blank=True)
-    count = amount("machines, or normalised units", null=True, blank=True)
-    hourly_commitment = amount("what a plan commits to, each hour", null=True, blank=True)
-    unit = models.CharField(max_length=50, blank=True, help_text="of what a day buys: a currency, hours, units")
-    upfront = amount("paid on the first day", null=True, blank=True)
-    recurring_hourly = amount("paid each hour", null=True, blank=True)
+    service = models.CharField(
+        max_length=100, blank=True, help_text=_lazy("whose machines: EC2, RDS; empty for several")
+    )
+    instance_type = models.CharField(_lazy("type or family"), max_length=100, blank=True)
+    system = models.CharField(_lazy("operating system"), max_length=100, blank=True)
+    count = amount(_lazy("machines, or normalised units"), null=True, blank=True)
+    hourly_commitment = amount(_lazy("what a plan commits to, each hour"), null=True, blank=True)
+    unit = models.CharField(max_length=50, blank=True, help_text=_lazy("of what a day buys: a currency, hours, units"))
+    upfront = amount(_lazy("paid on the first day"), null=True, blank=True)
+    recurring_hourly = amount(_lazy("paid each hour"), null=True, blank=True)
     currency = models.CharField(max_length=10, default="USD")
     start = models.DateField(null=True, blank=True)
-    end = models.DateField(null=True, blank=True, help_text="the first day without it")
+    end = models.DateField(null=True, blank=True, help_text=_lazy("the first day without it"))
     owner = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True, related_name="commitments")
     source = models.CharField(max_length=10, choices=Source, default=Source.BILL)
     origins = models.JSONField(
-        default=dict, editable=False, help_text="{field: guess, bill, api or person}: where its value comes from"
+        default=dict, editable=False, help_text=_lazy("{field: guess, bill, api or person}: where its value comes from")
     )
     first_seen = models.DateField(null=True, blank=True, editable=False)
     last_seen = models.DateField(null=True, blank=True, editable=False)
@@ -167,12 +171,12 @@ class Utilisation(models.Model):
 
     commitment = models.ForeignKey(Commitment, models.CASCADE, related_name="days")
     day = models.DateField()
-    used = amount("of the commitment's unit")
-    unused = amount("of the commitment's unit")
+    used = amount(_lazy("of the commitment's unit"))
+    unused = amount(_lazy("of the commitment's unit"))
     unit = models.CharField(max_length=50, blank=True)
-    paid = amount("effective cost, unused included")
-    unused_cost = amount("effective cost of what nobody used")
-    on_demand = amount("what the covered usage would have cost on demand", null=True)
+    paid = amount(_lazy("effective cost, unused included"))
+    unused_cost = amount(_lazy("effective cost of what nobody used"))
+    on_demand = amount(_lazy("what the covered usage would have cost on demand"), null=True)
     currency = models.CharField(max_length=10)
 
     objects = UtilisationQuerySet.as_manager()
@@ -196,30 +200,33 @@ class Coverage(models.Model):
     provider = models.CharField(max_length=200, blank=True)
     account = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
-    service = models.CharField(max_length=100, blank=True, help_text="whose machines: EC2, RDS; empty for several")
+    service = models.CharField(
+        max_length=100, blank=True, help_text=_lazy("whose machines: EC2, RDS; empty for several")
+    )
     family = models.CharField(max_length=100, blank=True)
     owner = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, related_name="+")
     currency = models.CharField(max_length=10)
-    eligible_hours = amount("running hours that a commitment could cover; spot is not eligible")
+    eligible_hours = amount(_lazy("running hours that a commitment could cover; spot is not eligible"))
     covered_hours = amount()
-    reserved_hours = amount("covered by reservations", default=0)
-    planned_hours = amount("covered by plans", default=0)
-    eligible_units = amount("normalised units an hour, of machines whose size has any", default=0)
+    reserved_hours = amount(_lazy("covered by reservations"), default=0)
+    planned_hours = amount(_lazy("covered by plans"), default=0)
+    eligible_units = amount(_lazy("normalised units an hour, of machines whose size has any"), default=0)
     covered_units = amount(default=0)
-    reserved_units = amount("covered by reservations", default=0)
-    planned_units = amount("covered by plans", default=0)
-    eligible_cost = amount("at on-demand prices")
-    covered_cost = amount("at on-demand prices")
-    reserved_cost = amount("covered by reservations, at on-demand prices", default=0)
-    planned_cost = amount("covered by plans, at on-demand prices", default=0)
-    unused_cost = amount("commitments that nobody used")
-    paid = amount("effective cost")
+    reserved_units = amount(_lazy("covered by reservations"), default=0)
+    planned_units = amount(_lazy("covered by plans"), default=0)
+    eligible_cost = amount(_lazy("at on-demand prices"))
+    covered_cost = amount(_lazy("at on-demand prices"))
+    reserved_cost = amount(_lazy("covered by reservations, at on-demand prices"), default=0)
+    planned_cost = amount(_lazy("covered by plans, at on-demand prices"), default=0)
+    unused_cost = amount(_lazy("commitments that nobody used"))
+    paid = amount(_lazy("effective cost"))
     unpriced = models.PositiveIntegerField(
-        default=0, help_text="covered cost lines whose bill states no on-demand price: costs at such prices lack them"
+        default=0,
+        help_text=_lazy("covered cost lines whose bill states no on-demand price: costs at such prices lack them"),
     )
     listed = models.PositiveIntegerField(
         default=0,
-        help_text="covered cost lines whose on-demand price is a loaded price list's, for the bill states none",
+        help_text=_lazy("covered cost lines whose on-demand price is a loaded price list's, for the bill states none"),
     )
 
     objects = CoverageQuerySet.as_manager()
@@ -237,16 +244,18 @@ class Notice(models.Model):
     """What somebody has to know about a commitment: it ends soon, or a week used too little of it. Sent once."""
 
     class Kind(models.TextChoices):
-        EXPIRY = "expiry", "ends soon"
-        UTILISATION = "utilisation", "poorly used"
+        EXPIRY = "expiry", _lazy("ends soon")
+        UTILISATION = "utilisation", _lazy("poorly used")
 
     commitment = models.ForeignKey(Commitment, models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=20, choices=Kind)
-    days_before = models.PositiveSmallIntegerField(null=True, blank=True, help_text="of an expiry: 90, 60, 30 or 7")
-    about = models.DateField(help_text="the day it ends, or the first day of the week")
+    days_before = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_lazy("of an expiry: 90, 60, 30 or 7")
+    )
+    about = models.DateField(help_text=_lazy("the day it ends, or the first day of the week"))
     text = models.TextField()
-    figures = models.JSONField(default=dict, help_text="what the text says, as exact decimal text")
-    options = models.JSONField(default=list, help_text="the contingency: [{name, saves, currency, working}]")
+    figures = models.JSONField(default=dict, help_text=_lazy("what the text says, as exact decimal text"))
+    options = models.JSONField(default=list, help_text=_lazy("the contingency: [{name, saves, currency, working}]"))
     made_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
 

@@ -7,10 +7,13 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.purchase_titles import Terms, counted_text
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS
+from reservations.calc.terms import AN_HOUR
+from reservations.models.choices import KIND_CHOICES, PAYMENT_CHOICES
 from reservations.models.commitments import amount
 from reservations.querysets import RecommendationQuerySet
 
@@ -19,41 +22,45 @@ class Plan(models.Model):
     """One run of the optimiser. Costs are for a year of the demand that was observed, in `currency`."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        RUNNING = "running", "being worked out"
-        READY = "ready", "ready"
-        FAILED = "failed", "failed"
+        WAITING = "waiting", _lazy("waiting")
+        RUNNING = "running", _lazy("being worked out")
+        READY = "ready", _lazy("ready")
+        FAILED = "failed", _lazy("failed")
 
     class Confidence(models.TextChoices):
-        HOURLY = "hourly", "from hourly use"
-        DAILY = "daily", "from daily use"
-        SNAPSHOT = "snapshot", "from a snapshot"
-        NONE = "none", "no use found"
+        HOURLY = "hourly", _lazy("from hourly use")
+        DAILY = "daily", _lazy("from daily use")
+        SNAPSHOT = "snapshot", _lazy("from a snapshot")
+        NONE = "none", _lazy("no use found")
 
-    as_of = models.DateField(help_text="what was known at the start of this day")
+    as_of = models.DateField(help_text=_lazy("what was known at the start of this day"))
     lookback_days = models.PositiveIntegerField(default=30)
     team = models.ForeignKey(
-        "finops_site.Team", models.CASCADE, null=True, blank=True, help_text="whose use; empty for the whole company"
+        "finops_site.Team",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        help_text=_lazy("whose use; empty for the whole company"),
     )
-    parameters = models.JSONField(default=dict, blank=True, help_text="the limits asked for")
+    parameters = models.JSONField(default=dict, blank=True, help_text=_lazy("the limits asked for"))
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     stage = models.CharField(max_length=60, blank=True)
     progress = models.PositiveSmallIntegerField(default=0)
     message = models.TextField(blank=True)
     currency = models.CharField(max_length=10, default="USD")
-    cost_before = amount("a year on demand", null=True)
-    cost_after = amount("a year with the plan", null=True)
-    lower_bound = amount("no set of purchases within the limits costs less", null=True)
-    gap = amount("(cost_after - lower_bound) / cost_after", null=True)
-    upfront = amount("cash on the first day", null=True)
+    cost_before = amount(_lazy("a year on demand"), null=True)
+    cost_after = amount(_lazy("a year with the plan"), null=True)
+    lower_bound = amount(_lazy("no set of purchases within the limits costs less"), null=True)
+    gap = amount(_lazy("(cost_after - lower_bound) / cost_after"), null=True)
+    upfront = amount(_lazy("cash on the first day"), null=True)
     confidence = models.CharField(max_length=10, choices=Confidence, blank=True)
-    is_indicative = models.BooleanField(default=False, help_text="some rate stands on no price list")
-    notes = models.JSONField(default=list, blank=True, help_text="sentences a reader must know")
-    working = models.JSONField(default=dict, blank=True, help_text="steady machines, comparison, frontier, risk")
+    is_indicative = models.BooleanField(default=False, help_text=_lazy("some rate stands on no price list"))
+    notes = models.JSONField(default=list, blank=True, help_text=_lazy("sentences a reader must know"))
+    working = models.JSONField(default=dict, blank=True, help_text=_lazy("steady machines, comparison, frontier, risk"))
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     ready_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, editable=False, help_text="the last sign of its worker")
+    heartbeat_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("the last sign of its worker"))
 
     objects = RecommendationQuerySet.as_manager()
 
@@ -62,7 +69,9 @@ class Plan(models.Model):
         verbose_name = "recommendation"
 
     def __str__(self) -> str:
-        return f"Recommendation {self.pk}, {self.team or 'whole company'}, {day_text(self.as_of)}"
+        return _("Recommendation {pk}, {value}, {as_of}").format(
+            pk=self.pk, value=self.team or _("whole company"), as_of=day_text(self.as_of)
+        )
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:recommendation", args=[self.pk])
@@ -70,7 +79,7 @@ class Plan(models.Model):
     @property
     def whose(self) -> str:
         """``the whole company``, or the team's name."""
-        return str(self.team or "the whole company")
+        return str(self.team or _("the whole company"))
 
     @property
     def is_open(self) -> bool:
@@ -117,10 +126,6 @@ class _HasTerms(Protocol):
 
     @property
     def committed_cost(self) -> Decimal: ...
-
-
-# The unit of what commits to money.
-AN_HOUR = " an hour"
 
 
 class PurchaseTerms:
@@ -176,32 +181,39 @@ class PlanItem(PurchaseTerms, models.Model):
     position = models.PositiveIntegerField()
     provider = models.CharField(max_length=50)
     service = models.CharField(
-        max_length=50, default="EC2", blank=True, help_text="whose machines; empty for a plan over several services"
+        max_length=50,
+        default="EC2",
+        blank=True,
+        help_text=_lazy("whose machines; empty for a plan over several services"),
     )
-    kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
-    term_months = models.PositiveSmallIntegerField("term, months")
-    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
-    region = models.CharField(max_length=100, blank=True, help_text="empty for a plan over all regions")
-    instance_type = models.CharField("type or family", max_length=100, blank=True)
-    system = models.CharField("operating system", max_length=100, blank=True)
-    zone = models.CharField(max_length=50, blank=True, help_text="of a reservation of one zone; empty for the region")
+    kind = models.CharField(_lazy("option"), max_length=30, choices=KIND_CHOICES)
+    term_months = models.PositiveSmallIntegerField(_lazy("term, months"))
+    payment = models.CharField(max_length=10, choices=PAYMENT_CHOICES)
+    region = models.CharField(max_length=100, blank=True, help_text=_lazy("empty for a plan over all regions"))
+    instance_type = models.CharField(_lazy("type or family"), max_length=100, blank=True)
+    system = models.CharField(_lazy("operating system"), max_length=100, blank=True)
+    zone = models.CharField(
+        max_length=50, blank=True, help_text=_lazy("of a reservation of one zone; empty for the region")
+    )
     tenancy = models.CharField(max_length=20, default="default", blank=True)
     account = models.CharField(
-        max_length=200, blank=True, help_text="which it is for, where accounts do not share; empty for all"
+        max_length=200, blank=True, help_text=_lazy("which it is for, where accounts do not share; empty for all")
     )
-    quantity = amount("machines, or currency an hour for a plan")
+    quantity = amount(_lazy("machines, or currency an hour for a plan"))
     unit = models.CharField(max_length=50)
-    hourly = amount("effective cost of an hour of all of it, upfront spread over the term")
-    upfront = amount("cash on the first day")
-    monthly = amount("paid each month of 730 hours")
-    on_demand_cost = amount("a year of what it covers, on demand")
-    committed_cost = amount("a year of it")
-    utilisation = amount("expected share of it that is used, on the observed demand")
-    break_even_months = amount("until committing was cheaper, upfront included", null=True)
+    hourly = amount(_lazy("effective cost of an hour of all of it, upfront spread over the term"))
+    upfront = amount(_lazy("cash on the first day"))
+    monthly = amount(_lazy("paid each month of 730 hours"))
+    on_demand_cost = amount(_lazy("a year of what it covers, on demand"))
+    committed_cost = amount(_lazy("a year of it"))
+    utilisation = amount(_lazy("expected share of it that is used, on the observed demand"))
+    break_even_months = amount(_lazy("until committing was cheaper, upfront included"), null=True)
     rate_source = models.CharField(max_length=200)
     rate_day = models.DateField()
     is_indicative = models.BooleanField(default=False)
-    working = models.JSONField(default=dict, blank=True, help_text="the formula with its numbers, and the demand")
+    working = models.JSONField(
+        default=dict, blank=True, help_text=_lazy("the formula with its numbers, and the demand")
+    )
 
     # Its plan's: set where items are listed.
     currency: str

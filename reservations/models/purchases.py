@@ -10,12 +10,14 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc import purchase_orders, purchase_rules
 from reservations.calc.reach import Reach, reach_of
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS
+from reservations.models.choices import KIND_CHOICES, PAYMENT_CHOICES
 from reservations.models.commitments import amount
 from reservations.models.plans import PurchaseTerms
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
@@ -29,25 +31,32 @@ class BuyingPolicy(models.Model):
     """
 
     by_api = models.BooleanField(
-        "buy through the provider's API", default=False, help_text="otherwise as an export that a person buys by hand"
+        _lazy("buy through the provider's API"),
+        default=False,
+        help_text=_lazy("otherwise as an export that a person buys by hand"),
     )
     is_stopped = models.BooleanField(
-        "stop all buying", default=False, help_text="holds at once, also for what is on its way"
+        _lazy("stop all buying"), default=False, help_text=_lazy("holds at once, also for what is on its way")
     )
-    monthly_ceiling = amount("the API commits to no more in a calendar month, whole terms, in USD", default=0)
-    default_limit = amount("up to which whole-term value somebody without a limit of her own approves", default=25_000)
+    monthly_ceiling = amount(_lazy("the API commits to no more in a calendar month, whole terms, in USD"), default=0)
+    default_limit = amount(
+        _lazy("up to which whole-term value somebody without a limit of her own approves"), default=25_000
+    )
     cash_rate = models.DecimalField(
         max_digits=5,
         decimal_places=4,
         default=Decimal("0.08"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="what cash costs a year, 0.08 is 8%; what returns less is not recommended",
+        help_text=_lazy("what cash costs a year, 0.08 is 8%; what returns less is not recommended"),
     )
     longest_term = models.PositiveSmallIntegerField(
-        "longest term", choices=[(12, "1 year"), (36, "3 years")], default=12, help_text="that is recommended, months"
+        _lazy("longest term"),
+        choices=[(12, _lazy("1 year")), (36, _lazy("3 years"))],
+        default=12,
+        help_text=_lazy("that is recommended, months"),
     )
     upfront_limit = amount(
-        "cash on the first day of a recommendation, at most, in USD; empty is no limit",
+        _lazy("cash on the first day of a recommendation, at most, in USD; empty is no limit"),
         default=0,
         null=True,
         blank=True,
@@ -59,7 +68,7 @@ class BuyingPolicy(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="share of demand that is covered at most, at on-demand prices; empty is no limit",
+        help_text=_lazy("share of demand that is covered at most, at on-demand prices; empty is no limit"),
     )
     minimum_utilisation = models.DecimalField(
         max_digits=5,
@@ -68,25 +77,29 @@ class BuyingPolicy(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="share of a purchase that is expected to be used at least; empty is any",
+        help_text=_lazy("share of a purchase that is expected to be used at least; empty is any"),
     )
     currency = models.CharField(max_length=10, default="USD", editable=False)
     credential = models.ForeignKey(
-        "costs.Credential", models.PROTECT, null=True, blank=True, help_text="as whom we buy; an administrator makes it"
+        "costs.Credential",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        help_text=_lazy("as whom we buy; an administrator makes it"),
     )
     endpoint = models.URLField(blank=True, editable=False)
 
     class Meta:
-        verbose_name_plural = "buying policy"
+        verbose_name_plural = _lazy("buying policy")
         constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="buying_policy_is_one")]
 
     def __str__(self) -> str:
-        return "Buying policy"
+        return _("Buying policy")
 
     @classmethod
     def get(cls, *, lock: bool = False) -> "BuyingPolicy":
         """The one row; locked, purchases of the same moment wait for each other."""
-        policy, _ = cls.objects.get_or_create(pk=1)
+        policy, _ignored = cls.objects.get_or_create(pk=1)
         return cls.objects.select_for_update().get(pk=1) if lock else policy
 
 
@@ -94,7 +107,7 @@ class ApproverLimit(models.Model):
     """Up to which whole-term value somebody of finance approves alone. Nobody sets her own."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="approver_limit")
-    limit = amount("in USD, over the whole term")
+    limit = amount(_lazy("in USD, over the whole term"))
     currency = models.CharField(max_length=10, default="USD", editable=False)
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
 
@@ -111,19 +124,23 @@ class StandingOrder(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     team = models.ForeignKey(
-        "finops_site.Team", models.CASCADE, null=True, blank=True, help_text="whose plans; empty for the company's"
+        "finops_site.Team",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        help_text=_lazy("whose plans; empty for the company's"),
     )
     minimum_utilisation = models.DecimalField(
         max_digits=4,
         decimal_places=3,
         default=Decimal("0.9"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="share of what is owned that the last 30 days used, 0.9 is 90%",
+        help_text=_lazy("share of what is owned that the last 30 days used, 0.9 is 90%"),
     )
     is_active = models.BooleanField(default=True)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
-    last_request_month = models.DateField(null=True, blank=True, editable=False, help_text="of its last request")
-    last_result = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
+    last_request_month = models.DateField(null=True, blank=True, editable=False, help_text=_lazy("of its last request"))
+    last_result = models.TextField(blank=True, editable=False, help_text=_lazy("what it did last, and why"))
 
     objects = PlanQuerySet.as_manager()
 
@@ -142,45 +159,52 @@ class PurchaseRequest(PurchaseTerms, models.Model):
 
     # mypy reads this way of making an enumeration as str(...).
     State = models.TextChoices(  # type: ignore[call-overload]
-        "State", {name.upper(): (name, words) for name, words in purchase_rules.STATES.items()}
+        "State", {name.upper(): (name, _lazy(words)) for name, words in purchase_rules.STATES.items()}
     )
 
     plan = models.ForeignKey("reservations.Plan", models.SET_NULL, null=True, related_name="requests")
-    position = models.PositiveIntegerField(help_text="of the purchase in its plan")
-    batch = models.PositiveIntegerField(help_text="which monthly batch, 1 is the first; 0 is all of it")
+    position = models.PositiveIntegerField(help_text=_lazy("of the purchase in its plan"))
+    batch = models.PositiveIntegerField(help_text=_lazy("which monthly batch, 1 is the first; 0 is all of it"))
     team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True)
     standing_order = models.ForeignKey(StandingOrder, models.SET_NULL, null=True, blank=True, related_name="requests")
     state = models.CharField(max_length=10, choices=State, default=purchase_rules.WAITING)
     provider = models.CharField(max_length=50)
     service = models.CharField(
-        max_length=50, default="EC2", blank=True, help_text="whose machines; empty for a plan over several services"
+        max_length=50,
+        default="EC2",
+        blank=True,
+        help_text=_lazy("whose machines; empty for a plan over several services"),
     )
-    kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
-    term_months = models.PositiveSmallIntegerField("term, months")
-    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
+    kind = models.CharField(_lazy("option"), max_length=30, choices=KIND_CHOICES)
+    term_months = models.PositiveSmallIntegerField(_lazy("term, months"))
+    payment = models.CharField(max_length=10, choices=PAYMENT_CHOICES)
     region = models.CharField(max_length=100, blank=True)
-    instance_type = models.CharField("type or family", max_length=100, blank=True)
-    system = models.CharField("operating system", max_length=100, blank=True)
-    zone = models.CharField(max_length=50, blank=True, help_text="of a reservation of one zone; empty for the region")
+    instance_type = models.CharField(_lazy("type or family"), max_length=100, blank=True)
+    system = models.CharField(_lazy("operating system"), max_length=100, blank=True)
+    zone = models.CharField(
+        max_length=50, blank=True, help_text=_lazy("of a reservation of one zone; empty for the region")
+    )
     tenancy = models.CharField(max_length=20, default="default", blank=True)
     account = models.CharField(
-        max_length=200, blank=True, help_text="which it is for, where accounts do not share; empty for all"
+        max_length=200, blank=True, help_text=_lazy("which it is for, where accounts do not share; empty for all")
     )
-    quantity = amount("machines, or currency an hour for a plan")
+    quantity = amount(_lazy("machines, or currency an hour for a plan"))
     unit = models.CharField(max_length=50)
-    hourly = amount("effective cost of an hour of all of it")
-    upfront = amount("cash on the first day")
-    monthly = amount("paid each month of 730 hours")
-    value = amount("committed to over the whole term")
-    on_demand_cost = amount("promised: a year of what it covers, on demand")
-    committed_cost = amount("promised: a year of it")
-    utilisation = amount("promised share of it that is used")
+    hourly = amount(_lazy("effective cost of an hour of all of it"))
+    upfront = amount(_lazy("cash on the first day"))
+    monthly = amount(_lazy("paid each month of 730 hours"))
+    value = amount(_lazy("committed to over the whole term"))
+    on_demand_cost = amount(_lazy("promised: a year of what it covers, on demand"))
+    committed_cost = amount(_lazy("promised: a year of it"))
+    utilisation = amount(_lazy("promised share of it that is used"))
     currency = models.CharField(max_length=10)
     is_indicative = models.BooleanField(default=False)
-    request_snapshot = models.JSONField(default=dict, help_text="prices and demand when it was requested, exact text")
-    baseline = models.JSONField(default=dict, help_text="the same when it was approved: frozen for the ledger")
+    request_snapshot = models.JSONField(
+        default=dict, help_text=_lazy("prices and demand when it was requested, exact text")
+    )
+    baseline = models.JSONField(default=dict, help_text=_lazy("the same when it was approved: frozen for the ledger"))
     token = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False, help_text="makes the purchase happen once"
+        default=uuid.uuid4, unique=True, editable=False, help_text=_lazy("makes the purchase happen once")
     )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="purchase_requests"
@@ -190,13 +214,15 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     expires_at = models.DateTimeField()
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     approved_at = models.DateTimeField(null=True)
-    dry_run_at = models.DateTimeField(null=True, help_text="when the provider's offer was looked at last")
+    dry_run_at = models.DateTimeField(null=True, help_text=_lazy("when the provider's offer was looked at last"))
     offering = models.CharField(max_length=200, blank=True)
-    known_before = models.JSONField(default=list, help_text="reservations that were there before this was bought")
+    known_before = models.JSONField(
+        default=list, help_text=_lazy("reservations that were there before this was bought")
+    )
     executed_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     through_api = models.BooleanField(default=False)
-    reference = models.CharField(max_length=300, blank=True, help_text="the provider's id of what was bought")
+    reference = models.CharField(max_length=300, blank=True, help_text=_lazy("the provider's id of what was bought"))
     commitment = models.OneToOneField(
         "reservations.Commitment", models.SET_NULL, null=True, blank=True, related_name="purchase"
     )
@@ -266,16 +292,16 @@ class LedgerMonth(models.Model):
     request = models.ForeignKey(PurchaseRequest, models.CASCADE, related_name="months")
     month = models.DateField()
     currency = models.CharField(max_length=10)
-    days = models.PositiveSmallIntegerField(help_text="that the bill shows it")
-    on_demand = amount("what ran under it, on demand")
-    paid = amount("effective cost, unused included")
+    days = models.PositiveSmallIntegerField(help_text=_lazy("that the bill shows it"))
+    on_demand = amount(_lazy("what ran under it, on demand"))
+    paid = amount(_lazy("effective cost, unused included"))
     promised = amount()
-    realised = amount("on_demand - paid - displaced")
-    timing = amount("gap: days without it")
-    demand = amount("gap: there was less to cover")
-    utilisation = amount("gap: less of it was used")
-    displaced = amount("gap: older commitments stood idle for it")
-    price = amount("gap: other prices than promised")
+    realised = amount(_lazy("on_demand - paid - displaced"))
+    timing = amount(_lazy("gap: days without it"))
+    demand = amount(_lazy("gap: there was less to cover"))
+    utilisation = amount(_lazy("gap: less of it was used"))
+    displaced = amount(_lazy("gap: older commitments stood idle for it"))
+    price = amount(_lazy("gap: other prices than promised"))
     reason = models.CharField(max_length=20, blank=True)
 
     objects = LedgerQuerySet.as_manager()

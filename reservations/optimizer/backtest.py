@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from finops_site.lib.language import gettext_noop
 from reservations.optimizer.expected_demand import expected_hours
 from reservations.optimizer.optimum import DemandLike, Hours, cost, demand_array, optimum
 
@@ -47,17 +48,18 @@ def _minimum(past: Hours, lookback: int, ratio: float) -> float:
     return float(past[-lookback:].min())
 
 
-OURS: Final = "what is expected"
-HINDSIGHT: Final = "hindsight"
+# The names of strategies are stored with a plan; its page translates them.
+OURS: Final = gettext_noop("what is expected")
+HINDSIGHT: Final = gettext_noop("hindsight")
 # (all hours until then, the hours of the lookback, committed / on demand) -> what to commit.
 STRATEGIES: Final[dict[str, Callable[[Hours, int, float], float]]] = {
     OURS: _optimum_of_expected,
-    "optimum of the lookback": partial(_quantile, 0),
-    "optimum of the last week": partial(_quantile, WEEK),
-    "cover the minimum": _minimum,
-    "cover the average": partial(_mean, 0),
-    "cover the last week's average": partial(_mean, WEEK),
-    "none": lambda past, lookback, ratio: 0.0,
+    gettext_noop("optimum of the lookback"): partial(_quantile, 0),
+    gettext_noop("optimum of the last week"): partial(_quantile, WEEK),
+    gettext_noop("cover the minimum"): _minimum,
+    gettext_noop("cover the average"): partial(_mean, 0),
+    gettext_noop("cover the last week's average"): partial(_mean, WEEK),
+    gettext_noop("none"): lambda past, lookback, ratio: 0.0,
 }
 
 

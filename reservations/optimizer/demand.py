@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import day_text
 from reservations.calc.terms import MachinePool, is_one_machine
 from reservations.optimizer.optimum import Hours, steady_units
@@ -212,12 +213,16 @@ def _notes(machines: Hours, capped: int) -> list[str]:
     notes = []
     if capped:
         notes.append(
-            f"{capped} entries of the bill claim more hours than their machines can have run, as when clocks are set "
-            "back and an hour is billed twice: counted as full use and no more."
+            _(
+                "{capped} entries of the bill claim more hours than their machines can have run, as when "
+                "clocks are set back and an hour is billed twice: counted as full use and no more."
+            ).format(capped=capped)
         )
     below = int((machines < -NOTHING).sum())
     if below:
-        notes.append(f"{below} hours have less than no use, as corrections leave it: counted as none.")
+        notes.append(
+            _("{below} hours have less than no use, as corrections leave it: counted as none.").format(below=below)
+        )
     return notes
 
 
@@ -239,16 +244,18 @@ def _missing_days(at: NDArray[np.int64], first: datetime, days: int) -> list[str
     if not missing or len(missing) == days:
         return []
     runs = []
-    for _, group in groupby(enumerate(missing), key=lambda pair: pair[1] - pair[0]):
-        run = [day for _, day in group]
+    for _ignored, group in groupby(enumerate(missing), key=lambda pair: pair[1] - pair[0]):
+        run = [day for _ignored, day in group]
         ends = [day_text(first + day * DAY) for day in dict.fromkeys((run[0], run[-1]))]
         runs.append(" to ".join(ends))
     return [
-        f"Of {len(missing)} of the {days} days looked at no bill is delivered ({_listed(runs)}): they are left out, "
-        "and not counted as days without use."
+        _(
+            "Of {missing_count} of the {days} days looked at no bill is delivered ({listed}): they are "
+            "left out, and not counted as days without use."
+        ).format(missing_count=len(missing), days=days, listed=_listed(runs))
     ]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:most]) + (_(" and {more} more").format(more=more) if more > 0 else "")

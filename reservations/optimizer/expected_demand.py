@@ -27,6 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import some_of
 from reservations.optimizer.demand import HOUR, NOTHING, Demand
@@ -148,21 +149,27 @@ def _course(daily: _Daily, row: int, window: Hours, months: int) -> Course:
     steady = highest >= float(window.max()) - NOTHING and abs(level - mean) <= STEADY_WITHIN * max(level, mean)
     factors, words = np.ones(months), ""
     if running < float(window.max()) - NOTHING:
-        words = f"{{pool}}: {_number(float(window.max()))} ran, of which {_number(running)} still do"
+        words = _("{{pool}}: {ran} ran, of which {running} still do").format(
+            ran=_number(float(window.max())), running=_number(running)
+        )
     if highest < running - NOTHING:
-        words = f"{{pool}}: of {_number(running)} only {_number(highest)} run for a week or longer, and count"
+        words = _("{{pool}}: of {running} only {count} run for a week or longer, and count").format(
+            running=_number(running), count=_number(highest)
+        )
     if level <= NOTHING or highest <= NOTHING:
         return Course(highest, steady, factors, words)
     season = _season(daily, row, months)
     if season is not None:
-        return Course(highest, False, season, "{pool}: the months of last year come again")
+        return Course(highest, False, season, _("{pool}: the months of last year come again"))
     slope = _trend(daily, row, months)
     if slope:
         middle = (np.arange(months) + 0.5) * (DAYS_A_YEAR / 12)
         # The last week's level is that of its middle.
         factors = np.clip(1 + slope * (middle + 3.5) / level, 0.0, 2.0)
-        verb = "grows" if slope > 0 else "falls"
-        words = f"{{pool}}: {verb} from {_number(level)} to {_number(level * float(factors[-1]))} machines"
+        words = _("{{pool}}: grows from {first} to {last} machines")
+        if slope < 0:
+            words = _("{{pool}}: falls from {first} to {last} machines")
+        words = words.format(first=_number(level), last=_number(level * float(factors[-1])))
     return Course(highest, steady and not slope, factors, words)
 
 
@@ -286,15 +293,20 @@ def _columns_a_month(hours: int, months: int) -> int:
 
 def _in_words(names: Sequence[str], months: int) -> Iterator[str]:
     if names:
-        yield f"Expected for the next {months} months: {some_of(names, between='; ')}."
+        yield _("Expected for the next {months} months: {names}.").format(
+            months=months, names=some_of(names, between="; ")
+        )
 
 
 def _ends_in_words(ends: Sequence[HeldCapacity]) -> Iterator[str]:
-    listed = sorted({f"{capacity.words} on {day_text(capacity.until)}" for capacity in ends})
+    listed = sorted(
+        {_("{words} on {until}").format(words=capacity.words, until=day_text(capacity.until)) for capacity in ends}
+    )
     if listed:
         yield (
-            f"Commitments that end in that time leave their machines as demand from that day on: "
-            f"{some_of(listed, between='; ')}."
+            _("Commitments that end in that time leave their machines as demand from that day on: {listed}.").format(
+                listed=some_of(listed, between="; ")
+            )
         )
 
 

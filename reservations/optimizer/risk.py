@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from finops_site.lib.language import gettext as _
 from reservations.optimizer.application import apply_purchases
 from reservations.optimizer.model import Floats, PurchaseProblem
 
@@ -28,7 +29,12 @@ class Scenario:
 def demand_falls(problem: PurchaseProblem, quantities: Floats, shares: Sequence[float] = FALLS) -> list[Scenario]:
     """The plan kept while every pool's demand falls by each share."""
     return [
-        _scenario("as observed" if not share else f"demand falls by {share:.0%}", problem, quantities, 1 - share)
+        _scenario(
+            _("as observed") if not share else _("demand falls by {share}").format(share=f"{share:.0%}"),
+            problem,
+            quantities,
+            1 - share,
+        )
         for share in shares
     ]
 

@@ -2,7 +2,10 @@
 
 import django_filters
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc import price_lists
 from reservations.calc.prices import BadPrices, Price
 from reservations.calc.terms import KINDS
@@ -13,10 +16,13 @@ MOST_PRICE_BYTES = 512 << 20
 
 
 class RateFilter(django_filters.FilterSet):
-    instance_type = django_filters.CharFilter(label="Type", lookup_expr="istartswith")
-    service = django_filters.CharFilter(label="Service", lookup_expr="icontains")
-    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
-    kind = django_filters.MultipleChoiceFilter(label="Option", choices=[("on_demand", "On demand"), *KINDS.items()])
+    instance_type = django_filters.CharFilter(label=_lazy("Type"), lookup_expr="istartswith")
+    service = django_filters.CharFilter(label=_lazy("Service"), lookup_expr="icontains")
+    region = django_filters.CharFilter(label=_lazy("Region"), lookup_expr="icontains")
+    kind = django_filters.MultipleChoiceFilter(
+        label=_lazy("Option"),
+        choices=[("on_demand", _lazy("On demand")), *((kind, _lazy(label)) for kind, label in KINDS.items())],
+    )
 
     class Meta:
         model = Rate
@@ -25,10 +31,14 @@ class RateFilter(django_filters.FilterSet):
 
 class PricesForm(forms.Form):
     file = forms.FileField(
-        label="Price list",
-        help_text="AWS's offer file of a service or of savings plans (JSON), answers of Azure's retail prices (JSON), "
-        "Google Cloud's price table (CSV, its date in the file's name), or a sheet (CSV): "
-        + ", ".join((*price_lists.NEEDED, *price_lists.OPTIONAL)),
+        label=_lazy("Price list"),
+        help_text=format_lazy(
+            _lazy(
+                "AWS's offer file of a service or of savings plans (JSON), answers of Azure's retail prices "
+                "(JSON), Google Cloud's price table (CSV, its date in the file's name), or a sheet (CSV): {columns}"
+            ),
+            columns=", ".join((*price_lists.NEEDED, *price_lists.OPTIONAL)),
+        ),
     )
 
     def clean_file(self) -> list[Price]:
@@ -38,8 +48,10 @@ class PricesForm(forms.Form):
         except BadPrices as error:
             raise forms.ValidationError(str(error)) from None
         except KeyError as error:
-            raise forms.ValidationError(f"This is not such a price list: it has no {error.args[0]}.") from None
+            raise forms.ValidationError(
+                _("This is not such a price list: it has no {value}.").format(value=error.args[0])
+            ) from None
         except (TypeError, ValueError, AttributeError, ArithmeticError):
             raise forms.ValidationError(
-                "This is not such a price list: a value in it is of another kind than the provider writes there."
+                _("This is not such a price list: a value in it is of another kind than the provider writes there.")
             ) from None

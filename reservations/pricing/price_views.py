@@ -3,32 +3,37 @@
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from reservations.models import Rate
 from reservations.pricing import price_book
 from reservations.pricing.forms import PricesForm, RateFilter
 from reservations.pricing.tables import PriceTable
 
-LOAD = Action("Load a price list", "reservations:prices_load", "upload", "reservations.add_rate", primary=True)
+LOAD = Action(_lazy("Load a price list"), "reservations:prices_load", "upload", "reservations.add_rate", primary=True)
 
 
 class PricesPage(ListPage):
     permission_required = "reservations.view_rate"
     model = Rate
-    title = "Prices"
-    subtitle = (
+    title = _lazy("Prices")
+    subtitle = _lazy(
         "What machines cost on demand and under each option. Without a list, prices are indicative, and marked so."
     )
-    breadcrumbs = (("Commitments", "reservations:overview"),)
+    breadcrumbs = ((_lazy("Commitments"), "reservations:overview"),)
     table_class = PriceTable
     filterset_class = RateFilter
     orderings = ("-day",)
     actions = (LOAD,)
     empty = Empty(
-        "No price list yet",
-        "Recommendations use indicative prices until one is loaded: AWS's offer files, Azure's retail prices, Google "
-        "Cloud's price table, or a sheet of your own.",
+        _lazy("No price list yet"),
+        _lazy(
+            "Recommendations use indicative prices until one is loaded: AWS's offer files, Azure's "
+            "retail prices, Google Cloud's price table, or a sheet of your own."
+        ),
         "receipt-2",
         LOAD,
     )
@@ -41,13 +46,13 @@ class PricesPage(ListPage):
 class LoadPrices(FormPage):
     permission_required = "reservations.add_rate"
     form_class = PricesForm
-    title = "Load a price list"
-    breadcrumbs = (("Commitments", "reservations:overview"), ("Prices", "reservations:prices"))
-    submit_label = "Load"
+    title = _lazy("Load a price list")
+    breadcrumbs = ((_lazy("Commitments"), "reservations:overview"), (_lazy("Prices"), "reservations:prices"))
+    submit_label = _lazy("Load")
     cancel_url_name = "reservations:prices"
     success_url = reverse_lazy("reservations:prices")
 
     def save(self, form: PricesForm) -> int:
         count = price_book.load_prices(form.cleaned_data["file"])
-        messages.success(self.request, f"{count:,} prices are loaded.")
+        messages.success(self.request, _("{count} prices are loaded.").format(count=number_text(count)))
         return count

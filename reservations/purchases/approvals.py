@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.query.currency_conversion import rate_book
 from finops_site.lib.periods import Month, Period
@@ -61,13 +62,13 @@ def approval_objection(row: PurchaseRequest, user: User, day: date | None = None
 def rejection_objection(user: User) -> str:
     """Why she may not reject a request; empty when she may."""
     approver = approver_for(user)
-    return "" if approver.is_finance and not approver.is_administrator else "Only finance decides about purchases."
+    return "" if approver.is_finance and not approver.is_administrator else _("Only finance decides about purchases.")
 
 
 def withdrawal_objection(row: PurchaseRequest, user: Person) -> str:
     """Why she may not withdraw it; empty when she may."""
     may_withdraw = row.requested_by_id == user.pk or user.has_perm("reservations.buy_purchaserequest")
-    return "" if may_withdraw else "Only who requested it, or finance, withdraws it."
+    return "" if may_withdraw else _("Only who requested it, or finance, withdraws it.")
 
 
 @transaction.atomic
@@ -93,7 +94,7 @@ def reject_purchase(pk: int, *, user: User, comment: str, now: datetime) -> Purc
     if objection := rejection_objection(user):
         raise CannotBuy(objection)
     if not comment.strip():
-        raise CannotBuy("Give the reason, so that whoever requested it can do better.")
+        raise CannotBuy(_("Give the reason, so that whoever requested it can do better."))
     return change_state(row, "reject", user, comment, now)
 
 

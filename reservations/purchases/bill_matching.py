@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from reservations.calc import purchase_rules
 from reservations.calc.terms import is_same_id
@@ -22,6 +23,12 @@ def match_purchases_with_bills(now: datetime) -> int:
         candidates = [one for one in alike if is_same_id(one.commitment_id, row.reference)]
         if len(candidates) == 1:
             row.commitment = candidates[0]
-            change_state(row, "find", None, f"First seen in the bill of {row.commitment.first_seen}.", now)
+            change_state(
+                row,
+                "find",
+                None,
+                _("First seen in the bill of {first_seen}.").format(first_seen=row.commitment.first_seen),
+                now,
+            )
             matched += 1
     return matched

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.models import User
@@ -24,7 +25,7 @@ def export_purchase(pk: int, *, user: User, now: datetime) -> PurchaseRequest:
     row = locked(pk)
     purchase_rules.next_state(row.state, "export")
     if BuyingPolicy.get().is_stopped:
-        raise CannotBuy(purchase_rules.STOPPED)
+        raise CannotBuy(_(purchase_rules.STOPPED))
     check_same_demand(row)
     if changes := " ".join(changes_since_decision(row, now)):
         return change_state(row, "expire", user, changes, now)
@@ -38,13 +39,17 @@ def record_purchase(pk: int, *, reference: str, user: User | None, now: datetime
     row = locked(pk)
     reference = reference.strip()
     if not reference or len(reference) > 300 or not reference.isprintable():
-        raise CannotBuy("Write down the provider's id of what was bought: by it the bill is found.")
+        raise CannotBuy(_("Write down the provider's id of what was bought: by it the bill is found."))
     other = PurchaseRequest.objects.filter(reference=reference, provider=row.provider).exclude(pk=row.pk).first()
     if other:
-        raise CannotBuy(f"Request {other.pk} has been recorded under {reference} already.")
+        raise CannotBuy(
+            _("Request {other} has been recorded under {reference} already.").format(
+                other=other.pk, reference=reference
+            )
+        )
     row.reference = reference
     row.executed_at = row.executed_at or now
-    return change_state(row, "record", user, comment or f"Bought as {reference}.", now)
+    return change_state(row, "record", user, comment or _("Bought as {reference}.").format(reference=reference), now)
 
 
 @transaction.atomic
@@ -54,7 +59,7 @@ def start_purchase(pk: int, *, user: User, now: datetime) -> PurchaseRequest:
     row = locked(pk)
     purchase_rules.next_state(row.state, "buy")
     if row.dry_run_at is None:
-        raise CannotBuy(purchase_rules.DRY_RUN_FIRST)
+        raise CannotBuy(_(purchase_rules.DRY_RUN_FIRST))
     if objection := api_objection(policy, row, now):
         raise CannotBuy(objection)
     if changes := " ".join(changes_since_decision(row, now)):
@@ -69,7 +74,9 @@ def api_objection(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> 
     if objection := purchase_clients.api_objection(row.order):
         return objection
     if row.currency != policy.currency:
-        return f"The monthly ceiling is in {policy.currency}, and this costs {row.currency}: buy it by hand."
+        return _("The monthly ceiling is in {currency}, and this costs {other}: buy it by hand.").format(
+            currency=policy.currency, other=row.currency
+        )
     objection = purchase_rules.api_purchase_objection(
         is_on=policy.by_api and policy.credential_id is not None,
         is_stopped=policy.is_stopped,
@@ -95,7 +102,7 @@ def mark_not_bought(pk: int, *, user: User | None, comment: str, now: datetime) 
     """It was not bought after all: approved again, under a new token, for the old one may be known to the provider."""
     row = locked(pk)
     if row.state == purchase_rules.DOUBTFUL and row.executed_at and row.executed_at > now - purchase_rules.DOUBT_LASTS:
-        raise CannotBuy("AWS may show it late: look again in a quarter of an hour before you decide that.")
+        raise CannotBuy(_("AWS may show it late: look again in a quarter of an hour before you decide that."))
     row.known_before, row.executed_at, row.heartbeat_at, row.through_api = [], None, None, False
     row.token, row.dry_run_at = uuid.uuid4(), None
     return change_state(row, "give_back", user, comment, now)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from reservations.calc.purchase_rules import CannotBuy
@@ -38,8 +39,8 @@ def set_policy(user: User, **changes: Any) -> BuyingPolicy:
 def set_limit(user: User, approver: User, limit: Decimal) -> ApproverLimit:
     """Up to what somebody else approves; raises CannotBuy for one's own."""
     if approver.pk == user.pk:
-        raise CannotBuy("Somebody else of finance sets your limit.")
-    row, _ = ApproverLimit.objects.update_or_create(user=approver, defaults={"limit": limit, "set_by": user})
+        raise CannotBuy(_("Somebody else of finance sets your limit."))
+    row, _ignored = ApproverLimit.objects.update_or_create(user=approver, defaults={"limit": limit, "set_by": user})
     return row
 
 

@@ -8,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, FormPage, Page
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import ApproverLimit, BuyingPolicy
@@ -17,9 +19,9 @@ from reservations.purchases import buying_policy
 from reservations.purchases.forms import LimitForm, PolicyForm
 from reservations.purchases.tables import LimitTable
 
-CRUMBS = (("Commitments", "reservations:overview"), ("Purchases", "reservations:purchases"))
+CRUMBS = ((_lazy("Commitments"), "reservations:overview"), (_lazy("Purchases"), "reservations:purchases"))
 LIMIT = Action(
-    "Set an approver's limit", "reservations:approver_limit_add", "user-plus", "reservations.add_approverlimit"
+    _lazy("Set an approver's limit"), "reservations:approver_limit_add", "user-plus", "reservations.add_approverlimit"
 )
 
 
@@ -27,11 +29,11 @@ class BuyingPolicyPage(FormPage):
     permission_required = "reservations.change_buyingpolicy"
     form_class = PolicyForm
     template_name = "reservations/buying_policy.html"
-    title = "Buying policy"
-    subtitle = "Holds for every purchase, whoever requested and whoever approved it."
+    title = _lazy("Buying policy")
+    subtitle = _lazy("Holds for every purchase, whoever requested and whoever approved it.")
     breadcrumbs = CRUMBS
     actions = (LIMIT,)
-    success_message = "The buying policy is saved."
+    success_message = _lazy("The buying policy is saved.")
     success_url = reverse_lazy("reservations:buying_policy")
 
     @cached_property
@@ -61,9 +63,9 @@ class BuyingSwitch(Page, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         policy = buying_policy.set_buying_switch(stop=request.POST.get("stop") == "1")
         if policy.is_stopped:
-            messages.warning(request, "Buying is stopped. Nothing is bought until somebody of finance resumes it.")
+            messages.warning(request, _("Buying is stopped. Nothing is bought until somebody of finance resumes it."))
         else:
-            messages.success(request, "Buying is resumed.")
+            messages.success(request, _("Buying is resumed."))
         return redirect("reservations:buying_policy")
 
 
@@ -72,7 +74,7 @@ class ApproverLimitPage(FormPage):
 
     permission_required = "reservations.change_approverlimit"
     form_class = LimitForm
-    breadcrumbs = (*CRUMBS, ("Buying policy", "reservations:buying_policy"))
+    breadcrumbs = (*CRUMBS, (_lazy("Buying policy"), "reservations:buying_policy"))
     cancel_url_name = "reservations:buying_policy"
     success_url = reverse_lazy("reservations:buying_policy")
 
@@ -81,7 +83,7 @@ class ApproverLimitPage(FormPage):
         return get_object_or_404(ApproverLimit, pk=self.kwargs["pk"]) if "pk" in self.kwargs else None
 
     def get_title(self) -> str:
-        return f"Limit of {self.object.user}" if self.object else "Set an approver's limit"
+        return _("Limit of {user}").format(user=self.object.user) if self.object else _("Set an approver's limit")
 
     def form_valid(self, form: LimitForm) -> HttpResponse:
         try:
@@ -89,5 +91,5 @@ class ApproverLimitPage(FormPage):
         except CannotBuy as problem:
             form.add_error("user", str(problem))
             return self.form_invalid(form)
-        messages.success(self.request, "The limit is set.")
+        messages.success(self.request, _("The limit is set."))
         return redirect(self.get_success_url())

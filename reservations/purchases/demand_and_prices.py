@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Max, Q, Sum
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Period
@@ -46,7 +47,7 @@ def pool_of(name: str) -> MachinePool:
     """The machine that a pool's text names; raises CannotBuy."""
     pool = MachinePool.from_text(name)
     if pool is None:
-        raise CannotBuy(f"{name!r} names no machine.")
+        raise CannotBuy(_("{name!r} names no machine.").format(name=name))
     return pool
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import moment_text
 from finops_site.lib.words import some_of
@@ -54,11 +55,11 @@ def _compare_with_approval(row: PurchaseRequest, client: PurchaseClient) -> tupl
         approved = {name: approved.get(name, row.hourly / row.quantity)}
     if not approved:
         raise PurchaseRefused(
-            "No price was stored when it was approved, so that AWS's cannot be compared: buy it by hand."
+            _("No price was stored when it was approved, so that AWS's cannot be compared: buy it by hand.")
         )
     offering = client.find_offering(row.order, [pool_of(name) for name in approved])
     moves = purchase_rules.describe_moves(approved, offering.prices, Decimal(0), None)
-    return offering, " ".join(f"AWS's price now: {move}" for move in moves)
+    return offering, " ".join(_("AWS's price now: {move}").format(move=move) for move in moves)
 
 
 def dry_run_purchase(pk: int, *, user: User, now: datetime, comment: str = "") -> PurchaseRequest:
@@ -77,7 +78,9 @@ def dry_run_purchase(pk: int, *, user: User, now: datetime, comment: str = "") -
     if moves:
         return approvals.expire_purchase(pk, user=user, comment=moves, now=now)
     prices = some_of([f"{name} {price.normalize():f}" for name, price in sorted(offering.prices.items())], 3)
-    answer = f"AWS sells it as {offering.identity} at the approved price ({prices}, {row.currency} an hour)."
+    answer = _("AWS sells it as {identity} at the approved price ({prices}, {currency} an hour).").format(
+        identity=offering.identity, prices=prices, currency=row.currency
+    )
     return buying.note_dry_run(pk, offering=offering.identity, user=user, comment=answer, now=now)
 
 
@@ -91,7 +94,9 @@ def execute_purchase(pk: int, *, clock: Callable[[], datetime]) -> bool:
         offering, moves = _compare_with_approval(row, client)
         known = client.owned_ids(row.order)
     except PurchaseRefused as refusal:
-        return _stand_down(pk, buying.mark_not_bought, f"Nothing was bought. {refusal}", clock())
+        return _stand_down(
+            pk, buying.mark_not_bought, _("Nothing was bought. {refusal}").format(refusal=refusal), clock()
+        )
     if moves:
         return _stand_down(pk, approvals.expire_purchase, moves, clock())
     if not _claim(pk, offering.identity, known, clock()):
@@ -116,7 +121,9 @@ def _claim(pk: int, offering: str, known: list[str], now: datetime) -> bool:
     if row.state != purchase_rules.BUYING or row.heartbeat_at is not None:
         return False
     if objection := buying.api_objection(policy, row, now):
-        return _stand_down(pk, buying.mark_not_bought, f"Nothing was bought. {objection}", now)
+        return _stand_down(
+            pk, buying.mark_not_bought, _("Nothing was bought. {objection}").format(objection=objection), now
+        )
     if changes := " ".join(changes_since_decision(row, now)):
         return _stand_down(pk, approvals.expire_purchase, changes, now)
     row.offering, row.known_before, row.heartbeat_at, row.executed_at = offering, known, now, now
@@ -129,7 +136,9 @@ def _buy(row: PurchaseRequest, client: PurchaseClient, clock: Callable[[], datet
     try:
         reference = client.buy(row.order, row.offering)
     except PurchaseRefused as refusal:
-        buying.mark_not_bought(row.pk, user=None, comment=f"Nothing was bought. {refusal}", now=clock())
+        buying.mark_not_bought(
+            row.pk, user=None, comment=_("Nothing was bought. {refusal}").format(refusal=refusal), now=clock()
+        )
         return False
     except OutcomeUnknown as doubt:
         buying.mark_doubtful(row.pk, comment=str(doubt), now=clock())
@@ -139,7 +148,11 @@ def _buy(row: PurchaseRequest, client: PurchaseClient, clock: Callable[[], datet
     except CannotBuy as problem:
         # Somebody decided meanwhile that it was not bought: AWS's answer must not be lost.
         logger.error("purchase %s was bought as %s, and could not be recorded: %s", row.pk, reference, problem)
-        buying.note_late_answer(row.pk, comment=f"AWS sold it as {reference} after all. {problem}", now=clock())
+        buying.note_late_answer(
+            row.pk,
+            comment=_("AWS sold it as {reference} after all. {problem}").format(reference=reference, problem=problem),
+            now=clock(),
+        )
         return False
     return True
 
@@ -151,7 +164,9 @@ def check_outcome(pk: int, *, user: User | None, now: datetime, comment: str = "
     """Asks AWS what became of a doubtful purchase, and records it where AWS shows exactly it. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     if row.state != purchase_rules.DOUBTFUL:
-        raise CannotBuy(f"There is no doubt about it: the request is {purchase_rules.STATES[row.state]}.")
+        raise CannotBuy(
+            _("There is no doubt about it: the request is {state}.").format(state=_(purchase_rules.STATES[row.state]))
+        )
     try:
         shown = _client_for(row).bought_ids(row.order, row.known_before)
     except PurchaseRefused as refusal:
@@ -159,11 +174,15 @@ def check_outcome(pk: int, *, user: User | None, now: datetime, comment: str = "
     taken = PurchaseRequest.objects.filter(reference__in=shown).exclude(pk=pk)
     left = sorted(set(shown) - set(taken.values_list("reference", flat=True)))
     if len(left) == 1 and not _has_rival(row):
-        return buying.record_purchase(pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now)
+        return buying.record_purchase(
+            pk, reference=left[0], user=user, comment=_("AWS shows it as {left}.").format(left=left[0]), now=now
+        )
     if left:
-        answer = f"AWS shows {', '.join(left)}: more than one request may have bought that, so that a person decides."
+        answer = _("AWS shows {names}: more than one request may have bought that, so that a person decides.").format(
+            names=", ".join(left)
+        )
     else:
-        answer = f"At {moment_text(now)} AWS showed nothing that was bought by it."
+        answer = _("At {now} AWS showed nothing that was bought by it.").format(now=moment_text(now))
     return buying.note_outcome_check(pk, user=user, comment=answer, now=now)
 
 
@@ -180,7 +199,7 @@ def sweep_purchases(now: datetime) -> list[int]:
     """What was left behind: purchases that no worker took (returned, to be queued), dead workers, open doubts."""
     bought = PurchaseRequest.objects.filter(through_api=True)
     for row in bought.filter(state=purchase_rules.BUYING, heartbeat_at__lt=now - STALLED_AFTER):
-        buying.mark_doubtful(row.pk, comment="The worker was gone before AWS's answer was written down.", now=now)
+        buying.mark_doubtful(row.pk, comment=_("The worker was gone before AWS's answer was written down."), now=now)
     for row in bought.filter(state=purchase_rules.DOUBTFUL, executed_at__gt=now - CHECKED_FOR):
         try:
             check_outcome(row.pk, user=None, now=now)

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from finops_site.models import User
 from finops_site.ui.next_steps import NextStep
 from reservations.calc import purchase_rules
@@ -18,49 +20,49 @@ def steps_for(row: PurchaseRequest, user: User, now: datetime, twice: str = "") 
     `twice` says why it would buy the same demand a second time.
     """
     policy = BuyingPolicy.get()
-    not_buyer = "" if user.has_perm(MAY_BUY) else "Only finance buys what is approved."
+    not_buyer = "" if user.has_perm(MAY_BUY) else _("Only finance buys what is approved.")
     withdraw = NextStep(
         "withdraw",
-        "Withdraw",
+        _("Withdraw"),
         "arrow-back-up",
         approvals.withdrawal_objection(row, user),
         "ghost",
-        "It is not bought, and may be requested again.",
+        _("It is not bought, and may be requested again."),
     )
-    record = NextStep("record", "It is bought: record its id", "clipboard-check", not_buyer, "primary")
+    record = NextStep("record", _("It is bought: record its id"), "clipboard-check", not_buyer, "primary")
     if row.state == purchase_rules.WAITING:
         return [
             NextStep(
                 "approve",
-                "Approve",
+                _("Approve"),
                 "check",
                 approvals.approval_objection(row, user, now.date()) or twice,
                 "primary",
                 describe_commitment(row, now),
             ),
-            NextStep("reject", "Reject", "x", approvals.rejection_objection(user)),
+            NextStep("reject", _("Reject"), "x", approvals.rejection_objection(user)),
             withdraw,
         ]
     if row.state == purchase_rules.APPROVED:
-        stopped = not_buyer or (purchase_rules.STOPPED if policy.is_stopped else twice)
-        export = NextStep("export", "Export to buy by hand", "file-export", stopped, "primary")
+        stopped = not_buyer or (_(purchase_rules.STOPPED) if policy.is_stopped else twice)
+        export = NextStep("export", _("Export to buy by hand"), "file-export", stopped, "primary")
         return [export, *_api_steps(row, not_buyer or buying.api_objection(policy, row, now), now), withdraw]
     if row.state == purchase_rules.EXPORTED:
         return [record, withdraw]
     if row.state == purchase_rules.DOUBTFUL:
-        sure = "Only when you have seen in AWS's console that it was not bought: it can then be bought again."
-        not_bought = NextStep("give_back", "It was not bought", "arrow-back-up", not_buyer, "ghost", sure)
-        return [NextStep("look", "Ask AWS again", "refresh", not_buyer), record, not_bought]
+        sure = _("Only when you have seen in AWS's console that it was not bought: it can then be bought again.")
+        not_bought = NextStep("give_back", _("It was not bought"), "arrow-back-up", not_buyer, "ghost", sure)
+        return [NextStep("look", _("Ask AWS again"), "refresh", not_buyer), record, not_bought]
     return []
 
 
 def _api_steps(row: PurchaseRequest, why: str, now: datetime) -> list[NextStep]:
     """Buying at AWS, and before it the dry run."""
     if why:
-        return [NextStep("buy", "Buy at AWS", "credit-card", why)]
-    why = purchase_rules.DRY_RUN_FIRST if row.dry_run_at is None else ""
-    sure = f"AWS charges it, and nobody takes it back. {describe_commitment(row, now)}"
+        return [NextStep("buy", _("Buy at AWS"), "credit-card", why)]
+    why = _(purchase_rules.DRY_RUN_FIRST) if row.dry_run_at is None else ""
+    sure = _("AWS charges it, and nobody takes it back. {commitment}").format(commitment=describe_commitment(row, now))
     return [
-        NextStep("dry_run", "Dry run at AWS", "eye"),
-        NextStep("buy", "Buy at AWS", "credit-card", why, confirm=sure),
+        NextStep("dry_run", _("Dry run at AWS"), "eye"),
+        NextStep("buy", _("Buy at AWS"), "credit-card", why, confirm=sure),
     ]

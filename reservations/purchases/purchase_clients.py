@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from django.utils.translation import gettext as _
+
 from costs.models import Credential
 from costs.sources.aws import aws_client
 from costs.sources.aws_calls import AwsAddress, NoSuchCall, NotDone, OutcomeUnknown, call_errors
 from costs.sources.storage import StorageProblem
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc import purchase_orders
 from reservations.calc.aws_offerings import (
     EC2_PRODUCTS,
@@ -36,10 +39,10 @@ COMPARED_PLANS = (SP_COMPUTE, SP_EC2)
 # A plan or reservation whose payment failed was not sold.
 FAILED = "payment-failed"
 REASONS = {
-    "UnauthorizedOperation": "the role may not buy (ec2:PurchaseReservedInstancesOffering).",
-    "AccessDeniedException": "the role may not buy (savingsplans:CreateSavingsPlan).",
-    "ServiceQuotaExceededException": "the account may not buy more of these.",
-    "ReservedInstancesLimitExceeded": "the account may not buy more of these this month.",
+    "UnauthorizedOperation": _lazy("the role may not buy (ec2:PurchaseReservedInstancesOffering)."),
+    "AccessDeniedException": _lazy("the role may not buy (savingsplans:CreateSavingsPlan)."),
+    "ServiceQuotaExceededException": _lazy("the account may not buy more of these."),
+    "ReservedInstancesLimitExceeded": _lazy("the account may not buy more of these this month."),
 }
 
 
@@ -93,13 +96,15 @@ def client_for(order: Order, endpoint: str, credential: Credential | None) -> Pu
 def api_objection(order: Order) -> str:
     """Why no API of ours buys it; empty where one does."""
     if order.cloud != "AWS":
-        return f"Through the API only AWS's commitments are bought, and this is {order.cloud}'s: export it."
+        return _("Through the API only AWS's commitments are bought, and this is {cloud}'s: export it.").format(
+            cloud=order.cloud
+        )
     if order.kind not in (*COMPARED_PLANS, *RESERVED):
-        return "The API does not tell what this plan costs for what it covers: export it and buy it by hand."
+        return _("The API does not tell what this plan costs for what it covers: export it and buy it by hand.")
     try:
         aws_calls(order)
     except ByHand as reason:
-        return f"{reason} Export it and buy it by hand."
+        return _("{reason} Export it and buy it by hand.").format(reason=reason)
     return ""
 
 
@@ -110,10 +115,12 @@ def _purchase_errors() -> Iterator[None]:
         with call_errors():
             yield
     except NoSuchCall:
-        raise PurchaseRefused("AWS does not sell anything by such a name.") from None
+        raise PurchaseRefused(_("AWS does not sell anything by such a name.")) from None
     except NotDone as refusal:
         reason = REASONS.get(refusal.code)
-        raise PurchaseRefused(f"AWS answered {refusal.code}: {reason}" if reason else str(refusal)) from None
+        raise PurchaseRefused(
+            _("AWS answered {code}: {reason}").format(code=refusal.code, reason=reason) if reason else str(refusal)
+        ) from None
 
 
 @contextmanager
@@ -141,9 +148,13 @@ def _all_rows(
 
 def _only_one(identities: Sequence[str]) -> str:
     if not identities:
-        raise PurchaseRefused("AWS sells no such offering now.")
+        raise PurchaseRefused(_("AWS sells no such offering now."))
     if len(identities) > 1:
-        raise PurchaseRefused(f"AWS sells {len(identities)} such offerings: buy it by hand, where one can be chosen.")
+        raise PurchaseRefused(
+            _("AWS sells {identities_count} such offerings: buy it by hand, where one can be chosen.").format(
+                identities_count=len(identities)
+            )
+        )
     return identities[0]
 
 

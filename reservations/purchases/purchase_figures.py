@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ratio
 from finops_site.lib.person import Person
@@ -21,19 +22,21 @@ def purchase_stats(row: PurchaseRequest) -> list[dict[str, Any]]:
     code = row.currency
     return [
         {
-            "label": "Committed over its term",
+            "label": _("Committed over its term"),
             "amount": row.value,
             "currency": code,
-            "note": f"{row.term_months} months, upfront included",
+            "note": _("{term_months} months, upfront included").format(term_months=row.term_months),
         },
         {
-            "label": "Promised saving, a year",
+            "label": _("Promised saving, a year"),
             "amount": row.saving,
             "currency": code,
-            "note": f"{percent_text(share)} of what runs under it on demand" if share is not None else "",
+            "note": _("{share} of what runs under it on demand").format(share=percent_text(share))
+            if share is not None
+            else "",
         },
-        {"label": "Cash on the first day", "amount": row.upfront, "currency": code},
-        {"label": "Paid each month", "amount": row.monthly, "currency": code},
+        {"label": _("Cash on the first day"), "amount": row.upfront, "currency": code},
+        {"label": _("Paid each month"), "amount": row.monthly, "currency": code},
     ]
 
 
@@ -80,6 +83,6 @@ def purchase_progress(row: PurchaseRequest) -> dict[str, Any]:
     return {
         "url": f"{row.get_absolute_url()}?progress=1",
         "percent": None,
-        "label": "Being bought at AWS" if row.heartbeat_at else "Waiting for a worker",
-        "detail": "The offer is looked up once more, then it is bought once.",
+        "label": _("Being bought at AWS") if row.heartbeat_at else _("Waiting for a worker"),
+        "detail": _("The offer is looked up once more, then it is bought once."),
     }

@@ -4,9 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.ops.locks import wait_for
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_orders import order_objection
 from reservations.calc.purchase_rules import CannotBuy
@@ -22,7 +24,7 @@ COPIED = (
     *("instance_type", "system", "tenancy", "unit", "utilisation"),
 )
 SCALED = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
-REQUESTED_ALREADY = "That is requested already: look at the list of purchases."
+REQUESTED_ALREADY = _lazy("That is requested already: look at the list of purchases.")
 
 
 @transaction.atomic
@@ -37,7 +39,7 @@ def request_purchase(
 ) -> PurchaseRequest:
     """A request for one of the monthly batches (1 is the first), or for all of it (0). Raises CannotBuy."""
     if item.plan.created_at < now - purchase_rules.PLAN_LASTS:
-        raise CannotBuy("This recommendation is too old to buy from: work it out anew with the newest bill.")
+        raise CannotBuy(_("This recommendation is too old to buy from: work it out anew with the newest bill."))
     row = build_request(item, batch)
     if objection := order_objection(row.order):
         raise CannotBuy(objection)
@@ -64,11 +66,15 @@ def build_request(item: PlanItem, batch: int) -> PurchaseRequest:
     """What would be requested, not saved. Raises CannotBuy where there is no such batch, or nothing in it."""
     batches = item.working.get("ladder", [])
     if not 0 <= batch <= len(batches):
-        raise CannotBuy(f"There is no batch {batch}: the recommendation has {len(batches)}.")
+        raise CannotBuy(
+            _("There is no batch {batch}: the recommendation has {batches_count}.").format(
+                batch=batch, batches_count=len(batches)
+            )
+        )
     quantity = Decimal(batches[batch - 1]["quantity"]) if batch else item.quantity
     share = quantity / item.quantity if item.quantity else Decimal(0)
     if not share:
-        raise CannotBuy("There is nothing to buy in it.")
+        raise CannotBuy(_("There is nothing to buy in it."))
     copied = {name: getattr(item, name) for name in COPIED} | {name: getattr(item, name) * share for name in SCALED}
     if batch:
         # Its own figures: the first batch saves most. What was recommended before batches had any promises its share.

@@ -10,8 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import months_later
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
 from reservations.actions import RECOMMENDATIONS
@@ -40,9 +42,9 @@ from reservations.purchases.tables import (
 from reservations.querysets import PurchaseQuerySet
 
 SHOWN_PRICES = 6
-CRUMBS = (("Commitments", "reservations:overview"),)
-ORDERS = Action("Standing orders", "reservations:standing_orders", "refresh", "reservations.view_standingorder")
-POLICY = Action("Buying policy", "reservations:buying_policy", "shield-lock", "reservations.change_buyingpolicy")
+CRUMBS = ((_lazy("Commitments"), "reservations:overview"),)
+ORDERS = Action(_lazy("Standing orders"), "reservations:standing_orders", "refresh", "reservations.view_standingorder")
+POLICY = Action(_lazy("Buying policy"), "reservations:buying_policy", "shield-lock", "reservations.change_buyingpolicy")
 MAY_DECIDE = "reservations.approve_purchaserequest"
 # What each verb of the page needs; who may withdraw her own request the service knows.
 PERMISSIONS = {
@@ -61,16 +63,20 @@ PERMISSIONS = {
 class PurchasesPage(ListPage):
     permission_required = "reservations.view_purchaserequest"
     model = PurchaseRequest
-    title = "Purchases"
-    subtitle = "Requested by one person, approved by another, bought, and followed to the first bill that shows it."
+    title = _lazy("Purchases")
+    subtitle = _lazy(
+        "Requested by one person, approved by another, bought, and followed to the first bill that shows it."
+    )
     breadcrumbs = CRUMBS
     table_class = PurchaseTable
     filterset_class = PurchaseFilter
     orderings = ("-requested_at", "value")
     actions = (ORDERS, POLICY)
     empty = Empty(
-        "No purchase is requested",
-        "Open a recommendation, look at the demand behind one purchase, and request it: somebody else approves it.",
+        _lazy("No purchase is requested"),
+        _lazy(
+            "Open a recommendation, look at the demand behind one purchase, and request it: somebody else approves it."
+        ),
         "credit-card",
         RECOMMENDATIONS,
     )
@@ -86,8 +92,8 @@ class RequestPurchase(FormPage):
     permission_required = "reservations.add_purchaserequest"
     form_class = PurchaseRequestForm
     template_name = "reservations/purchase_ask.html"
-    title = "Request this purchase"
-    submit_label = "Request approval"
+    title = _lazy("Request this purchase")
+    submit_label = _lazy("Request approval")
     # What covers the same machines, where that is why it was refused.
     blocking: Sequence[PurchaseRequest] = ()
 
@@ -101,7 +107,7 @@ class RequestPurchase(FormPage):
         return str(self.object)
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
-        return [*CRUMBS, ("Recommendation", self.object.plan.get_absolute_url())]
+        return [*CRUMBS, (_("Recommendation"), self.object.plan.get_absolute_url())]
 
     def get_form_kwargs(self) -> dict[str, Any]:
         kwargs = {**super().get_form_kwargs(), "item": self.object}
@@ -117,8 +123,10 @@ class RequestPurchase(FormPage):
             form.add_error(None, str(problem))
             self.blocking = getattr(problem, "requests", [])
             return self.form_invalid(form)
-        who = "somebody else of finance" if self.person.has_perm(MAY_DECIDE) else "finance"
-        messages.success(self.request, f"It is requested: {who} got an email, and decides.")
+        text = _("It is requested: finance got an email, and decides.")
+        if self.person.has_perm(MAY_DECIDE):
+            text = _("It is requested: somebody else of finance got an email, and decides.")
+        messages.success(self.request, text)
         return redirect(row)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -135,7 +143,7 @@ class PurchasePage(FollowedPage):
     permission_required = "reservations.view_purchaserequest"
     model = PurchaseRequest
     template_name = "reservations/purchase.html"
-    breadcrumbs = (*CRUMBS, ("Purchases", "reservations:purchases"))
+    breadcrumbs = (*CRUMBS, (_lazy("Purchases"), "reservations:purchases"))
 
     def get_queryset(self) -> PurchaseQuerySet:
         rows = super().get_queryset()
@@ -146,7 +154,9 @@ class PurchasePage(FollowedPage):
 
     def get_subtitle(self) -> str:
         row = self.object
-        return f"Request {row.pk}, by {requester_name(row)} for {row.team or 'the whole company'}."
+        return _("Request {number}, by {person} for {team}.").format(
+            number=row.pk, person=requester_name(row), team=row.team or _("the whole company")
+        )
 
     def progress(self) -> dict[str, Any] | None:
         return purchase_progress(self.object) if self.object.state == purchase_rules.BUYING else None
@@ -197,7 +207,11 @@ class PurchasePage(FollowedPage):
             messages.error(request, str(problem))
         else:
             expired = done.state == purchase_rules.EXPIRED
-            text = f"It expired: {done.message}" if expired else RESULTS[verb].format(done.message).strip()
+            text = (
+                _("It expired: {message}").format(message=done.message)
+                if expired
+                else RESULTS[verb].format(done.message).strip()
+            )
             messages.add_message(request, messages.WARNING if expired else messages.SUCCESS, text)
         return redirect(row)
 
@@ -222,15 +236,15 @@ SERVICES: dict[str, Callable[..., PurchaseRequest]] = {
     "give_back": buying.mark_not_bought,
 }
 RESULTS = {
-    "approve": "It is approved, and can be bought.",
-    "reject": "It is rejected, and whoever requested it gets the reason by email.",
-    "withdraw": "It is withdrawn.",
-    "export": "Buy it as described here, and record the id that the provider gives it.",
+    "approve": _lazy("It is approved, and can be bought."),
+    "reject": _lazy("It is rejected, and whoever requested it gets the reason by email."),
+    "withdraw": _lazy("It is withdrawn."),
+    "export": _lazy("Buy it as described here, and record the id that the provider gives it."),
     "dry_run": "{}",
-    "buy": "It is being bought.",
+    "buy": _lazy("It is being bought."),
     "look": "{}",
-    "record": "It is recorded: the first bill that shows it is found by this id.",
-    "give_back": "It is approved as before, and can be bought.",
+    "record": _lazy("It is recorded: the first bill that shows it is found by this id."),
+    "give_back": _lazy("It is approved as before, and can be bought."),
 }
 
 
@@ -243,7 +257,9 @@ class PurchaseFile(DetailPage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         row = self.get_object()
         if row.state != purchase_rules.EXPORTED:
-            messages.error(request, "Only an exported purchase can be downloaded as a file, so that it is bought once.")
+            messages.error(
+                request, _("Only an exported purchase can be downloaded as a file, so that it is bought once.")
+            )
             return redirect(row)
         if self.kwargs["kind"] == "csv":
             return csv_download(purchase_files.order_rows([row.order]), f"purchase-{row.pk}")

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import day_text
@@ -66,13 +67,17 @@ def check_same_demand(row: PurchaseRequest) -> None:
     who = some_of([claim.words for claim in claims], 3, between="; ", last="; and ")
     code = row.currency
     amounts = (
-        f"{formatted(max(left, ZERO), code)} {code} a day are left to cover, and this would cover "
-        f"{formatted(wanted, code)}."
+        _("{max} {code} a day are left to cover, and this would cover {wanted}.").format(
+            max=formatted(max(left, ZERO), code), code=code, wanted=formatted(wanted, code)
+        )
         if own
-        else "No bill shows how much there is to cover."
+        else _("No bill shows how much there is to cover.")
     )
     raise SameDemand(
-        f"The same machines would be bought twice: {who}. {amounts} Work out a new recommendation, which takes it off.",
+        _(
+            "The same machines would be bought twice: {who}. {amounts} Work out a new recommendation, "
+            "which takes it off."
+        ).format(who=who, amounts=amounts),
         [claim.request for claim in claims if claim.request],
     )
 
@@ -100,7 +105,10 @@ def _claims(row: PurchaseRequest) -> Iterable[Claim]:
     for other in others.order_by("pk"):
         state = other.get_state_display()
         yield Claim(
-            other.reach, other.on_demand_cost / YEAR_DAYS, f"request {other.pk} is {state} and in no bill yet", other
+            other.reach,
+            other.on_demand_cost / YEAR_DAYS,
+            _("request {other} is {state} and in no bill yet").format(other=other.pk, state=state),
+            other,
         )
     yield from _new_commitments(row)
 
@@ -125,7 +133,11 @@ def _new_commitments(row: PurchaseRequest) -> Iterable[Claim]:
         )
         share = Decimal(before) / known if known else ZERO
         yield Claim(
-            commitment.reach, covered / count * share, f"{commitment} covers it since {day_text(commitment.first_seen)}"
+            commitment.reach,
+            covered / count * share,
+            _("{commitment} covers it since {first_seen}").format(
+                commitment=commitment, first_seen=day_text(commitment.first_seen)
+            ),
         )
 
 

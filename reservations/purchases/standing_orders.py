@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, day_text
@@ -59,18 +60,20 @@ def run_standing_order(pk: int, now: datetime) -> str:
 def _objection(order: StandingOrder, share: Decimal | None) -> str:
     """Why it requests nothing, before it looks at a plan; empty when nothing speaks against it."""
     if order.made_by is None or not order.made_by.is_active:
-        return "Whoever made it is not here any more: somebody of finance makes it anew."
+        return _("Whoever made it is not here any more: somebody of finance makes it anew.")
     if share is not None and share < order.minimum_utilisation:
-        return (
-            f"Requested nothing: {percent_text(share)} of what is owned was used over the last 30 days, and it "
-            f"requests a batch while at least {percent_text(order.minimum_utilisation)} is."
-        )
+        return _(
+            "Requested nothing: {share} of what is owned was used over the last 30 days, and it requests "
+            "a batch while at least {minimum_utilisation} is."
+        ).format(share=percent_text(share), minimum_utilisation=percent_text(order.minimum_utilisation))
     open_request = (
         PurchaseRequest.objects.filter(state__in=purchase_rules.UNBILLED, team=order.team).order_by("pk").first()
     )
     if open_request:
         state = open_request.get_state_display()
-        return f"Requested nothing: request {open_request.pk} is {state}, and in no bill yet."
+        return _("Requested nothing: request {open_request} is {state}, and in no bill yet.").format(
+            open_request=open_request.pk, state=state
+        )
     return ""
 
 
@@ -92,19 +95,23 @@ def _request_next_batches(order: StandingOrder, share: Decimal | None, now: date
     plans = Plan.objects.filter(team=order.team).order_by("-created_at", "-pk")
     plan = plans.filter(state=Plan.State.READY).first()
     if stopped_runs.is_being_looked_at(plans, now):
-        return 0, "The newest bills are being looked at: it goes on when that is done."
+        return 0, _("The newest bills are being looked at: it goes on when that is done.")
     if plan is None:
         _recommend(order, default_parameters(), now.date())
-        return 0, "Requested nothing: there is no recommendation yet. It is worked out by finance's policy."
+        return 0, _("Requested nothing: there is no recommendation yet. It is worked out by finance's policy.")
     if plan.created_at < now - purchase_rules.PLAN_LASTS:
         _recommend(order, Parameters.from_json(plan.parameters), now.date(), plan.lookback_days)
-        return 0, "The recommendation was too old: it is worked out anew with the same limits."
+        return 0, _("The recommendation was too old: it is worked out anew with the same limits.")
     if bought := _batches_bought(plan):
         limits = Parameters.from_json(plan.parameters)
         limits = replace(limits, batches_bought=limits.batches_bought + bought)
         _recommend(order, limits, now.date(), plan.lookback_days)
-        return 0, "Some of the recommendation is bought: what is left is worked out anew with the same limits."
-    used = f"{percent_text(share)} of what is owned is used." if share is not None else "nothing is owned yet."
+        return 0, _("Some of the recommendation is bought: what is left is worked out anew with the same limits.")
+    used = (
+        _("{share} of what is owned is used.").format(share=percent_text(share))
+        if share is not None
+        else _("nothing is owned yet.")
+    )
     requests, refusals = [], []
     for item in plan.items.select_related("plan__team"):
         batch = next_batch(item)
@@ -115,7 +122,11 @@ def _request_next_batches(order: StandingOrder, share: Decimal | None, now: date
             requests.append(str(row.pk))
         except CannotBuy as problem:
             refusals.append(str(problem))
-    first = f"Created request {', '.join(requests)}." if requests else "Requested nothing: all of the newest plan is."
+    first = (
+        _("Created request {names}.").format(names=", ".join(requests))
+        if requests
+        else _("Requested nothing: all of the newest plan is.")
+    )
     return len(requests), " ".join([first, *refusals])
 
 

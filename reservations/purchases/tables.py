@@ -7,8 +7,10 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text, month_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -22,53 +24,56 @@ from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
 from reservations.recommendations.tables import PurchaseTermsTable
 
-# Of each state the tone and the icon of its badge.
-LOOKS = {
-    purchase_rules.WAITING: ("warn", "hourglass"),
-    purchase_rules.APPROVED: ("good", "check"),
-    purchase_rules.REJECTED: ("bad", "x"),
-    purchase_rules.WITHDRAWN: ("calm", "arrow-back-up"),
-    purchase_rules.EXPIRED: ("calm", "clock"),
-    purchase_rules.EXPORTED: ("busy", "file-export"),
-    purchase_rules.BUYING: ("busy", "loader-2"),
-    purchase_rules.DOUBTFUL: ("bad", "help"),
-    purchase_rules.BOUGHT: ("good", "circle-check"),
-    purchase_rules.SEEN: ("good", "receipt-2"),
+# Of each state its badge: the text, the tone and the icon.
+PURCHASE_STATES = {
+    purchase_rules.WAITING: (_lazy("Waiting for approval"), "warn", "hourglass"),
+    purchase_rules.APPROVED: (_lazy("Approved"), "good", "check"),
+    purchase_rules.REJECTED: (_lazy("Rejected"), "bad", "x"),
+    purchase_rules.WITHDRAWN: (_lazy("Withdrawn"), "calm", "arrow-back-up"),
+    purchase_rules.EXPIRED: (_lazy("Expired"), "calm", "clock"),
+    purchase_rules.EXPORTED: (_lazy("Exported to buy by hand"), "busy", "file-export"),
+    purchase_rules.BUYING: (_lazy("Being bought"), "busy", "loader-2"),
+    purchase_rules.DOUBTFUL: (_lazy("Outcome unknown"), "bad", "help"),
+    purchase_rules.BOUGHT: (_lazy("Bought"), "good", "circle-check"),
+    purchase_rules.SEEN: (_lazy("Seen in a bill"), "good", "receipt-2"),
 }
-PURCHASE_STATES = {state: (purchase_rules.STATES[state].capitalize(), *look) for state, look in LOOKS.items()}
 VERBS = {
-    "ask": "Requested",
-    "approve": "Approved",
-    "reject": "Rejected",
-    "withdraw": "Withdrawn",
-    "expire": "Expired",
-    "export": "Exported to buy by hand",
-    "dry_run": "Dry run",
-    "buy": "Sent to the provider",
-    "doubt": "Outcome unknown",
-    "look": "Asked AWS again",
-    "record": "Bought",
-    "give_back": "Not bought",
-    "find": "Seen in a bill",
-    "late": "AWS answered late",
+    "ask": _lazy("Requested"),
+    "approve": _lazy("Approved"),
+    "reject": _lazy("Rejected"),
+    "withdraw": _lazy("Withdrawn"),
+    "expire": _lazy("Expired"),
+    "export": _lazy("Exported to buy by hand"),
+    "dry_run": _lazy("Dry run"),
+    "buy": _lazy("Sent to the provider"),
+    "doubt": _lazy("Outcome unknown"),
+    "look": _lazy("Asked AWS again"),
+    "record": _lazy("Bought"),
+    "give_back": _lazy("Not bought"),
+    "find": _lazy("Seen in a bill"),
+    "late": _lazy("AWS answered late"),
 }
-ORDER_STATES = {"True": ("Active", "good", "player-play"), "False": ("Paused", "calm", "player-pause")}
+ORDER_STATES = {"True": (_lazy("Active"), "good", "player-play"), "False": (_lazy("Paused"), "calm", "player-pause")}
 
 
 def requester_name(row: PurchaseRequest) -> str:
     if row.requested_by:
         return str(row.requested_by)
-    return f"standing order {row.standing_order}" if row.standing_order else "nobody"
+    return (
+        _("standing order {standing_order}").format(standing_order=row.standing_order)
+        if row.standing_order
+        else _("nobody")
+    )
 
 
 class PurchaseTable(PurchaseTermsTable):
-    state = StatusColumn(states=PURCHASE_STATES, orderable=False)
-    value = MoneyColumn("Over its term")
-    saving = MoneyColumn("Saving, a year", orderable=False)
-    requested = django_tables2.Column("Requested by", accessor="requested_at", orderable=False)
-    approved = django_tables2.Column("Approved by", accessor="approved_by", orderable=False)
+    state = StatusColumn(_lazy("State"), states=PURCHASE_STATES, orderable=False)
+    value = MoneyColumn(_lazy("Over its term"))
+    saving = MoneyColumn(_lazy("Saving, a year"), orderable=False)
+    requested = django_tables2.Column(_lazy("Requested by"), accessor="requested_at", orderable=False)
+    approved = django_tables2.Column(_lazy("Approved by"), accessor="approved_by", orderable=False)
 
-    caption = "Purchases"
+    caption = _lazy("Purchases")
 
     class Meta(BaseTable.Meta):
         model = PurchaseRequest
@@ -84,12 +89,12 @@ class PurchaseTable(PurchaseTermsTable):
 
 
 class PurchaseEventTable(BaseTable):
-    at = MomentColumn(verbose_name="When")
-    verb = django_tables2.Column("What")
-    by = django_tables2.Column("Who", empty_values=())
-    comment = django_tables2.Column("Comment")
+    at = MomentColumn(verbose_name=_lazy("When"))
+    verb = django_tables2.Column(_lazy("What"))
+    by = django_tables2.Column(_lazy("Who"), empty_values=())
+    comment = django_tables2.Column(_lazy("Comment"))
 
-    caption = "What happened"
+    caption = _lazy("What happened")
 
     class Meta(BaseTable.Meta):
         model = PurchaseEvent
@@ -100,31 +105,31 @@ class PurchaseEventTable(BaseTable):
         return VERBS.get(value, value)
 
     def render_by(self, record: PurchaseEvent) -> str:
-        return str(record.by or "the system")
+        return str(record.by or _("the system"))
 
     def render_comment(self, value: str) -> SafeString:
         return format_html('<span class="breakable">{}</span>', value)
 
 
 class PriceMoveTable(BaseTable):
-    name = django_tables2.Column("Price")
-    then = ExactColumn("Requested")
-    approved = ExactColumn("Approved")
-    now = ExactColumn("Now")
-    change = PercentColumn("Change")
+    name = django_tables2.Column(_lazy("Price"))
+    then = ExactColumn(_lazy("Requested"))
+    approved = ExactColumn(_lazy("Approved"))
+    now = ExactColumn(_lazy("Now"))
+    change = PercentColumn(_lazy("Change"))
 
-    caption = "Prices then and now"
+    caption = _lazy("Prices then and now")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
 
 class LimitTable(BaseTable):
-    user = django_tables2.Column("Approver")
-    limit = MoneyColumn("Approves up to")
-    set_by = django_tables2.Column("Set by")
+    user = django_tables2.Column(_lazy("Approver"))
+    limit = MoneyColumn(_lazy("Approves up to"))
+    set_by = django_tables2.Column(_lazy("Set by"))
 
-    caption = "Limits of approvers"
+    caption = _lazy("Limits of approvers")
 
     class Meta(BaseTable.Meta):
         model = ApproverLimit
@@ -137,15 +142,15 @@ class LimitTable(BaseTable):
 
 
 class StandingOrderTable(BaseTable):
-    name = django_tables2.Column("Order")
-    team = django_tables2.Column("For", empty_values=())
-    state = StatusColumn(states=ORDER_STATES, accessor="is_active")
-    minimum_utilisation = PercentColumn("While used at least", places=0)
-    last_request_month = DayColumn("Last request")
-    last_result = django_tables2.Column("What it did last")
-    made_by = django_tables2.Column("Made by")
+    name = django_tables2.Column(_lazy("Order"))
+    team = django_tables2.Column(_lazy("For"), empty_values=())
+    state = StatusColumn(_lazy("State"), states=ORDER_STATES, accessor="is_active")
+    minimum_utilisation = PercentColumn(_lazy("While used at least"), places=0)
+    last_request_month = DayColumn(_lazy("Last request"))
+    last_result = django_tables2.Column(_lazy("What it did last"))
+    made_by = django_tables2.Column(_lazy("Made by"))
 
-    caption = "Standing orders"
+    caption = _lazy("Standing orders")
 
     class Meta(BaseTable.Meta):
         model = StandingOrder
@@ -163,7 +168,7 @@ class StandingOrderTable(BaseTable):
         return format_html('<a href="{}">{}</a>', url, record.name)
 
     def render_team(self, record: StandingOrder) -> str:
-        return str(record.team or "the whole company")
+        return str(record.team or _("the whole company"))
 
     def render_last_request_month(self, value: date) -> str:
         return month_text(value)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from django.db import connection
 from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from costs.calc.known_until import knowledge_of
@@ -16,8 +17,9 @@ from costs.models import CostLine
 from costs.query.known_until import bills_of, is_delivered, is_month_known, last_known_day, rules
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
-from finops_site.lib.words import some_of
+from finops_site.lib.words import number_text, some_of
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.machine_pools import ENGINE_WORDS, SYSTEM_WORDS, read_use, service_of
 from reservations.calc.terms import (
     AWS,
@@ -42,7 +44,7 @@ HISTORY_DAYS = 395
 # The newest days that are known say what a commitment covers, and which part of that is a team's.
 LATELY = 14
 ZERO = Decimal(0)
-SERVERLESS = {FARGATE: "containers (ECS, EKS and Fargate)", LAMBDA: "Lambda", DYNAMODB: "DynamoDB"}
+SERVERLESS = {FARGATE: _lazy("containers (ECS, EKS and Fargate)"), LAMBDA: "Lambda", DYNAMODB: "DynamoDB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ def _in_currency(rows: Iterable[dict[str, Any]], currency: str) -> tuple[list[di
         elif not row["spot"] and not row["covered"]:
             costs[row["currency"]] = costs.get(row["currency"], ZERO) + (row["cost"] or ZERO)
     return own, [
-        f"{cost:,.2f} {other} are on bills in {other}: this advice is for what is billed in {currency}."
+        _("{cost} {other} are on bills in {other}: this advice is for what is billed in {currency}.").format(
+            cost=number_text(cost, 2), other=other, currency=currency
+        )
         for other, cost in sorted(costs.items())
         if cost
     ]
@@ -220,8 +224,10 @@ def _with_pools(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], l
             currency = row.get("currency") or ""
             costs[currency] = costs.get(currency, ZERO) + (row["cost"] or ZERO)
     notes = [
-        f"{cost:,.2f} {currency} are hours of machines whose type the bill does not name: they are in no figure here. "
-        "An export with SkuPriceDetails or usage types names them."
+        _(
+            "{cost} {currency} are hours of machines whose type the bill does not name: they are in no "
+            "figure here. An export with SkuPriceDetails or usage types names them."
+        ).format(cost=number_text(cost, 2), currency=currency)
         for currency, cost in costs.items()
         if cost
     ]
@@ -250,7 +256,7 @@ def _pool_use(period: Period, is_shared: bool) -> list[PoolUse]:
     query = charge_queries.pool_use(
         midnight(period.start), midnight(period.end), by_account=not is_shared, by_zone=by_zone
     )
-    rows, _ = _with_pools(query_charges(period, query, without_view="amortized"))
+    rows, _ignored = _with_pools(query_charges(period, query, without_view="amortized"))
     return [
         PoolUse(
             row["pool"],
@@ -282,8 +288,10 @@ def _without_servers(team: Team, period: Period) -> Iterator[str]:
             costs[key] = costs.get(key, ZERO) + row["cost"]
     for (name, currency), cost in sorted(costs.items()):
         yield (
-            f"{cost:,.2f} {currency} of {name} are in no figure here: a team's cost lines do not say which part of "
-            "it a commitment covers. The company's recommendation has it."
+            _(
+                "{cost} {currency} of {name} are in no figure here: a team's cost lines do not say which "
+                "part of it a commitment covers. The company's recommendation has it."
+            ).format(cost=number_text(cost, 2), currency=currency, name=name)
         )
 
 
@@ -291,7 +299,9 @@ def _systems_taken(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Machines of a team whose system no description names, in a sentence: cost lines have no operation."""
     words = ("linux", *SYSTEM_WORDS, *ENGINE_WORDS)
     silent = {
-        f"{row['pool'].type} as {row['pool'].system or 'of no engine that is known'}"
+        _("{type} as {value}").format(
+            type=row["pool"].type, value=row["pool"].system or _("of no engine that is known")
+        )
         for row in rows
         if row["pool"].service in (EC2, RDS, ELASTICACHE, MEMORYDB)
         and provider_of(row["provider"]) == AWS
@@ -299,8 +309,10 @@ def _systems_taken(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     }
     if silent:
         yield (
-            f"A team's cost lines do not name the system of these machines: {some_of(sorted(silent))}. The "
-            "company's recommendation reads it from the bill."
+            _(
+                "A team's cost lines do not name the system of these machines: {sorted}. The company's "
+                "recommendation reads it from the bill."
+            ).format(sorted=some_of(sorted(silent)))
         )
 
 

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Final
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text, months_later
 from finops_site.lib.words import some_of
@@ -145,23 +146,23 @@ def held_commitments(
     for request in _requested(stored | set(by_commitment)):
         capacity = _capacity_of_request(request, known)
         if capacity is None:
-            foreign.append(f"request {request.pk} ({request})")
+            foreign.append(_("request {request} ({request_2})").format(request=request.pk, request_2=request))
             continue
         requested.append((capacity, own_teams is None or request.team_id in own_teams))
-    capacities = [capacity for capacity, _ in [*held, *requested]]
+    capacities = [capacity for capacity, _ignored in [*held, *requested]]
     if team:
         capacities = _share_of_team([*held, *requested], use, team_hours or {})
     return HeldCommitments(
         capacities,
         [
-            *_in_words("Taken off, because it is owned", [one for one, _ in held if one.weights]),
+            *_in_words(_("Taken off, because it is owned"), [one for one, _ignored in held if one.weights]),
             *_in_words(
-                "Taken off, because it is approved, handed out or bought and in no bill yet",
-                [one for one, _ in requested if one.weights],
+                _("Taken off, because it is approved, handed out or bought and in no bill yet"),
+                [one for one, _ignored in requested if one.weights],
             ),
             *_in_words(
-                "Covers nothing that runs, so nothing is taken off for it",
-                [one for one, _ in [*held, *requested] if not one.weights],
+                _("Covers nothing that runs, so nothing is taken off for it"),
+                [one for one, _ignored in [*held, *requested] if not one.weights],
             ),
             *_unknown_in_words(unknown),
             *_foreign_in_words(foreign, currency),
@@ -226,7 +227,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
 def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity | None:
     begin = (row.executed_at or row.approved_at or row.requested_at).date()
     end = midnight(months_later(begin, row.term_months))
-    words = f"request {row.pk} ({row})"
+    words = _("request {row} ({row_2})").format(row=row.pk, row_2=row)
     if row.kind in RESERVED:
         machine = MachinePool(
             row.provider,
@@ -383,7 +384,9 @@ def _share_of_team(
 
 def _in_words(title: str, capacities: Sequence[HeldCapacity]) -> Iterator[str]:
     names = [
-        f"{one.words} until {day_text(one.until)}" if one.until else f"{one.words}, whose end is not known"
+        _("{words} until {until}").format(words=one.words, until=day_text(one.until))
+        if one.until
+        else _("{words}, whose end is not known").format(words=one.words)
         for one in capacities
     ]
     if names:
@@ -393,14 +396,18 @@ def _in_words(title: str, capacities: Sequence[HeldCapacity]) -> Iterator[str]:
 def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:
     if names:
         yield (
-            f"Nothing says what {some_of(names)} can cover, and no bill shows it: it is not taken off. "
-            "Complete it by CSV before you buy."
+            _(
+                "Nothing says what {names} can cover, and no bill shows it: it is not taken off. Complete it "
+                "by CSV before you buy."
+            ).format(names=some_of(names))
         )
 
 
 def _foreign_in_words(names: Sequence[str], currency: str) -> Iterator[str]:
     if names:
         yield (
-            f"Not in {currency}, in which the bill is, and no exchange rate is known: {some_of(names)}. It "
-            "is not taken off. Load a rate before you buy."
+            _(
+                "Not in {currency}, in which the bill is, and no exchange rate is known: {names}. It is not "
+                "taken off. Load a rate before you buy."
+            ).format(currency=currency, names=some_of(names))
         )

@@ -3,11 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from finops_site.lib.language import gettext_noop
 from reservations.calc.terms import KINDS, PLANS, RESERVED, SP_COMPUTE, SP_EC2, is_plan_eligible
 from reservations.optimizer.model import Solution
 from reservations.optimizer.offers import Market
 from reservations.recommendations.plan_choice import Choice, choose_purchases
 from reservations.recommendations.solved_plan import SolvedPlan, cash, decimal_text, share_text
+
+# As it is stored; ComparisonTable translates it.
+ALL_TOGETHER = gettext_noop("All together")
 
 
 def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
@@ -16,7 +22,7 @@ def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
     Plans of databases, SageMaker, Azure and Google Cloud stand there where a price list has them.
     """
     scope = solved.scope()
-    offered = {kind for _, kind, _, _ in solved.prices}
+    offered = {key[1] for key in solved.prices}
     plans = [kind for kind in PLANS if kind in offered and kind not in (SP_COMPUTE, SP_EC2)]
     kinds = {
         KINDS[SP_COMPUTE]: (SP_COMPUTE,),
@@ -31,7 +37,7 @@ def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
             limited = replace(scope, kinds=allowed)
             choice = choose_purchases(solved.demand, solved.prices, limited, solved.time_limit / 4)
             rows.append({"name": name, **_compared_figures(choice, solved.to_year)})
-    return [*rows, {"name": "All together", **_compared_figures(solved.choice, solved.to_year)}]
+    return [*rows, {"name": ALL_TOGETHER, **_compared_figures(solved.choice, solved.to_year)}]
 
 
 def _compared_figures(choice: Choice, to_year: float) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def only_reserved_text(solved: SolvedPlan) -> str:
     """The share of the cost that plans cannot cover at all: there only reservations compare."""
     problem = solved.market.problem
     costs = (problem.on_demand[:, None] * problem.demand).sum(axis=1)
-    planned = {pool for pool, kind, _, _ in solved.prices if kind in PLANS and is_plan_eligible(pool, kind)}
+    planned = {pool for pool, kind, *_terms in solved.prices if kind in PLANS and is_plan_eligible(pool, kind)}
     reserved = sum(
         float(cost)
         for pool, cost in zip(solved.market.pools, costs, strict=True)
@@ -77,4 +83,6 @@ def only_reserved_text(solved: SolvedPlan) -> str:
     )
     if not reserved:
         return ""
-    return f"Databases and the like, {reserved / float(costs.sum()):.0%} of the cost, can only be reserved."
+    return _("Databases and the like, {value} of the cost, can only be reserved.").format(
+        value=f"{reserved / float(costs.sum()):.0%}"
+    )

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from django.utils.translation import gettext as _
 
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.optimizer.application import (
     apply_purchases,
     demand_at_turn,
@@ -21,11 +23,11 @@ LIMIT: Final = "limit"
 PURCHASES: Final = "purchases"
 SOLVER: Final = "solver"
 LIMIT_WORDS: Final = {
-    "upfront": "cash on the first day at most",
-    "monthly": "paid a month at most",
-    "maximum_coverage": "cover at most",
-    "minimum_utilisation": "expect to use at least",
-    "minimum_coverage": "cover at least",
+    "upfront": _lazy("cash on the first day at most"),
+    "monthly": _lazy("paid a month at most"),
+    "maximum_coverage": _lazy("cover at most"),
+    "minimum_utilisation": _lazy("expect to use at least"),
+    "minimum_coverage": _lazy("cover at least"),
 }
 SHARES: Final = ("maximum_coverage", "minimum_utilisation", "minimum_coverage")
 NEAR: Final = 1e-6
@@ -107,8 +109,8 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
     near = NEAR * pays_above
     pays, next_pays = margin.value >= pays_above - near, margin.next_value > pays_above + near
     if pays and not next_pays:
-        return FORMULA, "The formula decided: the last unit pays, the next would not."
-    alone = "By the formula alone more would pay" if next_pays else "By the formula alone less would do"
+        return FORMULA, _("The formula decided: the last unit pays, the next would not.")
+    alone = _("By the formula alone more would pay") if next_pays else _("By the formula alone less would do")
     last_return, next_return = _returns(solved, index)
     least_return = solved.least_return_of(index)
     if next_return > least_return + NEAR:
@@ -118,16 +120,31 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
             of_all = solved.parameters.target_coverage if limit == "maximum_coverage" else None
             value = getattr(solved.market.problem.limits, limit) if of_all is None else of_all
             amount = f"{value:.0%}" if limit in SHARES else f"{value:,.2f} {solved.plan.currency}"
-            return LIMIT, f"{alone}: the limit “{LIMIT_WORDS[limit]} {amount}” stopped it here."
-        return SOLVER, f"{alone}: the plan is within {solved.solver_gap:.2%} of the best one by this rule."
+            return LIMIT, _("{alone}: the limit “{limit} {amount}” stopped it here.").format(
+                alone=alone, limit=LIMIT_WORDS[limit], amount=amount
+            )
+        return SOLVER, _("{alone}: the plan is within {solver_gap} of the best one by this rule.").format(
+            alone=alone, solver_gap=f"{solved.solver_gap:.2%}"
+        )
     if last_return < least_return - NEAR and solved.parameters.minimum_coverage:
-        return LIMIT, f"{alone}: the limit “{LIMIT_WORDS['minimum_coverage']}” asked for it."
+        return LIMIT, _("{alone}: the limit “{limit}” asked for it.").format(
+            alone=alone, limit=LIMIT_WORDS["minimum_coverage"]
+        )
     if last_return >= least_return - NEAR:
         return PURCHASES, (
-            f"{alone}: the other purchases of this plan decided. Beside them its last unit returns {last_return:.1%} "
-            f"of what it commits, the next {next_return:.1%}; {least_return:.1%} is asked."
+            _(
+                "{alone}: the other purchases of this plan decided. Beside them its last unit returns "
+                "{last_return} of what it commits, the next {next_return}; {least_return} is asked."
+            ).format(
+                alone=alone,
+                last_return=f"{last_return:.1%}",
+                next_return=f"{next_return:.1%}",
+                least_return=f"{least_return:.1%}",
+            )
         )
-    return SOLVER, f"{alone}: the plan is within {solved.solver_gap:.2%} of the best one by this rule."
+    return SOLVER, _("{alone}: the plan is within {solver_gap} of the best one by this rule.").format(
+        alone=alone, solver_gap=f"{solved.solver_gap:.2%}"
+    )
 
 
 def _step_of(solved: SolvedPlan, index: int) -> float:

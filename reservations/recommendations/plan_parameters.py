@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from reservations.calc.terms import (
     OPTIONS,
     PAYMENTS,
@@ -44,17 +46,25 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.negotiated >= 1:
-            raise InvalidParameters("negotiated must be below 1: a discount of everything leaves nothing to save.")
+            raise InvalidParameters(_("negotiated must be below 1: a discount of everything leaves nothing to save."))
         for name in ("target_coverage", "minimum_coverage", "minimum_utilisation", "negotiated"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise InvalidParameters(f"{name.replace('_', ' ')} must be between 0 and 1 (0.7 is 70%), not {value}.")
+                raise InvalidParameters(
+                    _("{name} must be between 0 and 1 (0.7 is 70%), not {value}.").format(
+                        name=name.replace("_", " "), value=value
+                    )
+                )
         for name in ("max_upfront", "max_monthly", "break_even_months", "cash_rate"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1e15:
-                raise InvalidParameters(f"{name.replace('_', ' ')} must not be negative, and a number: not {value}.")
+                raise InvalidParameters(
+                    _("{name} must not be negative, and a number: not {value}.").format(
+                        name=name.replace("_", " "), value=value
+                    )
+                )
         if self.minimum_coverage and self.target_coverage is not None and self.minimum_coverage > self.target_coverage:
-            raise InvalidParameters("the coverage to reach is above the coverage to stop at.")
+            raise InvalidParameters(_("the coverage to reach is above the coverage to stop at."))
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

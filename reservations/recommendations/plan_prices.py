@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from reservations.calc.prices import at_net_prices
 from reservations.calc.terms import KINDS, ON_DEMAND, MachinePool
 from reservations.models import Plan
@@ -25,33 +27,43 @@ def price_notes(prices: Prices, unpriced: list[MachinePool], currency: str) -> I
     converted = sorted({source.partition(", converted: ")[2] for source in sources if ", converted: " in source})
     if converted:
         yield (
-            f"The bill is in {currency} and the price list is not: prices are converted ({'; '.join(converted)}). What "
-            f"is bought is charged at the rate of its day; a list in {currency} says it exactly."
+            _(
+                "The bill is in {currency} and the price list is not: prices are converted ({names}). What "
+                "is bought is charged at the rate of its day; a list in {currency} says it exactly."
+            ).format(currency=currency, names="; ".join(converted))
         )
-    if any(kind == ON_DEMAND and "as the bill charges" in price.source for (_, kind, _, _), price in prices.items()):
+    if any(key[1] == ON_DEMAND and "as the bill charges" in price.source for key, price in prices.items()):
         yield (
-            "On demand the bill charges less than its list prices: savings are what commitments take off the price "
-            "that is charged. What commitments cost is taken from the list; a discount on them is yours to state."
+            _(
+                "On demand the bill charges less than its list prices: savings are what commitments take off "
+                "the price that is charged. What commitments cost is taken from the list; a discount on them "
+                "is yours to state."
+            )
         )
     empty = sorted(
         {
-            f"{KINDS.get(price.kind, price.kind)} of {price.pool.type}"
+            _("{kinds} of {type}").format(kinds=_(KINDS.get(price.kind, price.kind)), type=price.pool.type)
             for price in prices.values()
             if not price.effective
         }
     )
     if empty:
         names = ", ".join(empty[:5])
-        yield f"A price list has no amount for {names}: such offers are left out. Load a list that has."
+        yield _("A price list has no amount for {names}: such offers are left out. Load a list that has.").format(
+            names=names
+        )
     elsewhere = price_book.other_regions(unpriced) if unpriced else []
     if elsewhere:
         yield (
-            f"A price list has some of these types in {', '.join(elsewhere[:5])} only: prices differ by region, so "
-            "load that of theirs."
+            _(
+                "A price list has some of these types in {names} only: prices differ by region, so load that of theirs."
+            ).format(names=", ".join(elsewhere[:5]))
         )
     others = price_book.other_currencies(unpriced, currency) if unpriced else []
     if others:
         yield (
-            f"The price list of some of them is in {', '.join(others)}, and the bill in {currency}: load a list in "
-            f"{currency}, or exchange rates."
+            _(
+                "The price list of some of them is in {names}, and the bill in {currency}: load a list in "
+                "{currency}, or exchange rates."
+            ).format(names=", ".join(others), currency=currency)
         )

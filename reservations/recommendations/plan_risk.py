@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_text
 from reservations.calc.terms import HOURS_A_YEAR, TERMS
@@ -29,7 +30,12 @@ def demand_scenarios(solved: SolvedPlan) -> list[dict[str, Any]]:
     if costs:
         largest = max(costs, key=lambda name: costs[name])
         scenarios.append(
-            risk.migration(problem, quantities, families[largest], f"everything on {largest} moves elsewhere")
+            risk.migration(
+                problem,
+                quantities,
+                families[largest],
+                _("everything on {largest} moves elsewhere").format(largest=largest),
+            )
         )
     return [
         {

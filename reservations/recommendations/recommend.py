@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum, exact_text
 from finops_site.lib.periods import day_text
 from finops_site.models import Team, User
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.models import Plan, PlanItem
 from reservations.optimizer.demand import Demand
 from reservations.recommendations import demand_sources
@@ -42,8 +44,10 @@ TIME_LIMIT = 30.0
 EARLIEST: Final = date(2000, 1, 1)
 YEAR: Final = timedelta(days=365)
 MICRO: Final = Decimal("1E-6")
-NOTHING_LEFT = "Nothing is left to cover: what ran is covered by what is owned, approved or bought, or runs no more."
-NO_MACHINE = "No running machine was found in the bills of that time: load a newer bill, or look further back."
+NOTHING_LEFT = _lazy(
+    "Nothing is left to cover: what ran is covered by what is owned, approved or bought, or runs no more."
+)
+NO_MACHINE = _lazy("No running machine was found in the bills of that time: load a newer bill, or look further back.")
 
 
 def create_plan(
@@ -52,10 +56,18 @@ def create_plan(
     """A recommendation that waits to be computed. Raises InvalidParameters for a lookback of no or too many days, and
     for a day before any bill or more than a year ahead."""
     if not 1 <= lookback_days <= demand_sources.HISTORY_DAYS:
-        raise InvalidParameters(f"the lookback must be between 1 and {demand_sources.HISTORY_DAYS} days.")
+        raise InvalidParameters(
+            _("the lookback must be between 1 and {history_days} days.").format(
+                history_days=demand_sources.HISTORY_DAYS
+            )
+        )
     latest = timezone.now().date() + YEAR
     if not EARLIEST <= as_of <= latest:
-        raise InvalidParameters(f"the day must be between {day_text(EARLIEST)} and {day_text(latest)}, not {as_of}.")
+        raise InvalidParameters(
+            _("the day must be between {earliest} and {latest}, not {as_of}.").format(
+                earliest=day_text(EARLIEST), latest=day_text(latest), as_of=as_of
+            )
+        )
     return Plan.objects.create(
         requested_by=user, parameters=parameters.as_json(), as_of=as_of, lookback_days=lookback_days, team=team
     )
@@ -77,14 +89,14 @@ def compute_recommendation(plan: Plan, *, time_limit: float = TIME_LIMIT) -> Pla
         if not isinstance(solved, SolvedPlan):
             _save_empty(plan, solved)
         else:
-            _report(plan, "Comparing and testing", 65)
+            _report(plan, _("Comparing and testing"), 65)
             items = build_items(solved)
             amounts = _plan_amounts(solved, items)
             working = _build_working(solved, amounts)
-            _report(plan, "Writing it down", 95)
+            _report(plan, _("Writing it down"), 95)
             _save(solved, items, amounts, working)
     except Exception as error:
-        _update(plan, state=Plan.State.FAILED, message=f"Not worked out: {error}", stage="")
+        _update(plan, state=Plan.State.FAILED, message=_("Not worked out: {error}").format(error=error), stage="")
         raise
     plan.refresh_from_db()
     return plan
@@ -101,16 +113,16 @@ def _report(plan: Plan, stage: str, progress: int) -> None:
 def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | list[str]:
     """Demand to expect, its prices, and how much to buy of what; where there is nothing to cover, why."""
     parameters = Parameters.from_json(plan.parameters)
-    _report(plan, "Reading the bills", 5)
+    _report(plan, _("Reading the bills"), 5)
     days = demand_sources.HISTORY_DAYS
     history = demand_sources.collect_demand(plan.as_of, days, plan.team, is_shared=parameters.is_shared)
     demand = history.expected(max(parameters.terms), plan.lookback_days)
     if not demand.pools:
         ran = history.gross.last_days(plan.lookback_days).pools
-        return [NOTHING_LEFT, *demand.notes] if ran else [NO_MACHINE]
-    _report(plan, "Looking up prices", 25)
+        return [str(NOTHING_LEFT), *demand.notes] if ran else [str(NO_MACHINE)]
+    _report(plan, _("Looking up prices"), 25)
     prices = plan_prices(plan, parameters, history, demand)
-    _report(plan, "Choosing quantities", 35)
+    _report(plan, _("Choosing quantities"), 35)
     covered = _covered_already(plan, parameters, history, demand)
     scope = parameters.scope()
     scope = replace(scope, limits=covered.limits_of_left(scope.limits))

@@ -6,13 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib import charts
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import short_day_text
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import percent_text
 from reservations.calc.terms import KINDS
 from reservations.models import Plan, PlanItem
+from reservations.recommendations.plan_comparison import ALL_TOGETHER
 from reservations.recommendations.tables import (
     CONFIDENCES,
     BacktestTable,
@@ -31,7 +35,7 @@ def plan_progress(plan: Plan) -> dict[str, Any]:
     return {
         "url": reverse("reservations:recommendation_progress", args=[plan.pk]),
         "percent": plan.progress if plan.state == Plan.State.RUNNING else None,
-        "label": plan.stage or "Waiting for a worker",
+        "label": plan.stage or _("Waiting for a worker"),
         "detail": "",
         "done": plan.state == Plan.State.READY,
         "failed": plan.state == Plan.State.FAILED,
@@ -127,24 +131,28 @@ def formula_numbers(working: dict[str, Any]) -> dict[str, Decimal]:
 def plan_stats(plan: Plan) -> list[dict[str, Any]]:
     bound = formatted(plan.lower_bound or Decimal(0), plan.currency)
     share = percent_text(plan.saving / plan.cost_before) if plan.cost_before and plan.saving is not None else ""
-    note = f"{share} a year" if share else ""
+    note = _("{share} a year").format(share=share) if share else ""
     if plan.best_saving and plan.saving is not None and plan.best_saving > plan.saving:
-        note = f"at least; up to {formatted(plan.best_saving, plan.currency)} where machines do not all run at once"
+        note = _("at least; up to {best_saving} where machines do not all run at once").format(
+            best_saving=formatted(plan.best_saving, plan.currency)
+        )
     return [
-        {"label": "A year on demand", "amount": plan.cost_before, "currency": plan.currency},
+        {"label": _("A year on demand"), "amount": plan.cost_before, "currency": plan.currency},
         {
-            "label": "With this plan",
+            "label": _("With this plan"),
             "amount": plan.cost_after,
             "currency": plan.currency,
-            "note": f"no plan within the limits costs less than {bound}: gap {percent_text(plan.gap, 2)}",
+            "note": _("no plan within the limits costs less than {bound}: gap {gap}").format(
+                bound=bound, gap=percent_text(plan.gap, 2)
+            ),
         },
         {
-            "label": "Saving",
+            "label": _("Saving"),
             "amount": plan.saving,
             "currency": plan.currency,
             "note": note,
         },
-        {"label": "Cash on the first day", "amount": plan.upfront, "currency": plan.currency},
+        {"label": _("Cash on the first day"), "amount": plan.upfront, "currency": plan.currency},
     ]
 
 
@@ -160,28 +168,33 @@ def _rows(stored: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
 
 def explain_best_kind(rows: list[dict[str, Any]], currency: str) -> str:
     """Which kind alone saves most, and what makes the difference to the next."""
-    alone = sorted((row for row in rows if row["name"] != "All together"), key=lambda row: -row["saving"])
+    alone = sorted((row for row in rows if row["name"] != ALL_TOGETHER), key=lambda row: -row["saving"])
     if not alone or alone[0]["saving"] <= 0:
-        return "Nothing is worth committing to at these prices and limits."
+        return _("Nothing is worth committing to at these prices and limits.")
     first = alone[0]
     if len(alone) == 1:
-        return f"{first['name']} is the only kind that was allowed."
+        return _("{name} is the only kind that was allowed.").format(name=_(first["name"]))
     second = alone[1]
     gap = first["saving"] - second["saving"]
     if gap <= first["saving"] / 1000:
-        return (
-            f"{first['name']} and {second['name']} save the same to a thousandth: take the one that is easier to "
-            "change, for a plan follows machines of other sizes and systems."
-        )
-    more = f"{gap:,.0f} {currency} a year more than {second['name']}"
-    texts = {"discount": "its discount is {}", "coverage": "it covers {}", "utilisation": "{} of it is used"}
+        return _(
+            "{name} and {other} save the same to a thousandth: take the one that is easier to change, "
+            "for a plan follows machines of other sizes and systems."
+        ).format(name=_(first["name"]), other=_(second["name"]))
+    texts = {
+        "discount": _("its discount is {share} against {other}"),
+        "coverage": _("it covers {share} against {other}"),
+        "utilisation": _("{share} of it is used against {other}"),
+    }
     reasons = [
-        f"{text.format(percent_text(first[name]))} against {percent_text(second[name])}"
+        text.format(share=percent_text(first[name]), other=percent_text(second[name]))
         for name, text in texts.items()
         if (first[name] or 0) > (second[name] or 0)
     ]
-    because = ", and ".join(reasons) or "it fits this demand better"
-    return f"{first['name']} alone saves {more}: {because}."
+    because = _(", and ").join(reasons) or _("it fits this demand better")
+    return _("{name} alone saves {amount} {currency} a year more than {other}: {reasons}.").format(
+        name=_(first["name"]), amount=number_text(gap), currency=currency, other=_(second["name"]), reasons=because
+    )
 
 
 def slice_rows(stored: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
@@ -189,7 +202,7 @@ def slice_rows(stored: list[dict[str, Any]], currency: str) -> list[dict[str, An
     rows = [row for row in _rows(stored, currency) if row.get("committed") is not None]
     before = Decimal(0)
     for number, row in enumerate(rows, 1):
-        row["name"] = "this plan" if number == len(rows) else f"slice {number}"
+        row["name"] = _("this plan") if number == len(rows) else _("slice {number}").format(number=number)
         row["more"], before = row["saving"] - before, row["saving"]
     return rows
 
@@ -201,25 +214,25 @@ def frontier_chart(rows: list[dict[str, Any]], currency: str) -> dict[str, Any] 
     return {
         "id": "frontier",
         "kind": "line",
-        "title": "Saving a year against what is committed a year",
+        "title": _("Saving a year against what is committed a year"),
         "currency": currency,
         "categories": [f"{row['committed']:,.0f}" for row in rows],
         "series": [
-            charts.series("Saving as observed", [row["saving"] for row in rows]),
-            charts.series("Saving when demand falls by 30%", [row["worst"] for row in rows], dashed=True),
+            charts.series(_("Saving as observed"), [row["saving"] for row in rows]),
+            charts.series(_("Saving when demand falls by 30%"), [row["worst"] for row in rows], dashed=True),
         ],
     }
 
 
 LABELS = {
-    "target_coverage": "cover at most",
-    "minimum_coverage": "cover at least",
-    "minimum_utilisation": "expect to use at least",
-    "max_upfront": "cash on the first day at most",
-    "max_monthly": "paid a month at most",
-    "break_even_months": "paid off within months",
-    "cash_rate": "cash costs a year",
-    "negotiated": "negotiated, off list prices",
+    "target_coverage": _lazy("cover at most"),
+    "minimum_coverage": _lazy("cover at least"),
+    "minimum_utilisation": _lazy("expect to use at least"),
+    "max_upfront": _lazy("cash on the first day at most"),
+    "max_monthly": _lazy("paid a month at most"),
+    "break_even_months": _lazy("paid off within months"),
+    "cash_rate": _lazy("cash costs a year"),
+    "negotiated": _lazy("negotiated, off list prices"),
 }
 
 
@@ -227,9 +240,9 @@ def limit_texts(plan: Plan) -> list[tuple[str, str]]:
     """The limits in words."""
     parameters = plan.parameters
     limits = [
-        ("Options", ", ".join(KINDS.get(kind, kind) for kind in parameters.get("kinds", []))),
-        ("Terms", ", ".join(f"{months // 12} y" for months in parameters.get("terms", []))),
-        ("Payment", ", ".join(parameters.get("payments", []))),
+        (_("Options"), ", ".join(KINDS.get(kind, kind) for kind in parameters.get("kinds", []))),
+        (_("Terms"), ", ".join(_("{count} y").format(count=months // 12) for months in parameters.get("terms", []))),
+        (_("Payment"), ", ".join(parameters.get("payments", []))),
     ]
     shares = ("target_coverage", "minimum_coverage", "minimum_utilisation", "cash_rate", "negotiated")
     for name, label in LABELS.items():
@@ -246,15 +259,18 @@ def demand_chart(working: dict[str, Any]) -> dict[str, Any]:
     days, level = working["days"], Decimal(working["level"])
     lines = [
         charts.series(
-            f"{name.capitalize()} hour" if name != "average" else "Average", [Decimal(day[name]) for day in days]
+            label,
+            [Decimal(day[name]) for day in days],
         )
-        for name in ("highest", "average", "lowest")
+        for name, label in (("highest", _("Highest hour")), ("average", _("Average")), ("lowest", _("Lowest hour")))
     ]
     return {
         "id": "demand",
         "kind": "line",
-        "title": f"What it can cover{', as expected,' if working.get('is_ahead') else ''} and how much is committed",
+        "title": _("What it can cover, as expected, and how much is committed")
+        if working.get("is_ahead")
+        else _("What it can cover and how much is committed"),
         "unit": working["unit"],
         "categories": [short_day_text(date.fromisoformat(day["day"])) for day in days],
-        "series": [*lines, charts.series("Committed", [level] * len(days), dashed=True)],
+        "series": [*lines, charts.series(_("Committed"), [level] * len(days), dashed=True)],
     }

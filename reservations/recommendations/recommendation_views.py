@@ -9,10 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations.actions import RECOMMEND
@@ -31,20 +33,23 @@ from reservations.recommendations.recommendation_figures import (
 )
 from reservations.recommendations.tables import PLAN_STATES, BatchTable, PlanTable
 
-CRUMBS = (("Commitments", "reservations:overview"),)
+CRUMBS = ((_lazy("Commitments"), "reservations:overview"),)
 
 
 class RecommendationsPage(ListPage):
     permission_required = "reservations.view_plan"
     model = Plan
-    title = "Recommendations"
-    subtitle = "What to commit to, with the cost that no plan can be below."
+    title = _lazy("Recommendations")
+    subtitle = _lazy("What to commit to, with the cost that no plan can be below.")
     breadcrumbs = CRUMBS
     table_class = PlanTable
     fragment_template_name = "costs/list_that_waits.html"
     actions = (RECOMMEND,)
     empty = Empty(
-        "No recommendation yet", "It is worked out from the newest bills in about a minute.", "bulb", RECOMMEND
+        _lazy("No recommendation yet"),
+        _lazy("It is worked out from the newest bills in about a minute."),
+        "bulb",
+        RECOMMEND,
     )
 
     def get_queryset(self) -> PlanQuerySet:
@@ -59,10 +64,10 @@ class Recommend(FormPage):
     permission_required = "reservations.add_plan"
     form_class = PlanForm
     template_name = "reservations/recommend.html"
-    title = "Work out what to buy"
-    subtitle = "Every option at once, within your limits, from what ran and was not covered."
-    breadcrumbs = (*CRUMBS, ("Recommendations", "reservations:recommendations"))
-    submit_label = "Work out"
+    title = _lazy("Work out what to buy")
+    subtitle = _lazy("Every option at once, within your limits, from what ran and was not covered.")
+    breadcrumbs = (*CRUMBS, (_lazy("Recommendations"), "reservations:recommendations"))
+    submit_label = _lazy("Work out")
     cancel_url_name = "reservations:recommendations"
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -79,7 +84,7 @@ class Recommend(FormPage):
             lookback_days=form.cleaned_data["lookback_days"],
             team=form.cleaned_data["team"],
         )
-        messages.success(self.request, "It is being worked out.")
+        messages.success(self.request, _("It is being worked out."))
         return plan
 
 
@@ -88,7 +93,7 @@ class RecommendationPage(DetailPage):
     permission_required = "reservations.view_plan"
     model = Plan
     template_name = "reservations/recommendation.html"
-    breadcrumbs = (*CRUMBS, ("Recommendations", "reservations:recommendations"))
+    breadcrumbs = (*CRUMBS, (_lazy("Recommendations"), "reservations:recommendations"))
 
     def get_queryset(self) -> PlanQuerySet:
         return cast(PlanQuerySet, super().get_queryset().select_related("team", "requested_by"))
@@ -102,10 +107,12 @@ class RecommendationPage(DetailPage):
         return super().get(request, *args, **kwargs)
 
     def get_title(self) -> str:
-        return f"What to buy for {self.object.whose}"
+        return _("What to buy for {whose}").format(whose=self.object.whose)
 
     def get_subtitle(self) -> str:
-        return f"As of {day_text(self.object.as_of)}, from the {self.object.lookback_days} days before."
+        return _("As of {as_of}, from the {lookback_days} days before.").format(
+            as_of=day_text(self.object.as_of), lookback_days=self.object.lookback_days
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         plan = self.object
@@ -121,9 +128,9 @@ class RecommendationPage(DetailPage):
         if not self.person.has_perm(Recommend.permission_required):
             raise PermissionDenied
         if plan.state != Plan.State.FAILED:
-            messages.error(request, "Only what failed is run again: work out a new one instead.")
+            messages.error(request, _("Only what failed is run again: work out a new one instead."))
             return redirect(plan)
-        messages.success(request, "It is being worked out again, from the newest bills.")
+        messages.success(request, _("It is being worked out again, from the newest bills."))
         return redirect(stopped_runs.run_again(plan, self.person, timezone.now().date()))
 
 
@@ -157,11 +164,11 @@ class RecommendedItem(Page, TemplateView):
         return str(self.item)
 
     def get_subtitle(self) -> str:
-        indicative = ", indicative" if self.item.is_indicative else ""
-        return f"Price: {self.item.rate_source}, {day_text(self.item.rate_day)}{indicative}."
+        text = _("Price: {source}, {day}, indicative.") if self.item.is_indicative else _("Price: {source}, {day}.")
+        return text.format(source=self.item.rate_source, day=day_text(self.item.rate_day))
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
-        return [*CRUMBS, ("Recommendation", self.plan.get_absolute_url())]
+        return [*CRUMBS, (_("Recommendation"), self.plan.get_absolute_url())]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         item, working = self.item, self.item.working

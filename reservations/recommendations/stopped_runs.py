@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.models import Plan
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.plan_parameters import Parameters
@@ -13,7 +14,7 @@ from reservations.recommendations.plan_parameters import Parameters
 SILENT_FOR = timedelta(minutes=15)
 # What waits longer is queued again every ten minutes, but nobody waits for it any more.
 WAITED_FOR = timedelta(hours=1)
-STOPPED = "The worker stopped before it was worked out: run it again."
+STOPPED = _lazy("The worker stopped before it was worked out: run it again.")
 
 
 def end_stopped_runs(now: datetime) -> int:

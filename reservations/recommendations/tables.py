@@ -9,8 +9,10 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text, moment_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -24,52 +26,54 @@ from reservations.models import Plan, PlanItem, PurchaseRequest
 from reservations.titles import title_in_two_lines
 
 PLAN_STATES: dict[str, tuple[str, str, str]] = {
-    Plan.State.WAITING: ("Queued", "warn", "clock"),
-    Plan.State.RUNNING: ("Being worked out", "busy", "loader-2"),
-    Plan.State.READY: ("Ready", "good", "circle-check"),
-    Plan.State.FAILED: ("Failed", "bad", "alert-circle"),
+    Plan.State.WAITING: (_lazy("Queued"), "warn", "clock"),
+    Plan.State.RUNNING: (_lazy("Being worked out"), "busy", "loader-2"),
+    Plan.State.READY: (_lazy("Ready"), "good", "circle-check"),
+    Plan.State.FAILED: (_lazy("Failed"), "bad", "alert-circle"),
 }
 
 
 CONFIDENCES: dict[str, tuple[str, str, str]] = {
-    Plan.Confidence.HOURLY: ("Hourly use", "good", "gauge"),
-    Plan.Confidence.DAILY: ("Daily use: weaker", "warn", "gauge"),
-    Plan.Confidence.SNAPSHOT: ("A snapshot: weakest", "warn", "alert-triangle"),
-    Plan.Confidence.NONE: ("No use found", "calm", "circle-dashed"),
+    Plan.Confidence.HOURLY: (_lazy("Hourly use"), "good", "gauge"),
+    Plan.Confidence.DAILY: (_lazy("Daily use: weaker"), "warn", "gauge"),
+    Plan.Confidence.SNAPSHOT: (_lazy("A snapshot: weakest"), "warn", "alert-triangle"),
+    Plan.Confidence.NONE: (_lazy("No use found"), "calm", "circle-dashed"),
 }
 
 
 class PlanTable(BaseTable):
-    plan = django_tables2.Column("Recommendation", accessor="pk", orderable=False)
-    state = StatusColumn(states=PLAN_STATES, orderable=False)
-    confidence = StatusColumn("Stands on", states=CONFIDENCES, orderable=False)
-    cost_before = MoneyColumn("A year on demand", orderable=False)
-    cost_after = MoneyColumn("With the plan", orderable=False)
-    saving = MoneyColumn("Saving", orderable=False)
-    gap = PercentColumn("Gap", places=2, orderable=False)
-    requested = django_tables2.Column("Requested", accessor="created_at", orderable=False)
+    plan = django_tables2.Column(_lazy("Recommendation"), accessor="pk", orderable=False)
+    state = StatusColumn(_lazy("State"), states=PLAN_STATES, orderable=False)
+    confidence = StatusColumn(_lazy("Stands on"), states=CONFIDENCES, orderable=False)
+    cost_before = MoneyColumn(_lazy("A year on demand"), orderable=False)
+    cost_after = MoneyColumn(_lazy("With the plan"), orderable=False)
+    saving = MoneyColumn(_lazy("Saving"), orderable=False)
+    gap = PercentColumn(_lazy("Gap"), places=2, orderable=False)
+    requested = django_tables2.Column(_lazy("Requested"), accessor="created_at", orderable=False)
 
-    caption = "Recommendations"
+    caption = _lazy("Recommendations")
 
     class Meta(BaseTable.Meta):
         pass
 
     def render_plan(self, record: Plan) -> SafeString:
-        name = f"{record.team or 'Whole company'}, {day_text(record.as_of)}"
+        name = f"{record.team or _('Whole company')}, {day_text(record.as_of)}"
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), name)
 
     def value_plan(self, record: Plan) -> str:
         return str(record)
 
     def render_requested(self, value: datetime, record: Plan) -> str:
-        return f"{moment_text(value)} by {record.requested_by or 'the system'}"
+        return _("{moment} by {person}").format(
+            moment=moment_text(value), person=record.requested_by or _("the system")
+        )
 
 
 class PurchaseTermsTable(BaseTable):
     """What is bought, in two lines with a link, and how much of it."""
 
-    what = django_tables2.Column("Buy", accessor="pk", orderable=False)
-    quantity = NumberColumn("Quantity", orderable=False)
+    what = django_tables2.Column(_lazy("Buy"), accessor="pk", orderable=False)
+    quantity = NumberColumn(_lazy("Quantity"), orderable=False)
 
     class Meta(BaseTable.Meta):
         pass
@@ -88,16 +92,16 @@ class PurchaseTermsTable(BaseTable):
 
 
 class ItemTable(PurchaseTermsTable):
-    committed_cost = MoneyColumn("Committed, a year", orderable=False)
-    saving = MoneyColumn("Saving, a year", orderable=False)
-    upfront = MoneyColumn("Upfront", orderable=False)
-    monthly = MoneyColumn("A month", orderable=False)
-    utilisation = PercentColumn("Expected use", orderable=False)
-    break_even_months = NumberColumn("Pays off, months", orderable=False)
+    committed_cost = MoneyColumn(_lazy("Committed, a year"), orderable=False)
+    saving = MoneyColumn(_lazy("Saving, a year"), orderable=False)
+    upfront = MoneyColumn(_lazy("Upfront"), orderable=False)
+    monthly = MoneyColumn(_lazy("A month"), orderable=False)
+    utilisation = PercentColumn(_lazy("Expected use"), orderable=False)
+    break_even_months = NumberColumn(_lazy("Pays off, months"), orderable=False)
 
-    request_it = django_tables2.Column("Request", accessor="pk", orderable=False)
+    request_it = django_tables2.Column(_lazy("Request"), accessor="pk", orderable=False)
 
-    caption = "What to buy"
+    caption = _lazy("What to buy")
 
     class Meta(BaseTable.Meta):
         # The title has it.
@@ -125,60 +129,66 @@ class ItemTable(PurchaseTermsTable):
         return reverse("reservations:recommended_item", args=[record.plan_id, record.position])
 
     def render_break_even_months(self, value: Decimal) -> str:
-        return f"{value:.1f}" if value else "at once"
+        return f"{value:.1f}" if value else _("at once")
 
 
 class ComparisonTable(BaseTable):
-    name = django_tables2.Column("Only")
-    cost = MoneyColumn("A year")
-    saving = MoneyColumn("Saving")
-    coverage = PercentColumn("Coverage")
-    utilisation = PercentColumn("Utilisation")
-    discount = PercentColumn("Discount on what is covered")
-    upfront = MoneyColumn("Upfront")
-    monthly = MoneyColumn("A month")
-    gap = PercentColumn("Gap", places=2)
+    name = django_tables2.Column(_lazy("Only"))
+    cost = MoneyColumn(_lazy("A year"))
+    saving = MoneyColumn(_lazy("Saving"))
+    coverage = PercentColumn(_lazy("Coverage"))
+    utilisation = PercentColumn(_lazy("Utilisation"))
+    discount = PercentColumn(_lazy("Discount on what is covered"))
+    upfront = MoneyColumn(_lazy("Upfront"))
+    monthly = MoneyColumn(_lazy("A month"))
+    gap = PercentColumn(_lazy("Gap"), places=2)
 
-    caption = "The same demand by each kind of commitment"
+    caption = _lazy("The same demand by each kind of commitment")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
+    def render_name(self, value: str) -> str:
+        return _(value)
+
 
 class RiskTable(BaseTable):
-    name = django_tables2.Column("If")
-    on_demand = MoneyColumn("A year on demand")
-    cost = MoneyColumn("With the plan")
-    saving = MoneyColumn("Saving")
+    name = django_tables2.Column(_lazy("If"))
+    on_demand = MoneyColumn(_lazy("A year on demand"))
+    cost = MoneyColumn(_lazy("With the plan"))
+    saving = MoneyColumn(_lazy("Saving"))
 
-    caption = "What if demand changes"
+    caption = _lazy("What if demand changes")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
 
 class BacktestTable(BaseTable):
-    strategy = django_tables2.Column("Decide by")
-    saving = PercentColumn("Saving on what came")
+    strategy = django_tables2.Column(_lazy("Decide by"))
+    saving = PercentColumn(_lazy("Saving on what came"))
 
-    caption = "The past replayed"
+    caption = _lazy("The past replayed")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
+    def render_strategy(self, value: str) -> str:
+        return _(value)
+
 
 class BatchTable(BaseTable):
-    buy_on = DayColumn("Buy on")
-    quantity = NumberColumn("Buy")
-    total = NumberColumn("Then held")
-    committed_cost = MoneyColumn("Committed, a year")
-    saving = MoneyColumn("Saves more, a year")
-    earned = PercentColumn("Return", accessor="return")
-    utilisation = PercentColumn("Expected use")
-    upfront = MoneyColumn("Upfront")
-    ends_on = DayColumn("Ends on")
+    buy_on = DayColumn(_lazy("Buy on"))
+    quantity = NumberColumn(_lazy("Buy"))
+    total = NumberColumn(_lazy("Then held"))
+    committed_cost = MoneyColumn(_lazy("Committed, a year"))
+    saving = MoneyColumn(_lazy("Saves more, a year"))
+    earned = PercentColumn(_lazy("Return"), accessor="return")
+    utilisation = PercentColumn(_lazy("Expected use"))
+    upfront = MoneyColumn(_lazy("Upfront"))
+    ends_on = DayColumn(_lazy("Ends on"))
 
-    caption = "In monthly batches"
+    caption = _lazy("In monthly batches")
 
     class Meta(BaseTable.Meta):
         orderable = False
@@ -193,28 +203,28 @@ class BatchTable(BaseTable):
 class SliceTable(BaseTable):
     """Plans from little to the one that is recommended: what each slice adds, and what it returns."""
 
-    name = django_tables2.Column("Up to")
-    committed = MoneyColumn("Committed, a year")
-    upfront = MoneyColumn("Cash on the first day")
-    saving = MoneyColumn("Saves, a year")
-    worst = MoneyColumn("If demand falls by 30%")
-    more = MoneyColumn("This slice saves")
-    earned = PercentColumn("And returns", accessor="return")
+    name = django_tables2.Column(_lazy("Up to"))
+    committed = MoneyColumn(_lazy("Committed, a year"))
+    upfront = MoneyColumn(_lazy("Cash on the first day"))
+    saving = MoneyColumn(_lazy("Saves, a year"))
+    worst = MoneyColumn(_lazy("If demand falls by 30%"))
+    more = MoneyColumn(_lazy("This slice saves"))
+    earned = PercentColumn(_lazy("And returns"), accessor="return")
 
-    caption = "Slice by slice"
+    caption = _lazy("Slice by slice")
 
     class Meta(BaseTable.Meta):
         orderable = False
 
 
 class LimitCostTable(BaseTable):
-    name = django_tables2.Column("With")
-    saving = MoneyColumn("Saves more, a year")
-    committed = MoneyColumn("Commits more, a year")
-    upfront = MoneyColumn("More cash on the first day")
-    earned = PercentColumn("Return on that", accessor="return")
+    name = django_tables2.Column(_lazy("With"))
+    saving = MoneyColumn(_lazy("Saves more, a year"))
+    committed = MoneyColumn(_lazy("Commits more, a year"))
+    upfront = MoneyColumn(_lazy("More cash on the first day"))
+    earned = PercentColumn(_lazy("Return on that"), accessor="return")
 
-    caption = "What the limits cost"
+    caption = _lazy("What the limits cost")
 
     class Meta(BaseTable.Meta):
         orderable = False

@@ -6,6 +6,7 @@ import django_filters
 from django.http import HttpRequest
 
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.realised_savings import REASON_NAMES as REASON_NAMES
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.querysets import PurchaseQuerySet
@@ -20,11 +21,13 @@ def ledger_purchases(request: HttpRequest | None) -> PurchaseQuerySet:
 
 
 class LedgerFilter(django_filters.FilterSet):
-    month = django_filters.DateFromToRangeFilter(label="Month")
+    month = django_filters.DateFromToRangeFilter(label=_lazy("Month"))
     request = django_filters.ModelMultipleChoiceFilter(
-        label="Purchase", queryset=ledger_purchases, field_name="request"
+        label=_lazy("Purchase"), queryset=ledger_purchases, field_name="request"
     )
-    reason = django_filters.MultipleChoiceFilter(label="Mostly missing for", choices=list(REASON_NAMES.items()))
+    reason = django_filters.MultipleChoiceFilter(
+        label=_lazy("Mostly missing for"), choices=[(name, _lazy(label)) for name, label in REASON_NAMES.items()]
+    )
 
     class Meta:
         model = LedgerMonth

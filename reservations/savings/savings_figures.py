@@ -4,6 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, formatted, ratio
 from finops_site.lib.periods import Month, last_months, month_text
@@ -22,24 +24,33 @@ def currency_figures(row: dict[str, Any], rows: LedgerQuerySet, today: date) -> 
         "stats": savings_stats(row),
         "chart": month_chart(rows.filter(currency=code), code, last_months(12, today).months()),
         "why": realised_savings.explain_gap(row, code),
-        "reasons": [(realised_savings.REASON_NAMES[name], row[name]) for name in realised_savings.REASONS],
+        "reasons": [(_(realised_savings.REASON_NAMES[name]), row[name]) for name in realised_savings.REASONS],
         "gap": row["gap"],
     }
 
 
 def savings_stats(row: dict[str, Any]) -> list[dict[str, Any]]:
     code, promised, realised = row["currency"], row["promised"], row["realised"]
-    share = f"{percent_text(ratio(realised, promised))} of what was promised" if promised > 0 else ""
+    share = (
+        _("{share} of what was promised").format(share=percent_text(ratio(realised, promised))) if promised > 0 else ""
+    )
     stats: list[dict[str, Any]] = [
-        {"label": "Promised, 12 months", "amount": promised, "currency": code, "note": "for the days in the bills"},
-        {"label": "Realised", "amount": realised, "currency": code, "note": share},
-        {"label": "Missing", "amount": row["gap"], "currency": code, "note": "promised less realised"},
+        {
+            "label": _("Promised, 12 months"),
+            "amount": promised,
+            "currency": code,
+            "note": _("for the days in the bills"),
+        },
+        {"label": _("Realised"), "amount": realised, "currency": code, "note": share},
+        {"label": _("Missing"), "amount": row["gap"], "currency": code, "note": _("promised less realised")},
     ]
     if code == ledger.TARGET_CURRENCY:
-        result = "reached" if realised >= ledger.TARGET else "not reached"
         part = percent_text(ratio(realised, ledger.TARGET))
-        note = f"{result}: {part} of {formatted(ledger.TARGET, code)} {code} a year"
-        stats.append({"label": "Of the year's target", "value": part, "note": note})
+        note = _("not reached: {part} of {target} {code} a year")
+        if realised >= ledger.TARGET:
+            note = _("reached: {part} of {target} {code} a year")
+        note = note.format(part=part, target=formatted(ledger.TARGET, code), code=code)
+        stats.append({"label": _("Of the year's target"), "value": part, "note": note})
     return stats
 
 
@@ -49,12 +60,12 @@ def month_chart(rows: LedgerQuerySet, code: str, months: list[Month]) -> dict[st
     return {
         "id": f"saved-{code.lower()}",
         "kind": "bar",
-        "title": f"Promised and realised by month, {code}",
+        "title": _("Promised and realised by month, {code}").format(code=code),
         "currency": code,
         "categories": [month_text(month) for month in months],
         "series": [
-            charts.series(name.capitalize(), [known[month][name] if month in known else None for month in months])
-            for name in ("promised", "realised")
+            charts.series(label, [known[month][name] if month in known else None for month in months])
+            for name, label in (("promised", _("Promised")), ("realised", _("Realised")))
         ],
         "csv_url": "?_export=csv",
     }
@@ -76,11 +87,11 @@ def promise_facts(row: PurchaseRequest) -> list[tuple[str, str]]:
     a_day, code = ledger.promise_of(row), row.currency
     idle = Decimal(row.baseline.get("idle") or 0)
     amounts = {
-        "Saving a day": a_day.on_demand - a_day.paid,
-        "That is, on demand": a_day.on_demand,
-        "Less what it costs": a_day.paid,
-        "It could cover, a day": a_day.demand,
-        "Older commitments idle, a day": idle,
+        _("Saving a day"): a_day.on_demand - a_day.paid,
+        _("That is, on demand"): a_day.on_demand,
+        _("Less what it costs"): a_day.paid,
+        _("It could cover, a day"): a_day.demand,
+        _("Older commitments idle, a day"): idle,
     }
     facts = [(label, f"{formatted(amount, code)} {code}") for label, amount in amounts.items()]
-    return [*facts, ("Expected to be used", percent_text(a_day.utilisation) or str(exact_text(a_day.utilisation)))]
+    return [*facts, (_("Expected to be used"), percent_text(a_day.utilisation) or str(exact_text(a_day.utilisation)))]

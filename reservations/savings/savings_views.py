@@ -5,8 +5,10 @@ from functools import cached_property
 from typing import Any, cast
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import Month, last_months
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import DetailPage, Empty, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import RECOMMENDATIONS, UPLOAD_BILL
@@ -24,16 +26,16 @@ from reservations.savings.savings_figures import (
 )
 from reservations.savings.tables import LedgerTable, SavedTable
 
-CRUMBS = (("Commitments", "reservations:overview"),)
+CRUMBS = ((_lazy("Commitments"), "reservations:overview"),)
 NOTHING_BOUGHT = Empty(
-    "Nothing has been approved yet",
-    "The ledger begins with the first purchase that is approved: open a recommendation and request a purchase.",
+    _lazy("Nothing has been approved yet"),
+    _lazy("The ledger begins with the first purchase that is approved: open a recommendation and request a purchase."),
     "report-money",
     RECOMMENDATIONS,
 )
 NOTHING_BILLED = Empty(
-    "No bill shows it yet",
-    "A purchase is approved. Its first line is written when a bill has a day after that: load the newest one.",
+    _lazy("No bill shows it yet"),
+    _lazy("A purchase is approved. Its first line is written when a bill has a day after that: load the newest one."),
     "report-money",
     UPLOAD_BILL,
 )
@@ -42,8 +44,8 @@ NOTHING_BILLED = Empty(
 class SavingsPage(ListPage):
     permission_required = "reservations.view_ledgermonth"
     model = LedgerMonth
-    title = "Savings ledger"
-    subtitle = "What purchases promised when they were approved, and what the bills prove, month by month."
+    title = _lazy("Savings ledger")
+    subtitle = _lazy("What purchases promised when they were approved, and what the bills prove, month by month.")
     breadcrumbs = CRUMBS
     template_name = "reservations/savings.html"
     table_class = LedgerTable
@@ -85,7 +87,7 @@ class SavedPage(DetailPage):
     permission_required = "reservations.view_ledgermonth"
     model = PurchaseRequest
     template_name = "reservations/saved.html"
-    breadcrumbs = (*CRUMBS, ("Savings ledger", "reservations:savings"))
+    breadcrumbs = (*CRUMBS, (_lazy("Savings ledger"), "reservations:savings"))
 
     def get_queryset(self) -> PurchaseQuerySet:
         return cast(
@@ -94,7 +96,7 @@ class SavedPage(DetailPage):
         )
 
     def get_title(self) -> str:
-        return f"What was saved by {self.object}"
+        return _("What was saved by {object}").format(object=self.object)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         row = self.object

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.lib.periods import Month, month_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import (
     BaseTable,
     MoneyColumn,
@@ -23,13 +24,13 @@ from reservations.titles import title_in_two_lines
 class SavedTable(BaseTable):
     """What each purchase promised and saved, with the reasons for the difference in words."""
 
-    purchase = django_tables2.Column("Purchase", accessor="request")
-    promised = MoneyColumn("Promised")
-    realised = MoneyColumn("Realised")
-    gap = MoneyColumn("Missing")
-    why = django_tables2.Column("Why", attrs={"td": {"class": "breakable"}})
+    purchase = django_tables2.Column(_lazy("Purchase"), accessor="request")
+    promised = MoneyColumn(_lazy("Promised"))
+    realised = MoneyColumn(_lazy("Realised"))
+    gap = MoneyColumn(_lazy("Missing"))
+    why = django_tables2.Column(_lazy("Why"), attrs={"td": {"class": "breakable"}})
 
-    caption = "Each purchase, promised and realised"
+    caption = _lazy("Each purchase, promised and realised")
 
     class Meta(BaseTable.Meta):
         orderable = False
@@ -42,20 +43,20 @@ class SavedTable(BaseTable):
 class LedgerTable(BaseTable):
     """The lines of the ledger, with every amount of the equation."""
 
-    month = MonthColumn("Month")
-    purchase = django_tables2.Column("Purchase", accessor="request", orderable=False)
-    promised = MoneyColumn("Promised")
-    on_demand = MoneyColumn("On demand instead")
-    paid = MoneyColumn("Paid")
-    displaced = MoneyColumn("Older ones idle")
-    realised = MoneyColumn("Realised")
-    timing = MoneyColumn("Missing: days")
-    demand = MoneyColumn("Missing: demand")
-    utilisation = MoneyColumn("Missing: use")
-    price = MoneyColumn("Missing: prices")
-    days = NumberColumn("Days in the bill")
+    month = MonthColumn(_lazy("Month"))
+    purchase = django_tables2.Column(_lazy("Purchase"), accessor="request", orderable=False)
+    promised = MoneyColumn(_lazy("Promised"))
+    on_demand = MoneyColumn(_lazy("On demand instead"))
+    paid = MoneyColumn(_lazy("Paid"))
+    displaced = MoneyColumn(_lazy("Older ones idle"))
+    realised = MoneyColumn(_lazy("Realised"))
+    timing = MoneyColumn(_lazy("Missing: days"))
+    demand = MoneyColumn(_lazy("Missing: demand"))
+    utilisation = MoneyColumn(_lazy("Missing: use"))
+    price = MoneyColumn(_lazy("Missing: prices"))
+    days = NumberColumn(_lazy("Days in the bill"))
 
-    caption = "The ledger, line by line"
+    caption = _lazy("The ledger, line by line")
 
     class Meta(BaseTable.Meta):
         model = LedgerMonth

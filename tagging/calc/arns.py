@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 
 from costs.calc.providers import AWS, provider_name
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
 
 ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov|aws-iso|aws-iso-b|aws-eusc):([a-z0-9-]+):([a-z0-9-]*):(\d{12}|):(.+)\Z")
 ACCOUNT = re.compile(r"\d{12}\Z")
@@ -50,12 +52,14 @@ HOME_REGIONS = {
 }
 # What that API cannot tag, and what can.
 UNABLE = {
-    "iam": "use `aws iam tag-role` or `tag-user`: this API does not know IAM",
-    "organizations": "use `aws organizations tag-resource`: this API does not know accounts",
-    "savingsplans": "use `aws savingsplans tag-resource`: this API does not know plans",
-    "ce": "cost categories are tagged by `aws ce tag-resource`",
-    "support": "support cannot be tagged",
-    "autoscaling": "use `aws autoscaling create-or-update-tags`, which also says whether machines inherit it",
+    "iam": gettext_noop("use `aws iam tag-role` or `tag-user`: this API does not know IAM"),
+    "organizations": gettext_noop("use `aws organizations tag-resource`: this API does not know accounts"),
+    "savingsplans": gettext_noop("use `aws savingsplans tag-resource`: this API does not know plans"),
+    "ce": gettext_noop("cost categories are tagged by `aws ce tag-resource`"),
+    "support": gettext_noop("support cannot be tagged"),
+    "autoscaling": gettext_noop(
+        "use `aws autoscaling create-or-update-tags`, which also says whether machines inherit it"
+    ),
 }
 
 
@@ -90,37 +94,49 @@ def partition_of(region: str) -> str:
 def tagging_target(provider: str, service: str, resource: str, account: str, region: str) -> Target:
     """The ARN of a resource as its bill names it, or why the API cannot tag it; never raises."""
     if provider and provider_name(provider) != AWS:
-        return Target(problem=f"it is {provider}'s: this API tags AWS resources only")
+        return Target(problem=_("it is {provider}'s: this API tags AWS resources only").format(provider=provider))
     if resource.startswith("arn:"):
         return _of_arn(resource, account, region)
     if not resource.strip():
-        return Target(problem="the bill names no resource")
+        return Target(problem=_("the bill names no resource"))
     if not ACCOUNT.match(account):
-        return Target(problem=f"{account or 'no account'} is not an AWS account of twelve digits")
+        return Target(
+            problem=_("{value} is not an AWS account of twelve digits").format(value=account or _("no account"))
+        )
     if not (resource.isascii() and resource.isprintable()):
-        return Target(problem="the bill's name for it is not an id of AWS")
+        return Target(problem=_("the bill's name for it is not an id of AWS"))
     return _of_id(service, resource, account, region)
 
 
 def _of_arn(arn: str, account: str, region: str) -> Target:
     match = ARN.match(arn)
     if not match:
-        return Target(problem="it looks like an ARN and is not one")
+        return Target(problem=_("it looks like an ARN and is not one"))
     partition, service, its_region, its_account, rest = match.groups()
     if service in UNABLE:
-        return Target(problem=UNABLE[service])
+        return Target(problem=_(UNABLE[service]))
     if service == "s3" and "/" in rest:
-        return Target(problem="objects of a bucket cannot be tagged by this API, only the bucket")
+        return Target(problem=_("objects of a bucket cannot be tagged by this API, only the bucket"))
     if service == "ec2" and rest.startswith("fleet/"):
-        return Target(problem="a fleet's machines carry the tags: tag its launch template")
+        return Target(problem=_("a fleet's machines carry the tags: tag its launch template"))
     owner = its_account or account
     if not ACCOUNT.match(owner):
-        return Target(problem=f"{owner or 'no account'} is not an AWS account of twelve digits")
+        return Target(
+            problem=_("{value} is not an AWS account of twelve digits").format(value=owner or _("no account"))
+        )
     place = HOME_REGIONS.get(service, {}).get(partition) or its_region or region
     if not REGION.match(place):
-        return Target(problem=f"the region of {arn[:80]} is not known: {place or 'the bill names none'}")
+        return Target(
+            problem=_("the region of {arn} is not known: {value}").format(
+                arn=arn[:80], value=place or _("the bill names none")
+            )
+        )
     if partition_of(place) != partition:
-        return Target(problem=f"the ARN is of {partition}, and the region {place} of {partition_of(place)}")
+        return Target(
+            problem=_("the ARN is of {partition}, and the region {place} of {partition_of}").format(
+                partition=partition, place=place, partition_of=partition_of(place)
+            )
+        )
     return Target(arn, owner, place)
 
 
@@ -136,7 +152,7 @@ def _of_id(service: str, resource: str, account: str, region: str) -> Target:
         home = HOME_REGIONS["route53"].get(partition, region)
         return Target(f"{prefix}:route53:::hostedzone/{zone.group(1)}", account, home)
     if not REGION.match(region):
-        return Target(problem=f"its region is not known: {region or 'the bill names none'}")
+        return Target(problem=_("its region is not known: {value}").format(value=region or _("the bill names none")))
     return _regional(service, resource, account, region, prefix)
 
 
@@ -156,4 +172,4 @@ def _regional(service: str, resource: str, account: str, region: str, prefix: st
         return Target(f"{prefix}:lambda:{region}:{account}:function:{resource}", account, region)
     if "dynamodb" in service and re.match(r"[\w.-]{3,255}\Z", resource):
         return Target(f"{prefix}:dynamodb:{region}:{account}:table/{resource}", account, region)
-    return Target(problem="its id does not say what it is: this API needs an ARN, and the bill has none")
+    return Target(problem=_("its id does not say what it is: this API needs an ARN, and the bill has none"))

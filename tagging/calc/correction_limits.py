@@ -8,6 +8,7 @@ of it, so that nothing is given back twice.
 from dataclasses import dataclass
 from decimal import Decimal
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, exact_sum, formatted
 
 
@@ -41,10 +42,23 @@ class CorrectionLimits:
         """
         of_statement = EXACT.add(self.moved_of_statement, amount)
         if abs(of_statement) > self.most or abs(amount) > self.most:
-            before = f" after {self._text(self.moved_of_statement)} before" if self.moved_of_statement else ""
+            sentence = (
+                _(
+                    "{amount} after {moved} before is more than the statement charges, {charged}: a correcting entry "
+                    "moves {most} at most."
+                )
+                if self.moved_of_statement
+                else _(
+                    "{amount} is more than the statement charges, {charged}: a correcting entry moves {most} at most."
+                )
+            )
             raise TooMuch(
-                f"{self._text(amount)}{before} is more than the statement charges, {self._text(self.statement)}: "
-                f"a correcting entry moves {self._text(self.most)} at most."
+                sentence.format(
+                    amount=self._text(amount),
+                    moved=self._text(self.moved_of_statement),
+                    charged=self._text(self.statement),
+                    most=self._text(self.most),
+                )
             )
         is_within_line = self._is_within_line(exact_sum([self.moved_of_line, amount]))
         return not is_within_line or abs(of_statement) > abs(self.statement)
@@ -57,9 +71,11 @@ class CorrectionLimits:
         return is_confirmed or (self._is_within_line(self.moved_of_line) and of_statement <= abs(self.statement))
 
     def __str__(self) -> str:
-        return (
-            f"{self._text(self.moved_of_line)} of {self._text(self.line)} is moved or given back, "
-            f"{self._text(self.moved_of_statement)} of the statement's {self._text(self.statement)}"
+        return _("{moved} of {line} is moved or given back, {moved_in_all} of the statement's {charged}").format(
+            moved=self._text(self.moved_of_line),
+            line=self._text(self.line),
+            moved_in_all=self._text(self.moved_of_statement),
+            charged=self._text(self.statement),
         )
 
     def _is_within_line(self, moved: Decimal) -> bool:

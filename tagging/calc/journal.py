@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, exact_sum, rounded
 
 ZERO = Decimal(0)
@@ -77,7 +78,11 @@ def journal_entries(documents: Iterable[JournalDocument], *, credited: str, roun
     documents = [document for document in documents if document.amount or any(_merged(document))]
     missing = sorted({document.team for document in documents if not document.cost_center.strip()})
     if missing:
-        raise CannotBook(f"No cost centre: {', '.join(missing)}. Give each of these teams one, then export again.")
+        raise CannotBook(
+            _("No cost centre: {names}. Give each of these teams one, then export again.").format(
+                names=", ".join(missing)
+            )
+        )
     return [entry for document in documents for entry in _entries_of(document, credited, rounding)]
 
 

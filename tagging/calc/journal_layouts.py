@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import places
 from tagging.calc.journal import CannotBook, JournalEntry, amount_text
 
@@ -100,7 +102,7 @@ def check_dynamics_account(pattern: str) -> None:
         or _between(pattern).strip("-_|.~ ") != ""
     ):
         raise CannotBook(
-            "Write {account} and {cost_center} once each, with what divides them, like {account}-{cost_center}."
+            _("Write {account} and {cost_center} once each, with what divides them, like {account}-{cost_center}.")
         )
 
 
@@ -114,8 +116,11 @@ def dynamics_account(pattern: str, account: str, cost_center: str) -> str:
     for value in (account, cost_center):
         if divider := next((sign for sign in value if sign in dividers), ""):
             raise CannotBook(
-                f"{value} holds {divider!r}, which divides account and cost centre in Dynamics 365: choose another "
-                "delimiter in its chart of accounts and in the journal's accounts here, or another code."
+                _(
+                    "{value} holds {divider!r}, which divides account and cost centre in Dynamics 365: choose "
+                    "another delimiter in its chart of accounts and in the journal's accounts here, or another "
+                    "code."
+                ).format(value=value, divider=divider)
             )
     return pattern.replace("{account}", account).replace("{cost_center}", cost_center)
 
@@ -130,7 +135,9 @@ def netsuite_rows(entries: Sequence[JournalEntry], settings: LayoutSettings) -> 
         if max(entry.debit, entry.credit) >= NETSUITE_MOST or places(entry.currency) > NETSUITE_PLACES:
             amount = entry.debit_text or entry.credit_text
             raise CannotBook(
-                f"{entry.document}: NetSuite takes ten digits and two decimals, not {amount} {entry.currency}."
+                _("{document}: NetSuite takes ten digits and two decimals, not {amount} {currency}.").format(
+                    document=entry.document, amount=amount, currency=entry.currency
+                )
             )
         yield (
             entry.document,
@@ -155,7 +162,7 @@ class Layout:
 
 
 LAYOUTS = {
-    "plain": Layout("Our columns", PLAIN, plain_rows),
-    "dynamics": Layout("Dynamics 365 Finance, general journal", DYNAMICS, dynamics_rows),
-    "netsuite": Layout("NetSuite, journal entries", NETSUITE, netsuite_rows),
+    "plain": Layout(gettext_noop("Our columns"), PLAIN, plain_rows),
+    "dynamics": Layout(gettext_noop("Dynamics 365 Finance, general journal"), DYNAMICS, dynamics_rows),
+    "netsuite": Layout(gettext_noop("NetSuite, journal entries"), NETSUITE, netsuite_rows),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import days_text
 
 MAX_SPANS = 3
@@ -14,11 +15,13 @@ def describe_gaps(name: str, days: Collection[date], days_with_value: Collection
     if not missing:
         return ""
     spans = [days_text(first, last) for first, last in consecutive_spans(missing)]
-    listed = ", ".join(spans[:MAX_SPANS]) + (f" and {len(spans) - MAX_SPANS} more" if len(spans) > MAX_SPANS else "")
-    return (
-        f"The metric {name} has no value on {len(missing)} of {len(days)} days ({listed}): "
-        "the pool is split by the days that have one."
-    )
+    listed = ", ".join(spans[:MAX_SPANS])
+    if len(spans) > MAX_SPANS:
+        listed = _("{listed} and {count} more").format(listed=listed, count=len(spans) - MAX_SPANS)
+    return _(
+        "The metric {name} has no value on {missing} of {days} days ({listed}): the pool "
+        "is split by the days that have one."
+    ).format(name=name, missing=len(missing), days=len(days), listed=listed)
 
 
 def consecutive_spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:

@@ -12,7 +12,9 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted, split
+from finops_site.lib.words import number_text
 
 EVEN, FIXED, DIRECT, METRIC = "even", "fixed", "direct", "metric"
 METHODS = (EVEN, FIXED, DIRECT, METRIC)
@@ -29,8 +31,8 @@ class CircleOfPools(BadSplit):
 
     def __init__(self, path: list[int], names: Mapping[int, str] | None = None) -> None:
         self.path = path
-        shown = " → ".join((names or {}).get(pool, f"pool {pool}") for pool in path)
-        super().__init__(f"Pools may not feed one another in a circle: {shown}.")
+        shown = " → ".join((names or {}).get(pool, _("pool {pool}").format(pool=pool)) for pool in path)
+        super().__init__(_("Pools may not feed one another in a circle: {shown}.").format(shown=shown))
 
 
 class Party(NamedTuple):
@@ -63,25 +65,31 @@ class SplitRule:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise BadSplit(f"{self.method!r} is no way to split: use {', '.join(METHODS)}.")
+            raise BadSplit(
+                _("{method!r} is no way to split: use {names}.").format(method=self.method, names=", ".join(METHODS))
+            )
         if Party("pool", self.pool) in self.parts:
             raise CircleOfPools([self.pool, self.pool])
         if self.method == FIXED:
             self._check_shares()
         if self.method == METRIC and not self.metric:
-            raise BadSplit("Which usage metric? Choose one.")
+            raise BadSplit(_("Which usage metric? Choose one."))
         if self.method == METRIC and any(party.kind == "pool" for party in self.parts):
-            raise BadSplit("A usage metric has values of teams only: a pool cannot take a share by it.")
+            raise BadSplit(_("A usage metric has values of teams only: a pool cannot take a share by it."))
 
     def _check_shares(self) -> None:
         shares = [share or ZERO for share in self.parts.values()]
         if any(share < 0 for share in shares):
-            raise BadSplit("A share cannot be less than nothing.")
+            raise BadSplit(_("A share cannot be less than nothing."))
         total = exact_sum(shares)
         if total != HUNDRED:
             gap = EXACT.subtract(HUNDRED, total)
-            difference = f"{exact_text(gap)}% are missing" if gap > 0 else f"{exact_text(-gap)}% too much"
-            raise BadSplit(f"The shares make {exact_text(total)}%, not 100%: {difference}.")
+            difference = (
+                _("The shares make {total}%, not 100%: {gap}% are missing.")
+                if gap > 0
+                else _("The shares make {total}%, not 100%: {gap}% too much.")
+            )
+            raise BadSplit(difference.format(total=exact_text(total), gap=exact_text(abs(gap))))
 
 
 def order_pools(rules: Mapping[int, SplitRule]) -> list[int]:
@@ -152,7 +160,7 @@ class SplitResult:
     @property
     def problems(self) -> dict[int, str]:
         """Pools that nobody can take, and what to do about it."""
-        with_cost = {number for number, _ in self.left}
+        with_cost = {number for number, _ignored in self.left}
         return {number: weights.problem for number, weights in self.weights.items() if number in with_cost}
 
 
@@ -222,10 +230,13 @@ def pool_weights(
     Where none of them has direct cost in the pool's currency, what they cost in others decides.
     """
     if rule is None:
-        return Weights({}, "No split says who shares this pool: add one.")
+        return Weights({}, _("No split says who shares this pool: add one."))
     values = metrics.get(rule.metric, {})
     if rule.method == METRIC and any(value < 0 for value in values.values()):
-        return Weights({}, f"The metric {rule.metric} has a team whose sum of the month is negative: mend it.")
+        return Weights(
+            {},
+            _("The metric {metric} has a team whose sum of the month is negative: mend it.").format(metric=rule.metric),
+        )
     everybody = values if rule.method == METRIC else {number: cost for number, cost in direct.items() if cost}
     parts = list(rule.parts) or [team(number) for number in sorted(everybody)]
     weights = {party: _weight(rule, party, direct, pools, values) for party in parts}
@@ -235,10 +246,10 @@ def pool_weights(
     if others:
         return _weights_elsewhere(rule, others)
     reasons = {
-        METRIC: f"The metric {rule.metric} has no value for any team in this month: load it.",
-        DIRECT: "No team that shares this pool has direct cost in this currency and month.",
+        METRIC: _("The metric {metric} has no value for any team in this month: load it.").format(metric=rule.metric),
+        DIRECT: _("No team that shares this pool has direct cost in this currency and month."),
     }
-    nobody = "No team has direct cost in this currency and month: name those who share this pool."
+    nobody = _("No team has direct cost in this currency and month: name those who share this pool.")
     return Weights(weights, reasons.get(rule.method, nobody))
 
 
@@ -249,7 +260,7 @@ def _weights_elsewhere(rule: SplitRule, others: DirectElsewhere) -> Weights:
     parts = list(rule.parts) or [team(number) for number, cost in sorted(others.of.items()) if cost]
     weights = {party: _weight(rule, party, others.of, {}, {}) for party in parts}
     if not any(weights.values()):
-        return Weights(weights, "No team that shares this pool has direct cost in this month, in any currency.")
+        return Weights(weights, _("No team that shares this pool has direct cost in this month, in any currency."))
     return Weights(weights, elsewhere=others if rule.method == DIRECT else DirectElsewhere(others.of, ""))
 
 
@@ -270,22 +281,34 @@ def _weight(
     return max(ZERO, (direct if party.kind == "team" else pools).get(party.id, ZERO))
 
 
+def _all_digits(value: Decimal) -> str:
+    shortest = value.normalize()
+    return number_text(shortest, max(0, -int(shortest.as_tuple().exponent)))
+
+
 def share_formula(rule: SplitRule, party: Party, weights: Weights, currency: str) -> str:
     """How the share of a party was computed, for the statement: ``direct cost 100.00 of 400.00 USD, 25.0 %``."""
     weight, total = weights.of[party], weights.total
     elsewhere = weights.elsewhere
     percent = f"{EXACT.divide(EXACT.multiply(weight, HUNDRED), total):.1f}%"
     if rule.method == EVEN:
-        return f"evenly among {len(weights.of)}: {percent}"
+        return _("evenly among {of_count}: {percent}").format(of_count=len(weights.of), percent=percent)
     if elsewhere:
         cost = _cost_of(weight, total, elsewhere.currency)
-        at_rates = f" at {elsewhere.rates}" if elsewhere.rates else ""
-        return f"no direct cost in {currency}: direct cost {cost}{at_rates}: {percent}"
+        if elsewhere.rates:
+            return _("no direct cost in {currency}: direct cost {cost} at {rates}: {percent}").format(
+                currency=currency, cost=cost, rates=elsewhere.rates, percent=percent
+            )
+        return _("no direct cost in {currency}: direct cost {cost}: {percent}").format(
+            currency=currency, cost=cost, percent=percent
+        )
     if rule.method == FIXED:
-        return f"fixed share: {exact_text(weight)}%"
+        return _("fixed share: {weight}%").format(weight=exact_text(weight))
     if rule.method == METRIC:
-        return f"{rule.metric} {weight.normalize():,f} of {total.normalize():,f}: {percent}"
-    return f"direct cost {_cost_of(weight, total, currency)}: {percent}"
+        return _("{metric} {weight} of {total}: {percent}").format(
+            metric=rule.metric, weight=_all_digits(weight), total=_all_digits(total), percent=percent
+        )
+    return _("direct cost {cost_of}: {percent}").format(cost_of=_cost_of(weight, total, currency), percent=percent)
 
 
 def _cost_of(weight: Decimal, total: Decimal, currency: str) -> str:
@@ -294,5 +317,9 @@ def _cost_of(weight: Decimal, total: Decimal, currency: str) -> str:
     The documents' cents are rounded so that all of a month add up: a cent beside them would contradict them.
     """
     if total >= 1000:
-        return f"{weight:,.0f} of {total:,.0f} {currency}"
-    return f"{formatted(weight, currency)} of {formatted(total, currency)} {currency}"
+        return _("{weight} of {total} {currency}").format(
+            weight=number_text(weight, 0), total=number_text(total, 0), currency=currency
+        )
+    return _("{weight} of {total} {currency}").format(
+        weight=formatted(weight, currency), total=formatted(total, currency), currency=currency
+    )

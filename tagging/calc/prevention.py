@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costs.calc.providers import AWS, AZURE, provider_name
+from finops_site.lib.language import gettext as _
 from tagging.calc.tag_policy import CaseRule, Requirement
 
 SCP_BYTES = 5_120
@@ -86,7 +87,9 @@ def _of_provider(requirements: Iterable[Requirement], provider: str) -> list[Req
 def _scoped(rules: Iterable[Requirement]) -> Iterator[str]:
     for rule in rules:
         if rule.services or rule.resource_types:
-            yield f"{rule.key} is required of every resource here: documents do not know services as bills name them."
+            yield _(
+                "{key} is required of every resource here: documents do not know services as bills name them."
+            ).format(key=rule.key)
 
 
 def tag_policies(requirements: Sequence[Requirement]) -> list[Document]:
@@ -97,13 +100,17 @@ def tag_policies(requirements: Sequence[Requirement]) -> list[Document]:
     return [
         Document(
             kind=_numbered("aws-tag-policy", number, len(parts)),
-            title="AWS Organizations tag policy" + (f", part {number}" if len(parts) > 1 else ""),
+            title=_title("AWS Organizations tag policy", number, len(parts)),
             text=_text({"tags": part}),
             limit=TAG_POLICY_CHARACTERS,
             notes=tuple(notes),
         )
         for number, part in enumerate(parts, 1)
     ]
+
+
+def _title(name: str, number: int, of: int) -> str:
+    return _("{name}, part {number}").format(name=name, number=number) if of > 1 else name
 
 
 def _numbered(name: str, number: int, of: int) -> str:
@@ -116,19 +123,23 @@ def _tag_policy_rule(rule: Requirement) -> dict[str, Any]:
     if values:
         entry["tag_value"] = {"@@assign": values}
     if rule.required and values:
-        entry["enforced_for"] = {"@@assign": [name for _, _, types in CREATED.values() for name in types]}
+        entry["enforced_for"] = {"@@assign": [name for _ignored, _ignored, types in CREATED.values() for name in types]}
     return entry
 
 
 def _tag_policy_notes(requirements: Sequence[Requirement], rules: Sequence[Requirement]) -> Iterator[str]:
     for rule in _of_provider(requirements, AWS):
         if rule not in rules:
-            yield f"{rule.key} is left out: AWS has no tag of this name."
+            yield _("{key} is left out: AWS has no tag of this name.").format(key=rule.key)
     for rule in rules:
         if rule.pattern:
-            yield f"{rule.key}: a tag policy knows no patterns; any value passes here; wrong ones appear on our pages."
+            yield _(
+                "{key}: a tag policy knows no patterns; any value passes here; wrong ones appear on our pages."
+            ).format(key=rule.key)
         if any("*" in value for value in rule.values):
-            yield f"{rule.key}: values with a star are left out, for a tag policy would read the star as anything."
+            yield _("{key}: values with a star are left out, for a tag policy would read the star as anything.").format(
+                key=rule.key
+            )
 
 
 def _split_by_size(entries: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,16 +164,24 @@ def scps(requirements: Sequence[Requirement]) -> list[Document]:
             parts.append([])
         parts[-1].append(statement)
     notes = [
-        "Test it on one account first: what tags its resources in a second step is refused.",
+        _("Test it on one account first: what tags its resources in a second step is refused."),
         *_scoped(rules),
-        *(f"{rule.key}: an SCP knows no patterns; it checks for the key alone." for rule in rules if rule.pattern),
+        *(
+            _("{key}: an SCP knows no patterns; it checks for the key alone.").format(key=rule.key)
+            for rule in rules
+            if rule.pattern
+        ),
     ]
     if len(parts) > SCPS_OF_A_TARGET:
-        notes.append(f"{len(parts)} policies are more than the {SCPS_OF_A_TARGET} that fit one account or unit.")
+        notes.append(
+            _("{count} policies are more than the {most} that fit one account or unit.").format(
+                count=len(parts), most=SCPS_OF_A_TARGET
+            )
+        )
     return [
         Document(
             kind=_numbered("aws-scp", number, len(parts)),
-            title="AWS service control policy" + (f", part {number}" if len(parts) > 1 else ""),
+            title=_title("AWS service control policy", number, len(parts)),
             text=_scp_text(part),
             limit=SCP_BYTES,
             notes=tuple(notes),
@@ -173,7 +192,7 @@ def scps(requirements: Sequence[Requirement]) -> list[Document]:
 
 def _statements(rule: Requirement) -> Iterator[dict[str, Any]]:
     tag = f"aws:RequestTag/{rule.key}"
-    for where, (actions, resources, _) in CREATED.items():
+    for where, (actions, resources, _ignored) in CREATED.items():
         place = {"Action": list(actions), "Resource": list(resources)}
         yield {"Sid": _sid("Need", rule.key, where), "Effect": "Deny", **place, "Condition": {"Null": {tag: "true"}}}
         if rule.values:
@@ -206,12 +225,12 @@ def azure_policy(requirements: Sequence[Requirement]) -> Document:
     notes = [
         *_scoped(rules),
         *(
-            f"{rule.key} is left out: Azure allows none of < > % & \\ ? / in a tag's name."
+            _("{key} is left out: Azure allows none of < > % & \\ ? / in a tag's name.").format(key=rule.key)
             for rule in required
             if rule not in rules
         ),
         *(
-            f"{rule.key}: the pattern is left out, Azure's `match` is not a regular expression."
+            _("{key}: the pattern is left out, Azure's `match` is not a regular expression.").format(key=rule.key)
             for rule in rules
             if rule.pattern
         ),

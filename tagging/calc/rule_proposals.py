@@ -8,6 +8,7 @@ from decimal import Decimal
 from difflib import SequenceMatcher
 
 from costs.calc.tag_values import plain_key
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT
 
 # Tags by which people say whose something is: a value of one that is no team's yet may be a new team.
@@ -125,11 +126,11 @@ def _of_tag(compared: str, key: str, value: str, teams: list[KnownTeam]) -> Rule
         return None
     return RuleProposal(
         key=f"tag:{compared}",
-        label=f"Tag {key} is {value}",
+        label=_("Tag {key} is {value}").format(key=key, value=value),
         conditions={"tag_key": key, "tag_value": value},
         team=team,
         new_team="" if team else value[:100],
-        why=why or "no team is called like this yet",
+        why=why or _("no team is called like this yet"),
         is_sure=is_sure and names_teams,
     )
 
@@ -140,11 +141,11 @@ def _of_account(account: str, name: str, teams: list[KnownTeam]) -> RuleProposal
     team, why, is_sure = _team_called(name, teams, by_center=False)
     return RuleProposal(
         key=f"account:{account}",
-        label=f"Account {name or account}",
+        label=_("Account {value}").format(value=name or account),
         conditions={"sub_account": account},
         team=team,
         new_team="" if team else (name or account)[:100],
-        why=why or "no team is called like this account",
+        why=why or _("no team is called like this account"),
         is_sure=is_sure,
     )
 
@@ -154,16 +155,16 @@ def _team_called(text: str, teams: list[KnownTeam], *, by_center: bool) -> tuple
     value, words = _squeezed(text), set(re.findall(r"\w+", text.lower().replace("_", " ")))
     for team in teams:
         if value and value == _squeezed(team.name):
-            return team, "the team's name", True
+            return team, _("the team's name"), True
         if by_center and value and value == _squeezed(team.cost_center):
-            return team, "the team's cost centre", True
+            return team, _("the team's cost centre"), True
     long_names = [team for team in teams if len(_squeezed(team.name)) >= SHORTEST]
     for team in long_names:
         if set(re.findall(r"\w+", team.name.lower())) <= words:
-            return team, "has the team's name in it", False
+            return team, _("has the team's name in it"), False
     alike = [(SequenceMatcher(None, value, _squeezed(team.name)).ratio(), team) for team in long_names]
     ratio, nearest = max(alike, key=lambda pair: pair[0], default=(0.0, None))
-    return (nearest, "is written almost like the team's name", False) if ratio >= ALIKE else (None, "", False)
+    return (nearest, _("is written almost like the team's name"), False) if ratio >= ALIKE else (None, "", False)
 
 
 def _squeezed(text: str) -> str:

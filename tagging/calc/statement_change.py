@@ -5,14 +5,15 @@ from decimal import Decimal
 
 from costs.calc.change_parts import KIND_LABELS as KIND_LABELS_OF_COST
 from costs.calc.change_parts import ZERO, ChangePart
+from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT
 
 SHARED, BOOKED, RESTATED, NOT_CHARGED = "shared", "booked", "restated", "not charged"
 KIND_LABELS = KIND_LABELS_OF_COST | {
-    SHARED: "Shared cost and spread discounts",
-    BOOKED: "Corrections and adjustments",
-    RESTATED: "Bills restated after a statement was closed",
-    NOT_CHARGED: "Nobody was charged for last month",
+    SHARED: gettext_noop("Shared cost and spread discounts"),
+    BOOKED: gettext_noop("Corrections and adjustments"),
+    RESTATED: gettext_noop("Bills restated after a statement was closed"),
+    NOT_CHARGED: gettext_noop("Nobody was charged for last month"),
 }
 
 

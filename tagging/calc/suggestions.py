@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
+from finops_site.lib.language import gettext as _
 from tagging.calc.resource_names import ResourceTags, closest_value, handles, references, short_name, stack, stem
 
 Z = 1.2815515655446004
@@ -91,16 +92,18 @@ def wilson(agree: int, total: int) -> Decimal:
 def groups_of(resource: ResourceTags) -> Iterator[tuple[str, str, str]]:
     """(kind, group, what the group is called) of the kinds that need no other resource to be known."""
     if group := stack(resource):
-        yield STACK, group, f"in the stack {group.rsplit('/', 1)[-1]}"
+        yield STACK, group, _("resources in the stack {stack}").format(stack=group.rsplit("/", 1)[-1])
     if name := stem(short_name(resource)):
-        yield NAME, name, f"named {name}…"
+        yield NAME, name, _("resources named {name}…").format(name=name)
         if resource.account:
-            yield NAME, f"{name}@{resource.account}", f"named {name}… in account {resource.account}"
+            words = _("resources named {name}… in account {account}").format(name=name, account=resource.account)
+            yield NAME, f"{name}@{resource.account}", words
         head = name.split("-")[0]
         if head != name and len(head) > 2:
-            yield NAME, head, f"whose names begin with {head}"
+            yield NAME, head, _("resources whose names begin with {head}").format(head=head)
     if resource.account:
-        yield ACCOUNT, f"{resource.provider}/{resource.account}", f"in account {resource.account}"
+        words = _("resources in account {account}").format(account=resource.account)
+        yield ACCOUNT, f"{resource.provider}/{resource.account}", words
 
 
 def suggest_values(
@@ -152,7 +155,9 @@ class _Votes:
         agree, total = counts[value], sum(counts.values())
         bound = wilson(agree + accepted + PRIOR[kind], total + accepted + declined + PRIOR[kind])
         if accepted or declined:
-            words = f"{words}; accepted {accepted} and refused {declined} times before"
+            words = _("{words}; accepted {accepted} and refused {declined} times before").format(
+                words=words, accepted=accepted, declined=declined
+            )
         return Evidence(kind, group, agree, total, (bound * certainty).quantize(PLACES, ROUND_DOWN), words)
 
 
@@ -170,7 +175,7 @@ class _Suggestions:
         for resource in resources:
             for handle in handles(resource):
                 self.by_handle[handle].append(resource)
-            for kind, group, _ in groups_of(resource):
+            for kind, group, _ignored in groups_of(resource):
                 self.votes.add(kind, group, resource.values)
             for place, source in enumerate(CHAIN):
                 if source in resource.values:
@@ -230,11 +235,11 @@ class _Suggestions:
         yield from self._by_relation(tag, related)
         yield from self._by_books(resource, tag, likely)
         for kind, group, words in groups_of(resource):
-            yield from self.votes.evidence(kind, group, tag, f"resources {words}", Decimal(1))
+            yield from self.votes.evidence(kind, group, tag, words, Decimal(1))
         for source in CHAIN:
             if source in likely and source != tag:
                 value, certainty = likely[source]
-                words = f"resources with {source} {value}"
+                words = _("resources with {tag} {value}").format(tag=source, value=value)
                 yield from self.votes.evidence(FOLLOWS, f"{source}={value}", tag, words, certainty)
 
     def _by_spelling(self, resource: ResourceTags, tag: str) -> Iterator[tuple[str, Evidence]]:
@@ -244,24 +249,27 @@ class _Suggestions:
             value, edits = closest
             # Each edit weighs as much as a vote against.
             counts = Counter({value: 0, current: edits})
-            words = f"{current!r} is {value!r} spelt otherwise"
+            words = _("{current!r} is {value!r} spelt otherwise").format(current=current, value=value)
             yield value, self.votes.weigh(SPELLING, current.casefold(), tag, value, counts, words)
 
     def _by_relation(self, tag: str, related: Sequence[ResourceTags]) -> Iterator[tuple[str, Evidence]]:
         counts = Counter(other.values[tag] for other in related if tag in other.values)
         for value in counts:
             name = next(short_name(other) for other in related if other.values.get(tag) == value)
-            yield value, self.votes.weigh(RELATED, name, tag, value, counts, f"{name}, which it belongs to")
+            yield (
+                value,
+                self.votes.weigh(RELATED, name, tag, value, counts, _("{name}, which it belongs to").format(name=name)),
+            )
 
     def _by_books(
         self, resource: ResourceTags, tag: str, likely: Mapping[str, tuple[str, Decimal]]
     ) -> Iterator[tuple[str, Evidence]]:
         """What finance has written down: the team that our rules name, and the cost centre of a team."""
         if tag == "Team" and resource.team:
-            words = f"our ownership rules give it to {resource.team}"
+            words = _("our ownership rules give it to {team}").format(team=resource.team)
             yield resource.team, self.votes.weigh(BOOKS, f"team {resource.team}", tag, resource.team, Counter(), words)
         if tag == "CostCenter":
             team, certainty = likely.get("Team", (resource.team, Decimal(1)))
             if center := self.cost_centers.get(team):
-                words, group = f"the cost centre of {team}", f"cost centre {team}"
+                words, group = _("the cost centre of {team}").format(team=team), f"cost centre {team}"
                 yield center, self.votes.weigh(BOOKS, group, tag, center, Counter(), words, certainty)

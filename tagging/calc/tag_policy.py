@@ -16,6 +16,7 @@ from costs.calc.providers import provider_name
 from costs.calc.tag_values import BY_USER, normalised
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.sql import WHITE_SPACE, literal
+from finops_site.lib.language import gettext as _
 
 MOST_KEY = 128
 MOST_VALUE = 256
@@ -89,9 +90,9 @@ class Requirement:
     @property
     def scopes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return (
-            ("provider", self.providers),
-            ("service", self.services),
-            ("resource type", self.resource_types),
+            (_("provider"), self.providers),
+            (_("service"), self.services),
+            (_("resource type"), self.resource_types),
         )
 
     def applies_to(self, provider: str, service: str, resource_type: str) -> bool:
@@ -182,7 +183,7 @@ class _Rule:
         self.requirement = requirement
         names = [name.casefold() for name in requirement.names]
         self.names = list(dict.fromkeys([*names, *(f"{BY_USER}{name}" for name in names)]))
-        self.scopes = [{word.casefold() for word in words} for _, words in requirement.scopes]
+        self.scopes = [{word.casefold() for word in words} for _name, words in requirement.scopes]
         # Bills call a provider by several names, and their lines by one.
         self.scopes[0] |= {provider_name(word).casefold() for word in requirement.providers}
         self.aliases = {alias.casefold(): meant for alias, meant in requirement.value_aliases.items()}

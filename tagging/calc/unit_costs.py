@@ -13,8 +13,10 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
+from finops_site.lib.words import number_text
 
 DAY, MONTH = "day", "month"
 # What a metric is counted for: each team, the whole company, or each value of a dimension of cost (``tag:Product``).
@@ -84,11 +86,15 @@ class MetricFile:
 def decode_csv(content: bytes) -> str:
     """The file's text; raises ValueError with the reason where it is not text."""
     if len(content) > MOST_BYTES:
-        raise ValueError(f"The file has {len(content):,} bytes: {MOST_BYTES:,} at most.")
+        raise ValueError(
+            _("The file has {content_count} bytes: {most_bytes} at most.").format(
+                content_count=number_text(len(content)), most_bytes=number_text(MOST_BYTES)
+            )
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("The file is not UTF-8 text: save it as CSV UTF-8.") from None
+        raise ValueError(_("The file is not UTF-8 text: save it as CSV UTF-8.")) from None
 
 
 def read_metric_csv(
@@ -104,7 +110,7 @@ def read_metric_csv(
     try:
         rows = list(reader)
     except csv.Error as error:
-        parsed.problems.append(MetricProblem(reader.line_num, "", "", f"Not a CSV: {error}."))
+        parsed.problems.append(MetricProblem(reader.line_num, "", "", _("Not a CSV: {error}.").format(error=error)))
         return parsed
     places = _columns(rows[0] if rows else [], grain, counted_for, parsed)
     if places:
@@ -113,7 +119,7 @@ def read_metric_csv(
             if any(cell.strip() for cell in row) and len(parsed.problems) < MOST_PROBLEMS:
                 _read_row(parsed, line, row, places, teams, grain, counted_for, known, seen)
         if not parsed.values and not parsed.problems:
-            parsed.problems.append(MetricProblem(2, "", "", "The file has a header and no values."))
+            parsed.problems.append(MetricProblem(2, "", "", _("The file has a header and no values.")))
     parsed.gaps = gaps(parsed.values, grain)
     return parsed
 
@@ -133,7 +139,9 @@ def _columns(head: Sequence[str], grain: str, counted_for: str, parsed: MetricFi
     missing = [name for name in wanted.values() if name not in names]
     if missing:
         listed = ", ".join(name for name in (group, grain) if name)
-        reason = f"The first line must name the columns {listed} and value; {', '.join(missing)} is not there."
+        reason = _("The first line must name the columns {listed} and value; {names} is not there.").format(
+            listed=listed, names=", ".join(missing)
+        )
         parsed.problems.append(MetricProblem(1, missing[0], ",".join(head)[:100], reason))
         return {}
     return {role: names.index(name) for role, name in wanted.items()}
@@ -159,7 +167,9 @@ def _read_row(
         parsed.problems.append(MetricProblem(line, error.column, error.text[:100], str(error)))
         return
     if entry.key in seen:
-        reason = f"{group or 'The company'} has {cells['when']} in line {seen[entry.key]} already."
+        reason = _("{value} has {when} in line {seen} already.").format(
+            value=group or _("The company"), when=cells["when"], seen=seen[entry.key]
+        )
         parsed.problems.append(MetricProblem(line, group_column(counted_for), group[:100], reason))
         return
     seen[entry.key] = line
@@ -178,7 +188,7 @@ def as_team(text: str, teams: Mapping[str, int]) -> int:
     """The team's id; raises InvalidValue for an unknown team."""
     team = teams.get(text, teams.get(text.lower()))
     if team is None:
-        raise InvalidValue("team", text, f"There is no team {text[:60]!r}.")
+        raise InvalidValue("team", text, _("There is no team {text!r}.").format(text=text[:60]))
     return team
 
 
@@ -193,15 +203,25 @@ def as_group(
         return as_team(text, teams), ""
     if counted_for == COMPANY:
         if text:
-            raise InvalidValue(COMPANY, text, f"{text[:60]!r}: this is counted for the whole company.")
+            raise InvalidValue(
+                COMPANY, text, _("{text!r}: this is counted for the whole company.").format(text=text[:60])
+            )
         return None, ""
     if not text or len(text) > MOST_OF:
-        raise InvalidValue(group_column(counted_for), text, f"{text[:60]!r} is no value of {counted_for}.")
+        raise InvalidValue(
+            group_column(counted_for),
+            text,
+            _("{text!r} is no value of {counted_for}.").format(text=text[:60], counted_for=counted_for),
+        )
     if known is None:
         return None, text
     stored = known.get(text, known.get(text.lower()))
     if stored is None:
-        raise InvalidValue(group_column(counted_for), text, f"There is no {counted_for} {text[:60]!r}.")
+        raise InvalidValue(
+            group_column(counted_for),
+            text,
+            _("There is no {counted_for} {text!r}.").format(counted_for=counted_for, text=text[:60]),
+        )
     return None, stored
 
 
@@ -220,25 +240,33 @@ def as_day(text: str, grain: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         like = "2026-03" if grain == MONTH else "2026-03-31"
-        raise InvalidValue(grain, text, f"{text[:40]!r} is not a {grain}: write it like {like}.") from None
+        raise InvalidValue(
+            grain,
+            text,
+            _("{text!r} is not a {grain}: write it like {like}.").format(text=text[:40], grain=grain, like=like),
+        ) from None
 
 
 def as_value(text: str) -> Decimal:
     """An exact number that is not negative and not finer than 18 decimals; raises InvalidValue."""
     if not text:
-        raise InvalidValue("value", text, "There is no value: leave the line out where nothing was counted.")
+        raise InvalidValue("value", text, _("There is no value: leave the line out where nothing was counted."))
     if not NUMBER.match(text):
-        raise InvalidValue("value", text, f"{text[:40]!r} is not a number: digits, with a point for decimals.")
+        raise InvalidValue(
+            "value", text, _("{text!r} is not a number: digits, with a point for decimals.").format(text=text[:40])
+        )
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise InvalidValue("value", text, f"{text[:40]!r} is not a number.") from None
+        raise InvalidValue("value", text, _("{text!r} is not a number.").format(text=text[:40])) from None
     if value < 0:
-        raise InvalidValue("value", text, f"{text[:40]} is negative: nothing is counted less than zero times.")
+        raise InvalidValue(
+            "value", text, _("{text} is negative: nothing is counted less than zero times.").format(text=text[:40])
+        )
     if value >= MOST:
-        raise InvalidValue("value", text, f"{text[:40]} is too large.")
+        raise InvalidValue("value", text, _("{text} is too large.").format(text=text[:40]))
     if value != value.quantize(PLACES, context=EXACT):
-        raise InvalidValue("value", text, f"{text[:40]} has more than 18 decimals.")
+        raise InvalidValue("value", text, _("{text} has more than 18 decimals.").format(text=text[:40]))
     return value
 
 
@@ -297,10 +325,10 @@ class UnitCostPoint:
         if self.lack:
             return self.lack
         if self.units is None:
-            return "not counted"
+            return _("not counted")
         if self.cost is None:
-            return "no cost in the bills"
-        return "" if self.units else "nothing was counted"
+            return _("no cost in the bills")
+        return "" if self.units else _("nothing was counted")
 
 
 def unit_cost_points(

@@ -13,6 +13,7 @@ from functools import partial
 
 from django.db.models import F, Max, Q, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from costs.calc.exchange_rates import ConversionRate
 from costs.models import CostLine, DayRollup, Pool
@@ -20,6 +21,8 @@ from costs.query.currency_conversion import rate_book
 from costs.querysets import SIDES
 from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month, day_text
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import pool_splits
 from tagging.calc.discount_spreading import spread_discounts
 from tagging.calc.metric_gaps import describe_gaps
@@ -30,8 +33,10 @@ from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, Sp
 BILLED, EFFECTIVE = "billed_cost", "effective_cost"
 VIEWS = (BILLED, EFFECTIVE)
 ZERO = Decimal(0)
-NOT_BY_SERVICE = "Other charges"
-SPREAD_FORMULA = "discounts of commitments at the service's average: what you saved, less your share of all savings"
+NOT_BY_SERVICE = _lazy("Other charges")
+SPREAD_FORMULA = _lazy(
+    "discounts of commitments at the service's average: what you saved, less your share of all savings"
+)
 # Sums in both views of cost: {view: sum}.
 Amounts = Mapping[str, Decimal]
 Results = Mapping[tuple[str, str], SplitResult]
@@ -119,7 +124,7 @@ class MonthCost:
     def direct(self, code: str, view: str) -> dict[int, Decimal]:
         """{team: its direct cost} in one currency and view."""
         sums: dict[int, Decimal] = defaultdict(Decimal)
-        for (team, _, currency), amounts in self.by_owner.items():
+        for (team, _ignored, currency), amounts in self.by_owner.items():
             if team is not None and currency == code:
                 sums[team] = EXACT.add(sums[team], amounts[view])
         return dict(sums)
@@ -135,7 +140,7 @@ class MonthCost:
 
     def unowned(self, code: str, view: str) -> Decimal:
         rows = self.by_owner.items()
-        return exact_sum(sums[view] for (team, _, currency), sums in rows if team is None and currency == code)
+        return exact_sum(sums[view] for (team, _ignored, currency), sums in rows if team is None and currency == code)
 
 
 def allocate_month(month: Month, *, discounts: str = ChargebackPeriod.Discounts.USED) -> MonthAllocation:
@@ -156,7 +161,7 @@ def allocate_month(month: Month, *, discounts: str = ChargebackPeriod.Discounts.
     names = dict(Pool.objects.values_list("pk", "name"))
     left = [
         f"{names[pool]} ({code}): {problem}"
-        for (code, _), result in sorted(results.items())
+        for (code, _ignored), result in sorted(results.items())
         for pool, problem in sorted(result.problems.items())
     ]
     return MonthAllocation(
@@ -186,9 +191,9 @@ def direct_elsewhere(cost: MonthCost, month: Month, code: str, view: str) -> Dir
         if all(to_target.values()):
             return _in_one_currency(others, target, to_target)
     names = ", ".join(others)
-    problem = (
-        f"No team has direct cost in {code}, and no rates of {month} are loaded to add that in {names}: load them."
-    )
+    problem = _(
+        "No team has direct cost in {code}, and no rates of {month} are loaded to add that in {names}: load them."
+    ).format(code=code, month=month, names=names)
     return DirectElsewhere({team: Decimal(1) for sums in others.values() for team in sums}, "", problem=problem)
 
 
@@ -200,20 +205,32 @@ def _in_one_currency(
         rate = rates.get(other)
         for team, amount in by_team.items():
             sums[team] = EXACT.add(sums[team], EXACT.multiply(amount, rate.value) if rate else amount)
-    words = [f"1 {other} = {rate.value:.4f} {target} of {day_text(rate.day)}" for other, rate in rates.items() if rate]
+    words = [
+        _("1 {other} = {rate} {target} of {day}").format(
+            other=other, rate=number_text(rate.value, 4), target=target, day=day_text(rate.day)
+        )
+        for other, rate in rates.items()
+        if rate
+    ]
     return DirectElsewhere(dict(sums), target, ", ".join(words))
 
 
 def _splits_elsewhere(results: Results, names: Mapping[int, str]) -> Iterator[str]:
     """A sentence for each pool that was split by direct cost in another currency than its own."""
-    for (code, _), result in sorted(results.items()):
-        with_cost = {pool for pool, *_ in (*result.shares, *result.fed)}
+    for (code, _ignored), result in sorted(results.items()):
+        with_cost = {pool for pool, *_ignored in (*result.shares, *result.fed)}
         for pool, weights in sorted(result.weights.items()):
             if weights.elsewhere and pool in with_cost:
                 elsewhere = weights.elsewhere
-                by = f"by direct cost in {elsewhere.currency}" if elsewhere.currency else "evenly"
+                by = (
+                    _("by direct cost in {currency}").format(currency=elsewhere.currency)
+                    if elsewhere.currency
+                    else _("evenly")
+                )
                 at_rates = f", {elsewhere.rates}" if elsewhere.rates else ""
-                yield f"{names[pool]} ({code}): no team has direct cost in {code}, so it is split {by}{at_rates}."
+                yield _("{names} ({code}): no team has direct cost in {code}, so it is split {by}{at_rates}.").format(
+                    names=names[pool], code=code, by=by, at_rates=at_rates
+                )
 
 
 def split_rules_of(month: Month) -> tuple[dict[int, SplitRule], list[str]]:
@@ -259,7 +276,7 @@ def _direct_lines(cost: MonthCost) -> Iterator[AllocatedCost]:
         cost.by_owner.items(), key=lambda row: (row[0][0] or 0, row[0][1:])
     ):
         if team is not None:
-            label = service or NOT_BY_SERVICE
+            label = service or str(NOT_BY_SERVICE)
             yield AllocatedCost(
                 team,
                 currency,
@@ -295,7 +312,7 @@ def _sum_shares(results: Results) -> dict[tuple[int, int, str], dict[str, Decima
     """{(pool, team, currency): its share of all days, in both views}."""
     sums: dict[tuple[int, int, str], dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(VIEWS, ZERO))
     for (code, view), result in results.items():
-        for (pool, team, _), amount in result.shares.items():
+        for (pool, team, _ignored), amount in result.shares.items():
             amounts = sums[pool, team, code]
             amounts[view] = EXACT.add(amounts[view], amount)
     return sums
@@ -305,7 +322,7 @@ def _formula(rule: SplitRule, team: int, result: SplitResult, code: str) -> str:
     weights = result.weights.get(rule.pool)
     party = pool_splits.team(team)
     if weights is None or weights.problem or not weights.of.get(party):
-        return "no share in this view of cost"
+        return _("no share in this view of cost")
     return pool_splits.share_formula(rule, party, weights, code)
 
 
@@ -318,7 +335,7 @@ def _spread_discounts(month: Month) -> dict[str, dict[int, Decimal]]:
     for row in covered.annotate(saved=Sum(reference - F(EFFECTIVE))):
         if row["saved"]:
             savings[row["currency"]][row["service"], row["owner"]] = row["saved"]
-    services = {service for by_service in savings.values() for service, _ in by_service}
+    services = {service for by_service in savings.values() for service, _ignored in by_service}
     eligible: dict[str, dict[tuple[str, int], Decimal]] = defaultdict(dict)
     usage_of_services = usage.filter(service__in=services).values("owner", "service", "currency")
     for row in usage_of_services.annotate(cost=Sum(reference)) if services else ():
@@ -327,11 +344,11 @@ def _spread_discounts(month: Month) -> dict[str, dict[int, Decimal]]:
 
 
 def _spread_lines(moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator[AllocatedCost]:
-    formulas = dict.fromkeys(VIEWS, SPREAD_FORMULA)
+    formulas = dict.fromkeys(VIEWS, str(SPREAD_FORMULA))
     for code, teams in sorted(moved.items()):
         for team, amount in sorted(teams.items()):
             amounts = {BILLED: ZERO, EFFECTIVE: amount}
-            yield AllocatedCost(team, code, "spread", "spread", "Spread discounts", amounts, formulas=formulas)
+            yield AllocatedCost(team, code, "spread", "spread", _("Spread discounts"), amounts, formulas=formulas)
 
 
 def _allocation_rows(month: Month, results: Results, moved: Mapping[str, Mapping[int, Decimal]]) -> list[Allocation]:

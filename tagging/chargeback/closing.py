@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from costs.models import DeliveryMonth, Source
 from finops_site.celery import task
@@ -61,18 +62,26 @@ def close_month(
         known = known_of_month(WholeCompany(), locked, now.date())
         missing = " ".join(part.text for part in known.missing)
         if missing and not without_missing:
-            raise PartMissing(f"{locked.month} is not whole. {missing} Confirm that you close it all the same.")
+            raise PartMissing(
+                _("{month} is not whole. {missing} Confirm that you close it all the same.").format(
+                    month=locked.month, missing=missing
+                )
+            )
         by_month = month_fingerprints()
         if seen != period_fingerprint(locked, by_month):
             raise DraftOutdated(
-                f"A bill, a split or a metric of {locked.month} changed since this draft was made. Look at it again."
+                _("A bill, a split or a metric of {month} changed since this draft was made. Look at it again.").format(
+                    month=locked.month
+                )
             )
         write_statements(locked, now)
         _check_equation(locked)
         _check_entries(locked)
         if month_fingerprints().get(locked.month) != by_month.get(locked.month):
             raise DraftOutdated(
-                f"A new bill of {locked.month} came in while the month was being closed. Look at it again."
+                _("A new bill of {month} came in while the month was being closed. Look at it again.").format(
+                    month=locked.month
+                )
             )
         statements = list(locked.statements.select_related("period", "team").order_by("team_name", "currency", "pk"))
         for place, statement in enumerate(statements, 1):
@@ -80,7 +89,10 @@ def close_month(
         Statement.objects.bulk_update(statements, ["number"], batch_size=1000)
         locked.state, locked.closed_at, locked.closed_by = ChargebackPeriod.State.CLOSED, now, user
         if missing:
-            locked.problems = [*locked.problems, f"Closed by {user} although it was not whole. {missing}"]
+            locked.problems = [
+                *locked.problems,
+                _("Closed by {user} although it was not whole. {missing}").format(user=user, missing=missing),
+            ]
         locked.fingerprint = by_month.get(locked.month, NO_BILL)
         # With who closed it, as she was called then.
         locked.known = {**known_json(known), "summary": period_summary(locked)}
@@ -110,16 +122,26 @@ def check_can_close(period: ChargebackPeriod, today: date) -> None:
     if period.is_closed:
         assert period.closed_at is not None
         when = moment_text(period.closed_at)
-        raise AlreadyClosed(f"{name} was closed by {period.closed_by} on {when}. Nothing was done twice.")
+        raise AlreadyClosed(
+            _("{name} was closed by {closed_by} on {when}. Nothing was done twice.").format(
+                name=name, closed_by=period.closed_by, when=when
+            )
+        )
     if today < period.month.next.start:
-        raise CannotClose(f"{name} is not over: it can be closed from {day_text(period.month.next.start)} on.")
+        raise CannotClose(
+            _("{name} is not over: it can be closed from {start} on.").format(
+                name=name, start=day_text(period.month.next.start)
+            )
+        )
     if period.is_set_aside:
-        raise CannotClose(f"{name} is set aside: take it back first, then close it.")
+        raise CannotClose(_("{name} is set aside: take it back first, then close it.").format(name=name))
     opened = open_period()
     # A month before the last closed one is not in its way: its corrections are booked in the open month, too.
     if opened and period.month > opened.month:
         first = month_text(opened.month)
-        raise CannotClose(f"Close {first} first: months are closed in order, so that corrections have a place.")
+        raise CannotClose(
+            _("Close {first} first: months are closed in order, so that corrections have a place.").format(first=first)
+        )
 
 
 def check_can_set_aside(period: ChargebackPeriod, today: date) -> None:
@@ -127,11 +149,17 @@ def check_can_set_aside(period: ChargebackPeriod, today: date) -> None:
     name, last = month_text(period.month), ChargebackPeriod.objects.closed().first()
     if last and period.month > last.month:
         closed = month_text(last.month)
-        raise CannotClose(f"{closed} is closed: the months after it are closed in order, not set aside.")
+        raise CannotClose(
+            _("{closed} is closed: the months after it are closed in order, not set aside.").format(closed=closed)
+        )
     if today < period.month.next.start:
-        raise CannotClose(f"{name} is not over: it can be set aside from {day_text(period.month.next.start)} on.")
+        raise CannotClose(
+            _("{name} is not over: it can be set aside from {start} on.").format(
+                name=name, start=day_text(period.month.next.start)
+            )
+        )
     if not period.is_draft:
-        raise CannotClose(f"{name} is no draft any more: nothing was set aside.")
+        raise CannotClose(_("{name} is no draft any more: nothing was set aside.").format(name=name))
 
 
 def set_aside(period: ChargebackPeriod, user: User, now: datetime, *, and_before: bool = False) -> list[Month]:
@@ -157,7 +185,7 @@ def take_back(period: ChargebackPeriod) -> None:
     with transaction.atomic():
         locked = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=period.pk)
         if not locked.is_set_aside:
-            raise CannotClose(f"{month_text(locked.month)} is not set aside.")
+            raise CannotClose(_("{month_text} is not set aside.").format(month_text=month_text(locked.month)))
         locked.state, locked.set_aside_at, locked.set_aside_by = ChargebackPeriod.State.DRAFT, None, None
         locked.save(update_fields=["state", "set_aside_at", "set_aside_by"])
         task("tagging.tasks.refresh_chargeback").delay_on_commit()
@@ -167,18 +195,26 @@ def take_back(period: ChargebackPeriod) -> None:
 def _check_equation(period: ChargebackPeriod) -> None:
     totals = list(period.totals.all())
     if not totals:
-        raise CannotClose(f"There is no bill of {month_text(period.month)}: nothing to close.")
+        raise CannotClose(
+            _("There is no bill of {month_text}: nothing to close.").format(month_text=month_text(period.month))
+        )
     for total in totals:
         parts = exact_sum([total.direct, total.shared, total.unallocated, total.unowned])
         if parts != total.bill:
             name = month_text(period.month)
-            raise CannotClose(f"The parts of {name} do not make its bill in {total.currency}: {parts}.")
+            raise CannotClose(
+                _("The parts of {name} do not make its bill in {currency}: {parts}.").format(
+                    name=name, currency=total.currency, parts=parts
+                )
+            )
 
 
 def _check_entries(period: ChargebackPeriod) -> None:
     booked = [text for entry, text in entries_beyond(period) if entry.period_id == period.pk]
     if booked:
         raise CannotClose(
-            f"Correcting entries of {period.month} move more than is left of what was disputed: {some_of(booked)}. "
-            "Take them back on their disputes, and answer those again."
+            _(
+                "Correcting entries of {month} move more than is left of what was disputed: {booked}. Take "
+                "them back on their disputes, and answer those again."
+            ).format(month=period.month, booked=some_of(booked))
         )

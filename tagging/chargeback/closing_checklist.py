@@ -6,12 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.invoices.comparison import month_of_invoices
 from costs.models import DeliveryMonth
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.person import WholeCompany
-from finops_site.lib.words import counted, some_of
+from finops_site.lib.words import counted, number_text, some_of
 from tagging.chargeback.closing import CannotClose, check_can_close
 from tagging.chargeback.disputes import entries_beyond
 from tagging.chargeback.links import CostLineLinks
@@ -37,16 +39,20 @@ def closing_checklist(period: ChargebackPeriod, now: datetime) -> list[Checklist
         check_can_close(period, now.date())
         order = _order(period)
     except CannotClose as problem:
-        order = ChecklistItem("In turn", str(problem), "bad")
+        order = ChecklistItem(_("In turn"), str(problem), "bad")
     count = Dispute.objects.unresolved().filter(line__statement__period=period).count()
-    disputes = f"{count} open: they can be resolved in the next month, too." if count else "None is open."
+    disputes = (
+        _("{count} open: they can be resolved in the next month, too.").format(count=count)
+        if count
+        else _("None is open.")
+    )
     return [
         order,
         _rejected_rows(period),
         _delivered(period, now),
         *_invoices(period),
         *_unowned_shares(period),
-        ChecklistItem("Disputes", disputes, "warn" if count else "good", reverse("tagging:disputes")),
+        ChecklistItem(_("Disputes"), disputes, "warn" if count else "good", reverse("tagging:disputes")),
         *_entries_beyond(period),
     ]
 
@@ -57,18 +63,23 @@ def _order(period: ChargebackPeriod) -> ChecklistItem:
     drafts = [str(month.month) for month in before.draft()]
     if drafts:
         named = some_of(drafts)
-        one = "is a draft" if len(drafts) == 1 else "are drafts"
-        text = f"The month is over, but {named} before it {one}: close what is to be charged, set the others aside."
-        return ChecklistItem("In turn", text, "warn", reverse("tagging:chargeback"))
+        text = ngettext(
+            "The month is over, but {named} before it is a draft: close what is to be charged, set the others aside.",
+            "The month is over, but {named} before it are drafts: close what is to be charged, set the others aside.",
+            len(drafts),
+        ).format(named=named)
+        return ChecklistItem(_("In turn"), text, "warn", reverse("tagging:chargeback"))
     aside = before.filter(state=ChargebackPeriod.State.ASIDE).count()
-    text = "The month is over, and every month before it is closed"
+    text = _("The month is over, and every month before it is closed.")
     if aside and not before.closed().exists():
-        text = f"The month is over: it is the first to be charged, {counted(aside, 'month')} before it set aside"
+        text = _("The month is over: it is the first to be charged, {months} before it set aside.").format(
+            months=counted(aside, "month")
+        )
     elif aside:
-        text += " or set aside"
+        text = _("The month is over, and every month before it is closed or set aside.")
     elif not before.exists():
-        text = "The month is over, and there is none before it"
-    return ChecklistItem("In turn", f"{text}.", "good")
+        text = _("The month is over, and there is none before it.")
+    return ChecklistItem(_("In turn"), text, "good")
 
 
 def _rejected_rows(period: ChargebackPeriod) -> ChecklistItem:
@@ -76,15 +87,17 @@ def _rejected_rows(period: ChargebackPeriod) -> ChecklistItem:
     rejected = list(bills.values_list("delivery__rows_rejected", flat=True))
     url = reverse("costs:deliveries")
     if not rejected:
-        return ChecklistItem("Rows not read", "Every row of the month's bills was read.", "good", url)
-    text = f"{counted(sum(rejected), 'row')} of {counted(len(rejected), 'bill')} not read."
-    return ChecklistItem("Rows not read", text, "warn", url)
+        return ChecklistItem(_("Rows not read"), _("Every row of the month's bills was read."), "good", url)
+    text = _("{rows} of {bills} not read.").format(
+        rows=counted(sum(rejected), "row"), bills=counted(len(rejected), "bill")
+    )
+    return ChecklistItem(_("Rows not read"), text, "warn", url)
 
 
 def _delivered(period: ChargebackPeriod, now: datetime) -> ChecklistItem:
     notes = known_of_month(WholeCompany(), period, now.date()).notes
-    text = " ".join(notes) or "Every bill is delivered to the end of the month, and final."
-    return ChecklistItem("Delivered", text, "warn" if notes else "good", reverse("costs:sources"))
+    text = " ".join(notes) or _("Every bill is delivered to the end of the month, and final.")
+    return ChecklistItem(_("Delivered"), text, "warn" if notes else "good", reverse("costs:sources"))
 
 
 def _invoices(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
@@ -93,7 +106,7 @@ def _invoices(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
     if invoices.total:
         state = "good" if invoices.settled == invoices.total else "warn"
         url = f"{reverse('costs:invoices')}?month={period.month}"
-        yield ChecklistItem("Invoices", str(invoices), state, url)
+        yield ChecklistItem(_("Invoices"), str(invoices), state, url)
 
 
 def _unowned_shares(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
@@ -103,11 +116,15 @@ def _unowned_shares(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
         share = ratio(EXACT.add(total.unowned, total.unallocated), total.bill) or 0
         state = "warn" if share > MUCH_UNOWNED else "good"
         unowned, in_pools = (ratio(part, total.bill) or 0 for part in (total.unowned, total.unallocated))
-        text = f"{unowned * 100:.1f}% of the bill in {code} is unowned."
-        yield ChecklistItem(f"Unowned, {code}", text, state, links.month(period.month, team="none", currency=code))
+        text = _("{value}% of the bill in {code} is unowned.").format(value=number_text(unowned * 100, 1), code=code)
+        yield ChecklistItem(
+            _("Unowned, {code}").format(code=code), text, state, links.month(period.month, team="none", currency=code)
+        )
         if total.unallocated:
-            text = f"{in_pools * 100:.1f}% of the bill in {code} is in pools nobody can take."
-            yield ChecklistItem(f"In pools, {code}", text, state)
+            text = _("{value}% of the bill in {code} is in pools nobody can take.").format(
+                value=number_text(in_pools * 100, 1), code=code
+            )
+            yield ChecklistItem(_("In pools, {code}").format(code=code), text, state)
 
 
 def _entries_beyond(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
@@ -115,9 +132,11 @@ def _entries_beyond(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
     for entry, text in entries_beyond(period):
         is_draft = entry.period_id == period.pk
         help_text = (
-            "Take the entry back and answer the dispute again."
+            _("Take the entry back and answer the dispute again.")
             if is_draft
-            else f"It is booked in {entry.period.month}, which is closed: the team that it went to can dispute it."
+            else _("It is booked in {month}, which is closed: the team that it went to can dispute it.").format(
+                month=entry.period.month
+            )
         )
         url = entry.dispute.get_absolute_url()
-        yield ChecklistItem("Correcting entry", f"{text}. {help_text}", "bad" if is_draft else "warn", url)
+        yield ChecklistItem(_("Correcting entry"), f"{text}. {help_text}", "bad" if is_draft else "warn", url)

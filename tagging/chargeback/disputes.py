@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.money import EXACT, exact_sum, rounded
@@ -36,15 +37,17 @@ def leads_team(user: User, team: Team) -> bool:
 def raise_dispute(line: StatementLine, user: User, comment: str, now: datetime) -> Dispute:
     """Opens a dispute and notifies finance, once. Raises InvalidDispute."""
     if not comment.strip():
-        raise InvalidDispute("Say what is wrong with it.")
+        raise InvalidDispute(_("Say what is wrong with it."))
     if line.statement.period.is_set_aside:
-        raise InvalidDispute(f"{line.statement.period.month} is set aside: nobody is charged for it.")
+        raise InvalidDispute(
+            _("{month} is set aside: nobody is charged for it.").format(month=line.statement.period.month)
+        )
     try:
         with transaction.atomic():
             dispute = Dispute.objects.create(line=line, raised_by=user, raised_at=now, comment=comment.strip())
             emails.post_dispute_raised(dispute, now)
     except IntegrityError:
-        raise InvalidDispute("This line is disputed already: its answer is on the way.") from None
+        raise InvalidDispute(_("This line is disputed already: its answer is on the way.")) from None
     return dispute
 
 
@@ -65,11 +68,15 @@ def resolve_dispute(
     disputed line is only proposed: `confirm_correction` by somebody else books it. Raises InvalidDispute.
     """
     if not answer.strip():
-        raise InvalidDispute("Say why: the lead reads your answer.")
+        raise InvalidDispute(_("Say why: the lead reads your answer."))
     with transaction.atomic():
         locked = _lock(dispute)
         if locked.state == Dispute.State.PROPOSED:
-            raise InvalidDispute(f"{locked.proposed_by} has proposed a correcting entry: confirm it, or turn it down.")
+            raise InvalidDispute(
+                _("{proposed_by} has proposed a correcting entry: confirm it, or turn it down.").format(
+                    proposed_by=locked.proposed_by
+                )
+            )
         locked.answer = answer.strip()
         if entry and _check_entry(locked, entry):
             _propose(locked, user, entry, now)
@@ -87,7 +94,7 @@ def confirm_correction(dispute: Dispute, user: User, now: datetime) -> Dispute:
     with transaction.atomic():
         locked = _lock_proposed(dispute)
         if user.pk in (locked.proposed_by_id, locked.raised_by_id):
-            raise InvalidDispute("It needs a second person: neither who proposed it nor who raised the dispute.")
+            raise InvalidDispute(_("It needs a second person: neither who proposed it nor who raised the dispute."))
         assert locked.proposed_amount is not None
         entry = CorrectingEntry(locked.proposed_amount, locked.proposed_to)
         _check_entry(locked, entry)
@@ -103,7 +110,7 @@ def reject_correction(dispute: Dispute, user: User, why: str, now: datetime) -> 
     Notifies who made the entry, and of one that was booked the person who raised the dispute. Raises InvalidDispute.
     """
     if not why.strip():
-        raise InvalidDispute("Say why: whoever proposed it reads your reason.")
+        raise InvalidDispute(_("Say why: whoever proposed it reads your reason."))
     with transaction.atomic():
         booked = Adjustment.objects.filter(dispute=dispute).first()
         locked = _lock_booked(booked) if booked else _lock_proposed(dispute)
@@ -125,7 +132,7 @@ def reject_correction(dispute: Dispute, user: User, why: str, now: datetime) -> 
             with transaction.atomic():
                 locked.save()
         except IntegrityError:
-            raise InvalidDispute("This line is disputed again: answer that dispute first.") from None
+            raise InvalidDispute(_("This line is disputed again: answer that dispute first.")) from None
         if booked:
             task("tagging.tasks.refresh_chargeback").delay_on_commit()
     dispute.refresh_from_db()
@@ -135,7 +142,7 @@ def reject_correction(dispute: Dispute, user: User, why: str, now: datetime) -> 
 def _lock(dispute: Dispute) -> Dispute:
     locked = _locked(dispute)
     if locked.state not in Dispute.UNRESOLVED:
-        raise InvalidDispute(f"{locked.resolved_by} has resolved it already.")
+        raise InvalidDispute(_("{resolved_by} has resolved it already.").format(resolved_by=locked.resolved_by))
     return locked
 
 
@@ -148,14 +155,16 @@ def _lock_booked(entry: Adjustment) -> Dispute:
     locked = _locked(entry.dispute)
     period = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=entry.period_id)
     if not period.is_draft:
-        raise InvalidDispute(f"It is booked in {period.month}, which is no draft any more: it stays.")
+        raise InvalidDispute(
+            _("It is booked in {month}, which is no draft any more: it stays.").format(month=period.month)
+        )
     return locked
 
 
 def _lock_proposed(dispute: Dispute) -> Dispute:
     locked = _lock(dispute)
     if locked.state != Dispute.State.PROPOSED:
-        raise InvalidDispute("No correcting entry is proposed.")
+        raise InvalidDispute(_("No correcting entry is proposed."))
     return locked
 
 
@@ -166,13 +175,15 @@ def _check_entry(dispute: Dispute, entry: CorrectingEntry) -> bool:
     """
     statement = Statement.objects.select_for_update().get(pk=dispute.line.statement_id)
     if not entry.amount:
-        raise InvalidDispute("Which amount? To change nothing, answer without a correcting entry.")
+        raise InvalidDispute(_("Which amount? To change nothing, answer without a correcting entry."))
     if not rounded(entry.amount, statement.currency):
         raise InvalidDispute(
-            f"That is less than the smallest amount in {statement.currency}: it would be booked as zero."
+            _("That is less than the smallest amount in {currency}: it would be booked as zero.").format(
+                currency=statement.currency
+            )
         )
     if entry.to_team and entry.to_team.pk == statement.team_id:
-        raise InvalidDispute("It must go to another team, or to nobody.")
+        raise InvalidDispute(_("It must go to another team, or to nobody."))
     try:
         return correction_limits(dispute.line, statement).needs_second_person(entry.amount)
     except TooMuch as problem:
@@ -246,7 +257,14 @@ def entries_beyond(period: ChargebackPeriod) -> list[tuple[Adjustment, str]]:
         limits = correction_limits(line, line.statement)
         # One that a second person confirmed may leave more, or less, than between its line and nothing.
         if not limits.hold(is_confirmed=entry.dispute.proposed_by_id is not None):
-            beyond.append((entry, f"{line.label} of {line.statement}: {limits}"))
+            beyond.append(
+                (
+                    entry,
+                    _("{line} of {statement}: {limits}").format(
+                        line=line.label, statement=line.statement, limits=limits
+                    ),
+                )
+            )
     return beyond
 
 
@@ -284,11 +302,15 @@ def _lock_period_for(dispute: Dispute) -> ChargebackPeriod:
     if period.is_draft:
         return period
     if period.is_set_aside:
-        raise InvalidDispute(f"{period.month} is set aside: nobody is charged for it. Answer without an entry.")
+        raise InvalidDispute(
+            _("{month} is set aside: nobody is charged for it. Answer without an entry.").format(month=period.month)
+        )
     opened = open_period()
     if opened is None:
-        raise InvalidDispute("No month is open to book it in.")
+        raise InvalidDispute(_("No month is open to book it in."))
     locked = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=opened.pk)
     if locked.is_closed:
-        raise InvalidDispute(f"{locked.month} was closed just now: try again, it goes into the next month.")
+        raise InvalidDispute(
+            _("{month} was closed just now: try again, it goes into the next month.").format(month=locked.month)
+        )
     return locked

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
@@ -163,7 +164,7 @@ def _write_lines(
     disputed = Dispute.objects.filter(line__in=obsolete).values("line")
     StatementLine.objects.filter(pk__in=obsolete).exclude(pk__in=disputed).delete()
     StatementLine.objects.filter(pk__in=obsolete).update(
-        amount=0, document_amount=0, tax=0, formula="no longer in the draft"
+        amount=0, document_amount=0, tax=0, formula=_("no longer in the draft")
     )
     StatementLine.objects.bulk_create(
         lines,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.money import EXACT, AmountWithPlaces, rounded
 from finops_site.lib.person import Person
 from tagging.calc import journal
@@ -110,7 +112,7 @@ def make_journal(period: ChargebackPeriod, posted: date | None = None) -> Journa
     Raises CannotBook when a cost centre is missing, or the month is set aside.
     """
     if period.is_set_aside:
-        raise CannotBook(f"{period.month} is set aside: nobody is charged for it.")
+        raise CannotBook(_("{month} is set aside: nobody is charged for it.").format(month=period.month))
     accounts = JournalAccount.objects.first() or JournalAccount()
     day = posted or period.month.next.start - timedelta(days=1)
     documents = [*_statement_documents(period, accounts, day), *_documents_of_nobody(period, accounts, day)]

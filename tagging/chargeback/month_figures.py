@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from costs.query.scope import POOLED
 from costs.query.trends import Comparison
@@ -87,11 +88,11 @@ def month_equations(period: ChargebackPeriod) -> list[dict[str, Any]]:
         # The lines of all pools are what was shared, as long as nothing stayed in a pool.
         shared_url = "" if total.unallocated else links.month(period.month, team=POOLED, currency=code)
         parts = [
-            ("Direct", total.document_direct, ""),
-            ("Shared", total.document_shared, shared_url),
-            ("In pools nobody can take", total.document_unallocated, ""),
-            ("Unowned", total.document_unowned, links.month(period.month, team="none", currency=code)),
-            *([("Rounding", total.document_rounding, "")] if total.document_rounding else []),
+            (_("Direct"), total.document_direct, ""),
+            (_("Shared"), total.document_shared, shared_url),
+            (_("In pools nobody can take"), total.document_unallocated, ""),
+            (_("Unowned"), total.document_unowned, links.month(period.month, team="none", currency=code)),
+            *([(_("Rounding"), total.document_rounding, "")] if total.document_rounding else []),
         ]
         equations.append(
             {
@@ -182,7 +183,7 @@ def team_rows(user: Person, period: ChargebackPeriod, comparison: Comparison | N
             parents |= dict(zip(chain, [*chain[1:], None], strict=True)) if chain else {}
     tree = list(_team_tree(teams, parents))
     rows = []
-    for code in sorted({code for _, code in statements}):
+    for code in sorted({code for _ignored, code in statements}):
         for team, depth, below in tree:
             totals = [statements[pk, code].document_total for pk in below if (pk, code) in statements]
             if totals:

@@ -12,17 +12,20 @@ from typing import Any
 
 from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
+from django.utils.translation import gettext as _
 
 from costs.models import DeliveryMonth, ExchangeRate
 from costs.query.known_until import KnownDays, MissingPart, known_in, known_together
 from costs.retention import find_versions, versions_behind
 from finops_site.lib.periods import Month, moment_text
 from finops_site.lib.person import OneTeam, Person, WholeCompany
+from finops_site.lib.words import in_sentence
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.models import Adjustment, ChargebackPeriod, MetricValue, Split
 
 NO_BILL = "no bill"
-KNOWN_WHEN_CLOSED = "As it was known when the month was closed."
+KNOWN_WHEN_CLOSED = _lazy("As it was known when the month was closed.")
 
 
 def month_fingerprints() -> dict[Month, str]:
@@ -32,7 +35,7 @@ def month_fingerprints() -> dict[Month, str]:
     for day, pk, revision in current.values_list("billing_month", "pk", "revision"):
         parts[Month.of(day)].append(f"bill {pk} {revision}")
     splits = list(Split.objects.order_by("pk").values_list("pk", "version", "start", "end", "metric"))
-    metrics = _metric_versions({metric for *_, metric in splits if metric})
+    metrics = _metric_versions({metric for *_ignored, metric in splits if metric})
     for month, of_month in parts.items():
         for pk, version, start, end, metric in splits:
             if (start is None or start <= month.start) and (end is None or month.start < end):
@@ -107,7 +110,7 @@ def ensure_periods(months: Iterable[Month]) -> None:
     for month in sorted(set(months) - set(known)):
         before = max((earlier for earlier in known if earlier < month), default=None)
         template = known[before] if before else ChargebackPeriod()
-        known[month], _ = ChargebackPeriod.objects.get_or_create(
+        known[month], _ignored = ChargebackPeriod.objects.get_or_create(
             billing_month=month.start, defaults={"basis": template.basis, "discounts": template.discounts}
         )
     open_period()
@@ -123,7 +126,7 @@ def open_period() -> ChargebackPeriod | None:
     if draft is None:
         # A month after it that was set aside before it was closed books nothing.
         latest = after.first() or last
-        draft, _ = ChargebackPeriod.objects.get_or_create(
+        draft, _ignored = ChargebackPeriod.objects.get_or_create(
             billing_month=latest.month.next.start, defaults={"basis": last.basis, "discounts": last.discounts}
         )
     return draft
@@ -135,7 +138,7 @@ def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team:
     Of a closed month what they knew when it was closed.
     """
     if period.is_closed and (frozen := _known_when_closed(user, period, team)):
-        return replace(frozen, notes=[KNOWN_WHEN_CLOSED, *frozen.notes]) if frozen.notes else frozen
+        return replace(frozen, notes=[str(KNOWN_WHEN_CLOSED), *frozen.notes]) if frozen.notes else frozen
     return _known_today(user, period, as_of, team.pk if team else None)
 
 
@@ -196,17 +199,23 @@ def period_summary(period: ChargebackPeriod) -> str:
     """The state, basis and discounts of the month, for the line under a title; of a closed one as it was then."""
     if period.is_closed and (summary := _summary_when_closed(period)):
         return summary
-    state = "Draft: it changes until finance closes the month"
+    state = _("Draft: it changes until finance closes the month")
     if period.is_closed:
         assert period.closed_at is not None
-        state = f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
+        state = _("Closed on {closed_at} by {closed_by}").format(
+            closed_at=moment_text(period.closed_at), closed_by=period.closed_by
+        )
     elif period.is_set_aside:
         assert period.set_aside_at is not None
-        state = f"Set aside on {moment_text(period.set_aside_at)} by {period.set_aside_by}: nobody is charged for it"
-    basis = period.get_basis_display().lower()
+        state = _("Set aside on {set_aside_at} by {set_aside_by}: nobody is charged for it").format(
+            set_aside_at=moment_text(period.set_aside_at), set_aside_by=period.set_aside_by
+        )
+    basis = in_sentence(period.get_basis_display())
     if period.basis == ChargebackPeriod.Basis.EFFECTIVE:
-        basis += f"; discounts of commitments {period.get_discounts_display()}"
-    return f"{state}. By {basis}."
+        basis = _("{basis}; discounts of commitments {discounts}").format(
+            basis=basis, discounts=period.get_discounts_display()
+        )
+    return _("{state}. By {basis}.").format(state=state, basis=basis)
 
 
 def _summary_when_closed(period: ChargebackPeriod) -> str:
@@ -226,8 +235,8 @@ def deliveries_behind_statements(months: Collection[date] | None) -> dict[int, s
     closings = [moment for moment in closed.values() if moment]
     wanted = set(closed) if months is None else set(closed) & set(months)
     protected: dict[int, str] = {}
-    for (_, month, *_), versions in find_versions(wanted).items():
+    for (_ignored, month, *_ignored), versions in find_versions(wanted).items():
         moments = [moment for moment in closings if closed[month] and moment >= closed[month]]
-        reason = f"the closed statements of {Month.of(month)} stand on it"
+        reason = _("the closed statements of {of} stand on it").format(of=Month.of(month))
         protected |= dict.fromkeys(versions_behind(moments, versions), reason)
     return protected

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from auditlog.context import disable_auditlog
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from costs.models import Pool
 from finops_site.celery import task
@@ -43,7 +44,11 @@ def delete_split(split: Split) -> None:
     with transaction.atomic():
         _lock_pools()
         if closed := _closed_months(split):
-            raise BadSplit(f"{closed[-1]} is closed and was split by it: end it instead, with the month after.")
+            raise BadSplit(
+                _("{closed} is closed and was split by it: end it instead, with the month after.").format(
+                    closed=closed[-1]
+                )
+            )
         split.delete()
         task("tagging.tasks.refresh_chargeback").delay_on_commit()
 
@@ -56,13 +61,15 @@ def _lock_pools() -> None:
 def check_split(split: Split, parts: SplitParts) -> None:
     """Raises BadSplit, with what to change, when the split cannot be saved like this."""
     if split.start and split.end and split.end <= split.start:
-        raise BadSplit("A split must hold for at least one month: until is after from.")
+        raise BadSplit(_("A split must hold for at least one month: until is after from."))
     metric = split.metric.name if split.metric else ""
     rule = pool_splits.SplitRule(split.pool_id, split.method, dict(parts), metric)
     others = [other for other in Split.objects.with_parts() if other.pk != split.pk and _overlap(other, split)]
     if same_pool := next((other for other in others if other.pool_id == split.pool_id), None):
         raise BadSplit(
-            f"{split.pool} is split already {split_months(same_pool)}: end that split first, or choose other months."
+            _("{pool} is split already {split_months}: end that split first, or choose other months.").format(
+                pool=split.pool, split_months=split_months(same_pool)
+            )
         )
     _check_circle(rule, others)
     _check_closed_months(split, parts)
@@ -77,9 +84,13 @@ def _overlap(one: Split, other: Split) -> bool:
 def split_months(split: Split) -> str:
     """``from 2026-01 until 2026-06``, or ``always``."""
     if not split.start and not split.end:
-        return "always"
-    start = f"from {Month.of(split.start)}" if split.start else "from the beginning"
-    return f"{start} until {Month.of(split.end)}" if split.end else f"{start} on"
+        return _("always")
+    first, end = split.start and Month.of(split.start), split.end and Month.of(split.end)
+    if not end:
+        return _("from {first} on").format(first=first)
+    if not first:
+        return _("from the beginning until {end}").format(end=end)
+    return _("from {first} until {end}").format(first=first, end=end)
 
 
 def _check_circle(rule: pool_splits.SplitRule, others: list[Split]) -> None:
@@ -111,13 +122,15 @@ def _check_closed_months(split: Split, parts: SplitParts) -> None:
     now = _closed_months(split)
     if was != now:
         month = ({*was} ^ {*now}).pop()
-        raise BadSplit(f"{month} is closed: begin and end splits after the last closed month.")
+        raise BadSplit(_("{month} is closed: begin and end splits after the last closed month.").format(month=month))
     if not stored or not was:
         return
     unchanged = all(getattr(stored, name) == getattr(split, name) for name in SETTINGS if name != "end")
     if not unchanged or stored.parts_by_party() != dict(parts):
         raise BadSplit(
-            f"{was[-1]} is closed and was split by it: end this split with {was[-1].next}, and add one from there on."
+            _("{was} is closed and was split by it: end this split with {next}, and add one from there on.").format(
+                was=was[-1], next=was[-1].next
+            )
         )
 
 
@@ -190,7 +203,7 @@ def preview_split(
         finally:
             transaction.savepoint_rollback(save_point)
     was, now = _shared_by_team(before, period.basis), _shared_by_team(after, period.basis)
-    teams = Team.objects.in_bulk({team for team, _ in {*was, *now}})
+    teams = Team.objects.in_bulk({team for team, _ignored in {*was, *now}})
     zero = Decimal(0)
     changes = [
         SharedCostChange(teams[team].name, code, was.get((team, code), zero), now.get((team, code), zero))

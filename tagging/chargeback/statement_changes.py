@@ -6,13 +6,14 @@ A running month is compared with the same days of the month before, as the home 
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import F, Max, Q, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from costs.calc import change_parts
 from costs.calc.change_parts import ChangePart, PeriodCost
@@ -23,6 +24,7 @@ from costs.query.trends import Comparison
 from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum, rounded
 from finops_site.lib.periods import Month
 from finops_site.lib.person import WholeCompany
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.rounded_sets import rounded_set
 from tagging.calc.statement_change import KIND_LABELS, NOT_CHARGED, explain_statement_change
 from tagging.chargeback.allocation import NOT_BY_SERVICE
@@ -31,9 +33,9 @@ from tagging.models import Allocation, ChargebackPeriod, Statement
 
 ZERO = Decimal(0)
 SHOWN_THINGS = 5
-AGAINST_LAST_MONTH = "against last month"
-AGAINST_SET_ASIDE = "against last month (set aside)"
-ROUNDING = "Rounding"
+AGAINST_LAST_MONTH = _lazy("against last month")
+AGAINST_SET_ASIDE = _lazy("against last month (set aside)")
+ROUNDING = _lazy("Rounding")
 # The cost of a resource in a month: service, charge_category, resource, resource_name, unit, currency, cost, ...
 ResourceCost = Mapping[str, Any]
 CostsByTeam = Mapping[int, Sequence[ResourceCost]]
@@ -53,7 +55,7 @@ class StatementChange:
     before: Decimal
     after: Decimal
     reasons: list[dict[str, Any]]
-    against: str = AGAINST_LAST_MONTH
+    against: str = field(default_factory=lambda: str(AGAINST_LAST_MONTH))
 
     @property
     def amount(self) -> Decimal:
@@ -132,7 +134,7 @@ def months_beside(
         before = {key: row.document_total for key, row in charged.items()}
     had, has = _resources(costs_before), _resources(costs_now)
     # Whose they were matters of what is new, and whose they are of what is gone.
-    new, gone = {name for _, name, _ in has - had}, {name for _, name, _ in had - has}
+    new, gone = {name for _owner, name, _currency in has - had}, {name for _owner, name, _currency in had - has}
     owners = (_owners_of(new, month), _owners_of(gone, period.month))
     against = against_of(last, comparison, is_cut=now is not None)
     return MonthsBeside(
@@ -146,10 +148,14 @@ def against_of(last: ChargebackPeriod | None, comparison: Comparison | None, *, 
     `is_cut`: only its first days are compared, because some bills have more of them than others.
     """
     if last and last.is_set_aside:
-        return AGAINST_SET_ASIDE
+        return str(AGAINST_SET_ASIDE)
     if comparison is None or same_days_of(comparison) is None:
-        return AGAINST_LAST_MONTH
-    return f"of the first {comparison.now.days} days, {comparison.against}" if is_cut else comparison.against
+        return str(AGAINST_LAST_MONTH)
+    return (
+        _("of the first {days} days, {against}").format(days=comparison.now.days, against=comparison.against)
+        if is_cut
+        else comparison.against
+    )
 
 
 def charged_until(last: ChargebackPeriod, until: date) -> TeamSums:
@@ -297,13 +303,13 @@ def _reasons(parts: Sequence[ChangePart], names: Mapping[str, str], code: str, c
     """The sum of each kind of change and its largest things, rounded together so that they make the change."""
     sums = change_parts.sum_by_kind(parts)
     if not sums:
-        return [_reason(ROUNDING, change, {}, names, code)] if change else []
+        return [_reason(str(ROUNDING), change, {}, names, code)] if change else []
     amounts = rounded_set(list(sums.values()), code, total=change)
     by_kind: dict[str, dict[str, Decimal]] = {kind: defaultdict(Decimal) for kind in sums}
     for part in parts:
         by_kind[part.kind][part.thing] = EXACT.add(by_kind[part.kind][part.thing], part.amount)
     return [
-        _reason(KIND_LABELS[kind], amount, by_kind[kind], names, code)
+        _reason(_(KIND_LABELS[kind]), amount, by_kind[kind], names, code)
         for kind, amount in zip(sums, amounts, strict=True)
     ]
 

@@ -9,6 +9,7 @@ from costs.web.links import group_filters
 from finops_site.lib.money import exact_sum
 from finops_site.lib.person import Person
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.chargeback.links import CostLineLinks
 from tagging.chargeback.statement_changes import StatementChange, draft_comparison
 from tagging.chargeback.statement_figures import StatementFigures, figures_of
@@ -16,12 +17,12 @@ from tagging.models import ChargebackPeriod, Statement, StatementLine
 
 KINDS = StatementLine.Kind
 GROUPS = (
-    ("Direct", "What your resources cost, by service.", (KINDS.DIRECT,)),
-    ("Shared", "Your share of what several teams use.", (KINDS.SHARED,)),
-    ("Spread discounts", "What discounts of commitments move between teams.", (KINDS.SPREAD,)),
+    (_lazy("Direct"), _lazy("What your resources cost, by service."), (KINDS.DIRECT,)),
+    (_lazy("Shared"), _lazy("Your share of what several teams use."), (KINDS.SHARED,)),
+    (_lazy("Spread discounts"), _lazy("What discounts of commitments move between teams."), (KINDS.SPREAD,)),
     (
-        "Corrections and adjustments",
-        "Booked in this month for months closed before, and after disputes.",
+        _lazy("Corrections and adjustments"),
+        _lazy("Booked in this month for months closed before, and after disputes."),
         (KINDS.CORRECTION, KINDS.ADJUSTMENT),
     ),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Max, Sum
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import EXACT, exact_sum, formatted
 from finops_site.lib.periods import Month
@@ -143,7 +144,11 @@ def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, ChargedA
         pool = now_line.pool if now_line else frozen_line.pool_id if frozen_line else booked[key].pool
         team, currency, line_key = key
         statement = statements.get((team, currency))
-        corrected = f"statement {statement.number}" if statement else f"{closed.month}, which had no statement"
+        corrected = (
+            _("statement {number}").format(number=statement.number)
+            if statement
+            else _("{month}, which had no statement").format(month=closed.month)
+        )
         yield StatementEntry(
             team=team,
             currency=currency,
@@ -155,7 +160,7 @@ def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, ChargedA
             pool=pool,
             of_period=closed.pk,
             corrects=statement.pk if statement else None,
-            formula=f"corrects {corrected}",
+            formula=_("corrects {corrected}").format(corrected=corrected),
             charged_before=exact_sum(charged.document for charged in before),
             tax=_tax_corrected(now_line.taxes.get(closed.basis, ZERO) if now_line else ZERO, before),
         )
@@ -175,10 +180,26 @@ def adjustment_entries(period: ChargebackPeriod) -> Iterator[StatementEntry]:
     for adjustment in rows:
         line = adjustment.dispute.line
         disputed = line.statement
-        sides = [(adjustment.from_team_id, -adjustment.amount, f"to {adjustment.to_team or 'nobody'}")]
+        sides = [
+            (
+                adjustment.from_team_id,
+                -adjustment.amount,
+                _("moved to {team} after dispute {number} of {reference}").format(
+                    team=adjustment.to_team or _("nobody"), number=adjustment.dispute_id, reference=_reference(disputed)
+                ),
+            )
+        ]
         if adjustment.to_team_id:
-            sides.append((adjustment.to_team_id, adjustment.amount, f"from {adjustment.from_team}"))
-        for team, amount, direction in sides:
+            sides.append(
+                (
+                    adjustment.to_team_id,
+                    adjustment.amount,
+                    _("moved from {team} after dispute {number} of {reference}").format(
+                        team=adjustment.from_team, number=adjustment.dispute_id, reference=_reference(disputed)
+                    ),
+                )
+            )
+        for team, amount, formula in sides:
             yield StatementEntry(
                 team=team,
                 currency=adjustment.currency,
@@ -190,9 +211,13 @@ def adjustment_entries(period: ChargebackPeriod) -> Iterator[StatementEntry]:
                 pool=line.pool_id,
                 of_period=disputed.period_id,
                 corrects=disputed.pk,
-                formula=f"moved {direction} after dispute {adjustment.dispute_id} of {_reference(disputed)}",
+                formula=formula,
             )
 
 
 def _reference(statement: Statement) -> str:
-    return f"statement {statement.number}" if statement.number else f"the draft of {statement.period.month}"
+    return (
+        _("statement {number}").format(number=statement.number)
+        if statement.number
+        else _("the draft of {month}").format(month=statement.period.month)
+    )

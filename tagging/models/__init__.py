@@ -13,7 +13,7 @@ from tagging.models.chargeback import (
     StatementOpening,
 )
 from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule
+from tagging.models.ownership import BILLED_CONDITIONS, CONDITION_LABELS, CONDITIONS, Application, Fixer, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
     ComplianceRollup,
@@ -36,6 +36,7 @@ from tagging.models.reminders import TagDigest, TagException, TagIssue, TagRemin
 __all__ = [
     "BILLED_CONDITIONS",
     "CONDITIONS",
+    "CONDITION_LABELS",
     "Adjustment",
     "Allocation",
     "Application",

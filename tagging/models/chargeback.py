@@ -9,10 +9,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.models.lines import money
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
+from finops_site.lib.words import in_sentence
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import pool_splits
 
 # ``, 2026-03`` at the end of the label of a correction or an adjustment; of several months for one of another.
@@ -48,36 +51,38 @@ class ChargebackPeriod(models.Model):
     """
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        CLOSED = "closed", "Closed"
-        ASIDE = "aside", "Set aside"
+        DRAFT = "draft", _lazy("Draft")
+        CLOSED = "closed", _lazy("Closed")
+        ASIDE = "aside", _lazy("Set aside")
 
     class Basis(models.TextChoices):
-        BILLED = "billed_cost", "Billed cost"
-        EFFECTIVE = "effective_cost", "Effective cost"
+        BILLED = "billed_cost", _lazy("Billed cost")
+        EFFECTIVE = "effective_cost", _lazy("Effective cost")
 
     class Discounts(models.TextChoices):
-        USED = "used", "with the team that used them"
-        SPREAD = "spread", "spread over all teams that use the service"
+        USED = "used", _lazy("with the team that used them")
+        SPREAD = "spread", _lazy("spread over all teams that use the service")
 
-    billing_month = models.DateField(unique=True, help_text="first day of the month it is invoiced in")
+    billing_month = models.DateField(unique=True, help_text=_lazy("first day of the month it is invoiced in"))
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     basis = models.CharField(max_length=20, choices=Basis.choices, default=Basis.BILLED)
     discounts = models.CharField(
-        "discounts of commitments", max_length=10, choices=Discounts.choices, default=Discounts.USED
+        _lazy("discounts of commitments"), max_length=10, choices=Discounts.choices, default=Discounts.USED
     )
     fingerprint = models.CharField(
         max_length=64,
         blank=True,
         editable=False,
-        help_text="hash of the bills, splits and metrics that it was computed from",
+        help_text=_lazy("hash of the bills, splits and metrics that it was computed from"),
     )
-    problems = models.JSONField(default=list, blank=True, editable=False, help_text="[text] that a person must know")
+    problems = models.JSONField(
+        default=list, blank=True, editable=False, help_text=_lazy("[text] that a person must know")
+    )
     known = models.JSONField(
         null=True,
         editable=False,
         encoder=DjangoJSONEncoder,
-        help_text="what the bills knew of it when it was closed (costs.query.known_until.KnownDays)",
+        help_text=_lazy("what the bills knew of it when it was closed (costs.query.known_until.KnownDays)"),
     )
     computed_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -92,7 +97,7 @@ class ChargebackPeriod(models.Model):
         permissions = [("close_chargebackperiod", "May close a month of chargeback")]
 
     def __str__(self) -> str:
-        return f"{Month.of(self.billing_month)}, {self.get_state_display().lower()}"
+        return f"{Month.of(self.billing_month)}, {in_sentence(self.get_state_display())}"
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:chargeback_month", args=[str(self.month)])
@@ -132,10 +137,10 @@ class Split(models.Model):
     """How a pool is split in the billing months from `start` up to, not including, `end`."""
 
     class Method(models.TextChoices):
-        EVEN = pool_splits.EVEN, "evenly"
-        FIXED = pool_splits.FIXED, "by fixed shares"
-        DIRECT = pool_splits.DIRECT, "in proportion to direct cost"
-        METRIC = pool_splits.METRIC, "by a usage metric"
+        EVEN = pool_splits.EVEN, _lazy("evenly")
+        FIXED = pool_splits.FIXED, _lazy("by fixed shares")
+        DIRECT = pool_splits.DIRECT, _lazy("in proportion to direct cost")
+        METRIC = pool_splits.METRIC, _lazy("by a usage metric")
 
     pool = models.ForeignKey("costs.Pool", models.PROTECT, related_name="splits")
     method = models.CharField(max_length=10, choices=Method.choices, default=Method.DIRECT)
@@ -145,11 +150,15 @@ class Split(models.Model):
         null=True,
         blank=True,
         related_name="splits",
-        help_text="Of each team's usage.",
+        help_text=_lazy("Of each team's usage."),
     )
-    start = models.DateField("from", null=True, blank=True, help_text="First billing month; empty: always.")
-    end = models.DateField("until", null=True, blank=True, help_text="First billing month it no longer holds.")
-    version = models.PositiveIntegerField(default=1, editable=False, help_text="how often it was saved")
+    start = models.DateField(
+        _lazy("from"), null=True, blank=True, help_text=_lazy("First billing month; empty: always.")
+    )
+    end = models.DateField(
+        _lazy("until"), null=True, blank=True, help_text=_lazy("First billing month it no longer holds.")
+    )
+    version = models.PositiveIntegerField(default=1, editable=False, help_text=_lazy("how often it was saved"))
 
     objects = SplitQuerySet.as_manager()
 
@@ -159,7 +168,7 @@ class Split(models.Model):
             models.CheckConstraint(
                 condition=models.Q(end__gt=models.F("start")),
                 name="split_ends_after_it_starts",
-                violation_error_message="A split must hold for at least one month: until is after from.",
+                violation_error_message=_lazy("A split must hold for at least one month: until is after from."),
             ),
         ]
 
@@ -190,7 +199,7 @@ class SplitPart(models.Model):
     split = models.ForeignKey(Split, models.CASCADE, related_name="parts")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
     into = models.ForeignKey("costs.Pool", models.PROTECT, null=True, blank=True, related_name="fed_by")
-    share = models.DecimalField("percent", max_digits=12, decimal_places=9, null=True, blank=True)
+    share = models.DecimalField(_lazy("percent"), max_digits=12, decimal_places=9, null=True, blank=True)
 
     class Meta:
         ordering = ["pk"]
@@ -219,7 +228,7 @@ class Allocation(models.Model):
     """
 
     billing_month = models.DateField()
-    day = models.DateField("charge day")
+    day = models.DateField(_lazy("charge day"))
     pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, related_name="allocations")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, related_name="+")
     into = models.ForeignKey("costs.Pool", models.PROTECT, null=True, related_name="+")
@@ -247,11 +256,11 @@ class MonthTotal(models.Model):
     currency = models.CharField(max_length=10)
     bill = money()
     direct = money()
-    shared = money("taken by teams")
-    unallocated = money("in pools that nobody can take")
+    shared = money(_lazy("taken by teams"))
+    unallocated = money(_lazy("in pools that nobody can take"))
     unowned = money()
-    corrections = money("of months closed before", default=0)
-    given_back = money("moved from teams to nobody", default=0)
+    corrections = money(_lazy("of months closed before"), default=0)
+    given_back = money(_lazy("moved from teams to nobody"), default=0)
     document_bill = money(default=0)
     document_direct = money(default=0)
     document_shared = money(default=0)
@@ -259,7 +268,7 @@ class MonthTotal(models.Model):
     document_unowned = money(default=0)
     document_corrections = money(default=0)
     document_given_back = money(default=0)
-    document_rounding = money("bill less its parts: zero since the parts are rounded together", default=0)
+    document_rounding = money(_lazy("bill less its parts: zero since the parts are rounded together"), default=0)
 
     class Meta:
         ordering = ["currency"]
@@ -286,11 +295,11 @@ class Statement(models.Model):
     team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="statements")
     currency = models.CharField(max_length=10)
     number = models.CharField(max_length=20, unique=True, null=True, blank=True)
-    team_name = models.CharField(max_length=100, help_text="as it was called when the month was closed")
+    team_name = models.CharField(max_length=100, help_text=_lazy("as it was called when the month was closed"))
     cost_center = models.CharField(max_length=50, blank=True)
     direct = money(default=0)
     shared = money(default=0)
-    spread = money("moved by spreading the discounts of commitments", default=0)
+    spread = money(_lazy("moved by spreading the discounts of commitments"), default=0)
     corrections = money(default=0)
     adjustments = money(default=0)
     total = money(default=0)
@@ -299,14 +308,18 @@ class Statement(models.Model):
     document_spread = money(default=0)
     document_corrections = money(default=0)
     document_adjustments = money(default=0)
-    document_total = money("what the team is charged, in whole cents", default=0)
+    document_total = money(_lazy("what the team is charged, in whole cents"), default=0)
     figures = models.JSONField(
         null=True,
         editable=False,
         encoder=DjangoJSONEncoder,
-        help_text="what its page and PDF show beside its lines, frozen when it was closed (statement_figures.py)",
+        help_text=_lazy(
+            "what its page and PDF show beside its lines, frozen when it was closed (statement_figures.py)"
+        ),
     )
-    notified_at = models.DateTimeField(null=True, blank=True, help_text="when the emails to its leads were written")
+    notified_at = models.DateTimeField(
+        null=True, blank=True, help_text=_lazy("when the emails to its leads were written")
+    )
 
     objects = StatementQuerySet.as_manager()
 
@@ -317,7 +330,9 @@ class Statement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.team_name}, " + (f"statement {self.number}" if self.number else f"draft of {self.period.month}")
+        if self.number:
+            return _("{team}, statement {number}").format(team=self.team_name, number=self.number)
+        return _("{team}, draft of {month}").format(team=self.team_name, month=self.period.month)
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:statement", args=[str(self.period.month), self.team_id])
@@ -343,35 +358,39 @@ class StatementDocument(models.Model):
         constraints = [models.UniqueConstraint(fields=["period", "team"], name="one_document_per_team_and_month")]
 
     def __str__(self) -> str:
-        return f"statement of {self.team}, {self.period.month}"
+        return _("statement of {team}, {month}").format(team=self.team, month=self.period.month)
 
 
 class StatementLine(models.Model):
     """One amount of a statement, and the formula that it comes from, in words."""
 
     class Kind(models.TextChoices):
-        DIRECT = "direct", "Direct"
-        SHARED = "shared", "Shared"
-        SPREAD = "spread", "Spread discounts"
-        CORRECTION = "correction", "Correction"
-        ADJUSTMENT = "adjustment", "Adjustment"
+        DIRECT = "direct", _lazy("Direct")
+        SHARED = "shared", _lazy("Shared")
+        SPREAD = "spread", _lazy("Spread discounts")
+        CORRECTION = "correction", _lazy("Correction")
+        ADJUSTMENT = "adjustment", _lazy("Adjustment")
 
     statement = models.ForeignKey(Statement, models.CASCADE, related_name="lines")
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    key = models.CharField(max_length=400, help_text="what it is, unique in its statement")
+    key = models.CharField(max_length=400, help_text=_lazy("what it is, unique in its statement"))
     label = models.CharField(max_length=400)
     service = models.CharField(max_length=300, blank=True)
     pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, related_name="+")
     of_period = models.ForeignKey(
-        ChargebackPeriod, models.PROTECT, null=True, related_name="+", help_text="the month that it corrects"
+        ChargebackPeriod, models.PROTECT, null=True, related_name="+", help_text=_lazy("the month that it corrects")
     )
     corrects = models.ForeignKey(
-        Statement, models.PROTECT, null=True, related_name="corrected_by", help_text="the statement that it corrects"
+        Statement,
+        models.PROTECT,
+        null=True,
+        related_name="corrected_by",
+        help_text=_lazy("the statement that it corrects"),
     )
     amount = money()
-    document_amount = money("in whole cents: the lines of a statement sum to it", default=0)
-    tax = money(null=True, help_text="how much of the amount is tax; empty where it is not known")
-    formula = models.CharField(max_length=500, blank=True, help_text="in words")
+    document_amount = money(_lazy("in whole cents: the lines of a statement sum to it"), default=0)
+    tax = money(null=True, help_text=_lazy("how much of the amount is tax; empty where it is not known"))
+    formula = models.CharField(max_length=500, blank=True, help_text=_lazy("in words"))
 
     class Meta:
         ordering = ["statement", "kind", "-amount", "key"]
@@ -422,10 +441,10 @@ class Dispute(models.Model):
     """
 
     class State(models.TextChoices):
-        OPEN = "open", "Open"
-        PROPOSED = "proposed", "Waits for a second person"
-        ANSWERED = "answered", "Answered"
-        CORRECTED = "corrected", "Corrected"
+        OPEN = "open", _lazy("Open")
+        PROPOSED = "proposed", _lazy("Waits for a second person")
+        ANSWERED = "answered", _lazy("Answered")
+        CORRECTED = "corrected", _lazy("Corrected")
 
     UNRESOLVED = (State.OPEN, State.PROPOSED)
 
@@ -437,11 +456,11 @@ class Dispute(models.Model):
     answer = models.TextField(max_length=4000, blank=True)
     resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     resolved_at = models.DateTimeField(null=True, blank=True)
-    proposed_amount = money("proposed correcting entry", null=True)
+    proposed_amount = money(_lazy("proposed correcting entry"), null=True)
     proposed_to = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     proposed_at = models.DateTimeField(null=True, blank=True)
-    rejected_why = models.TextField(max_length=4000, blank=True, help_text="why a second person did not confirm")
+    rejected_why = models.TextField(max_length=4000, blank=True, help_text=_lazy("why a second person did not confirm"))
 
     objects = DisputeQuerySet.as_manager()
 
@@ -452,7 +471,7 @@ class Dispute(models.Model):
                 fields=["line"],
                 condition=models.Q(state__in=["open", "proposed"]),
                 name="one_unresolved_dispute_per_line",
-                violation_error_message="This line is disputed already.",
+                violation_error_message=_lazy("This line is disputed already."),
             )
         ]
 
@@ -484,12 +503,14 @@ class Adjustment(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(to_team=models.F("from_team")),
                 name="adjustment_moves_something",
-                violation_error_message="It must go to another team, or to nobody.",
+                violation_error_message=_lazy("It must go to another team, or to nobody."),
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} from {self.from_team} to {self.to_team or 'nobody'}"
+        return _("{amount} {currency} from {from_team} to {to_team}").format(
+            amount=self.amount, currency=self.currency, from_team=self.from_team, to_team=self.to_team or _("nobody")
+        )
 
 
 class StatementOpening(models.Model):
@@ -511,29 +532,43 @@ class StatementOpening(models.Model):
 class JournalAccount(models.Model):
     """The account codes that the journal books to, and what the ledger that reads it wants; one row."""
 
-    expense = models.CharField("cost centres' account", max_length=50, default="6100", help_text="debited")
-    clearing = models.CharField("clearing account", max_length=50, default="2990", help_text="credited")
+    expense = models.CharField(
+        _lazy("cost centres' account"), max_length=50, default="6100", help_text=_lazy("debited")
+    )
+    clearing = models.CharField(_lazy("clearing account"), max_length=50, default="2990", help_text=_lazy("credited"))
     accrued = models.CharField(
-        "accruals account", max_length=50, default="2980", help_text="Credited by the accruals of a month not closed."
+        _lazy("accruals account"),
+        max_length=50,
+        default="2980",
+        help_text=_lazy("Credited by the accruals of a month not closed."),
     )
     tax = models.CharField(
-        "tax account", max_length=50, blank=True, help_text="Debited for tax. Empty: the cost centres' account."
+        _lazy("tax account"),
+        max_length=50,
+        blank=True,
+        help_text=_lazy("Debited for tax. Empty: the cost centres' account."),
     )
     rounding = models.CharField(
-        "rounding account", max_length=50, blank=True, help_text="For cents. Empty: the cost centres' account."
+        _lazy("rounding account"),
+        max_length=50,
+        blank=True,
+        help_text=_lazy("For cents. Empty: the cost centres' account."),
     )
     unowned_center = models.CharField(
-        "cost centre of what nobody owns", max_length=50, blank=True, help_text="Empty: it is not booked."
+        _lazy("cost centre of what nobody owns"), max_length=50, blank=True, help_text=_lazy("Empty: it is not booked.")
     )
-    services = models.JSONField(default=dict, blank=True, help_text="{service or pool: its account}")
+    services = models.JSONField(default=dict, blank=True, help_text=_lazy("{service or pool: its account}"))
     dynamics_journal = models.CharField(
-        "journal name in Dynamics 365", max_length=50, default="GenJrn", help_text="The column JOURNALNAME."
+        _lazy("journal name in Dynamics 365"),
+        max_length=50,
+        default="GenJrn",
+        help_text=_lazy("The column JOURNALNAME."),
     )
     dynamics_account = models.CharField(
-        "account in Dynamics 365",
+        _lazy("account in Dynamics 365"),
         max_length=100,
         default="{account}-{cost_center}",
-        help_text="In the order of its ledger dimension format, like {account}---{cost_center}.",
+        help_text=_lazy("In the order of its ledger dimension format, like {account}---{cost_center}."),
     )
 
     def __str__(self) -> str:

@@ -3,9 +3,11 @@
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import unit_costs
 
 
@@ -22,34 +24,40 @@ class Metric(models.Model):
     """
 
     class Grain(models.TextChoices):
-        DAY = "day", "by day"
-        MONTH = "month", "by month"
+        DAY = "day", _lazy("by day")
+        MONTH = "month", _lazy("by month")
 
-    name = models.CharField(max_length=100, unique=True, help_text="What is counted, in the plural: orders, customers.")
-    grain = models.CharField("counted", max_length=10, choices=Grain, default=Grain.DAY)
+    name = models.CharField(
+        max_length=100, unique=True, help_text=_lazy("What is counted, in the plural: orders, customers.")
+    )
+    grain = models.CharField(_lazy("counted"), max_length=10, choices=Grain, default=Grain.DAY)
     counted_for = models.CharField(
         max_length=160,
         default=unit_costs.TEAM,
-        help_text="team, company, or a dimension of cost: tag:Product, tag:Environment, account.",
+        help_text=_lazy("team, company, or a dimension of cost: tag:Product, tag:Environment, account."),
     )
-    description = models.CharField(max_length=500, blank=True, help_text="What exactly counts, and where it is from.")
+    description = models.CharField(
+        max_length=500, blank=True, help_text=_lazy("What exactly counts, and where it is from.")
+    )
     target = models.DecimalField(
-        "target per unit",
+        _lazy("target per unit"),
         max_digits=38,
         decimal_places=18,
         null=True,
         blank=True,
-        help_text="What one may cost at most.",
+        help_text=_lazy("What one may cost at most."),
     )
-    target_currency = models.CharField("currency of the target", max_length=3, blank=True)
+    target_currency = models.CharField(_lazy("currency of the target"), max_length=3, blank=True)
     revenue_currency = models.CharField(
-        max_length=3, blank=True, help_text="Where the values are revenue: their currency. The margin is shown then."
+        max_length=3,
+        blank=True,
+        help_text=_lazy("Where the values are revenue: their currency. The margin is shown then."),
     )
 
     objects = MetricQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "business metric"
+        verbose_name = _lazy("business metric")
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
@@ -58,7 +66,7 @@ class Metric(models.Model):
             models.CheckConstraint(
                 condition=models.Q(target__isnull=True) | ~models.Q(target_currency=""),
                 name="metric_target_has_currency",
-                violation_error_message="A target needs its currency.",
+                violation_error_message=_lazy("A target needs its currency."),
             ),
         ]
 
@@ -91,15 +99,15 @@ class MetricValue(models.Model):
 
     metric = models.ForeignKey(Metric, models.CASCADE, related_name="values")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, related_name="metric_values")
-    of = models.CharField(max_length=500, blank=True, default="", help_text="the product, or value of a tag")
-    day = models.DateField(help_text="of a metric by month: the first day of the month")
+    of = models.CharField(max_length=500, blank=True, default="", help_text=_lazy("the product, or value of a tag"))
+    day = models.DateField(help_text=_lazy("of a metric by month: the first day of the month"))
     value = models.DecimalField(max_digits=38, decimal_places=18)
     changed_at = models.DateTimeField(default=timezone.now)
 
     objects = MetricValueQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "business metric value"
+        verbose_name = _lazy("business metric value")
         ordering = ["metric", "team", "day"]
         constraints = [
             models.UniqueConstraint(
@@ -109,5 +117,7 @@ class MetricValue(models.Model):
         ]
 
     def __str__(self) -> str:
-        of = self.team or self.of or "the company"
-        return f"{self.value.normalize():f} {self.metric} of {of} on {day_text(self.day)}"
+        of = self.team or self.of or _("the company")
+        return _("{value} {metric} of {of} on {day}").format(
+            value=f"{self.value.normalize():f}", metric=self.metric, of=of, day=day_text(self.day)
+        )

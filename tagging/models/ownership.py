@@ -1,24 +1,37 @@
 """Ownership rules, which allocate cost to teams and pools, and their application to the open months."""
 
 from collections.abc import Iterable
-from typing import cast
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.allocation_rules import RULE_COLUMNS, OwnerRule, resource_pattern_problem
 from costs.calc.dimensions import CATALOGUED
 from costs.models import Dimension
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.rule_aliases import written_out
 from tagging.models.policy import TagRequirement
 
 CONDITIONS = (*RULE_COLUMNS, "resource_pattern", "tag_key", "tag_value")
 # Conditions on what bills carry: a value that no bill has is probably misspelt.
+CONDITION_LABELS = {
+    "provider": _lazy("provider"),
+    "billing_account": _lazy("billing account"),
+    "sub_account": _lazy("account"),
+    "service": _lazy("service"),
+    "region": _lazy("region"),
+    "charge_category": _lazy("charge category"),
+    "commitment_status": _lazy("commitment status"),
+    "resource_pattern": _lazy("resource pattern"),
+    "tag_key": _lazy("tag key"),
+    "tag_value": _lazy("tag value"),
+}
 BILLED_CONDITIONS = tuple(name for name in RULE_COLUMNS if name in CATALOGUED)
 
 
@@ -49,26 +62,28 @@ class OwnershipRule(models.Model):
     to, not including, `end`.
     """
 
-    order = models.PositiveIntegerField(default=100, help_text="Lower numbers are tried first.")
-    name = models.CharField(max_length=200, help_text="Shown beside every cost line this rule owns.")
+    order = models.PositiveIntegerField(default=100, help_text=_lazy("Lower numbers are tried first."))
+    name = models.CharField(max_length=200, help_text=_lazy("Shown beside every cost line this rule owns."))
     team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="ownership_rules", null=True, blank=True)
     pool = models.ForeignKey("costs.Pool", models.PROTECT, related_name="ownership_rules", null=True, blank=True)
-    start = models.DateField("from", null=True, blank=True, help_text="First charge day; empty: always.")
-    end = models.DateField("until", null=True, blank=True, help_text="First charge day it no longer holds.")
-    is_active = models.BooleanField("in force", default=True)
+    start = models.DateField(_lazy("from"), null=True, blank=True, help_text=_lazy("First charge day; empty: always."))
+    end = models.DateField(
+        _lazy("until"), null=True, blank=True, help_text=_lazy("First charge day it no longer holds.")
+    )
+    is_active = models.BooleanField(_lazy("in force"), default=True)
     provider = models.CharField(max_length=200, blank=True)
     billing_account = models.CharField(max_length=200, blank=True)
-    sub_account = models.CharField("account", max_length=200, blank=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, blank=True)
     service = models.CharField(max_length=300, blank=True)
     region = models.CharField(max_length=200, blank=True)
     charge_category = models.CharField(max_length=40, blank=True)
     commitment_status = models.CharField(max_length=40, blank=True)
     resource_pattern = models.CharField(
-        max_length=500, blank=True, help_text="A regular expression found in the resource's id or name."
+        max_length=500, blank=True, help_text=_lazy("A regular expression found in the resource's id or name.")
     )
     tag_key = models.CharField(max_length=256, blank=True)
-    tag_value = models.CharField(max_length=256, blank=True, help_text="Empty: any value will do.")
-    version = models.PositiveIntegerField(default=1, editable=False, help_text="how often it was saved")
+    tag_value = models.CharField(max_length=256, blank=True, help_text=_lazy("Empty: any value will do."))
+    version = models.PositiveIntegerField(default=1, editable=False, help_text=_lazy("how often it was saved"))
 
     objects = OwnershipRuleQuerySet.as_manager()
 
@@ -78,12 +93,12 @@ class OwnershipRule(models.Model):
             models.CheckConstraint(
                 condition=Q(team__isnull=True) ^ Q(pool__isnull=True),
                 name="rule_names_team_or_pool",
-                violation_error_message="Name a team or a pool, one of them.",
+                violation_error_message=_lazy("Name a team or a pool, one of them."),
             ),
             models.CheckConstraint(
                 condition=Q(end__gt=models.F("start")),
                 name="rule_ends_after_it_starts",
-                violation_error_message="A rule must hold for at least one day: until is after from.",
+                violation_error_message=_lazy("A rule must hold for at least one day: until is after from."),
             ),
         ]
 
@@ -92,21 +107,25 @@ class OwnershipRule(models.Model):
 
     def clean(self) -> None:
         if self.team_id and self.pool_id:
-            raise ValidationError({"pool": "Name a team or a pool, not both."})
+            raise ValidationError({"pool": _("Name a team or a pool, not both.")})
         if not self.team_id and not self.pool_id:
-            raise ValidationError({"team": "Whose is it? Name a team or a pool."})
+            raise ValidationError({"team": _("Whose is it? Name a team or a pool.")})
         if not any(getattr(self, name) for name in CONDITIONS):
-            raise ValidationError("Give at least one condition: a rule without any would own the whole company.")
+            raise ValidationError(_("Give at least one condition: a rule without any would own the whole company."))
         if self.tag_value and not self.tag_key:
-            raise ValidationError({"tag_key": "Which tag must have this value?"})
+            raise ValidationError({"tag_key": _("Which tag must have this value?")})
         problem = resource_pattern_problem(self.resource_pattern)
         if problem:
             raise ValidationError({"resource_pattern": problem})
         if self.start and self.end and self.end <= self.start:
-            raise ValidationError({"end": "A rule must hold for at least one day: until is after from."})
+            raise ValidationError({"end": _("A rule must hold for at least one day: until is after from.")})
         if overlap := self._overlapping_rule():
             raise ValidationError(
-                {"name": f"There is a rule of this name for some of these days: {overlap.days_text}."}
+                {
+                    "name": _("There is a rule of this name for some of these days: {days_text}.").format(
+                        days_text=overlap.days_text
+                    )
+                }
             )
 
     def _overlapping_rule(self) -> "OwnershipRule | None":
@@ -123,8 +142,11 @@ class OwnershipRule(models.Model):
     @property
     def days_text(self) -> str:
         """The charge days on which it holds: ``from 1 Jan 2026 until 1 Mar 2026``."""
-        ends = [("from", self.start), ("until", self.end)]
-        return " ".join(f"{word} {day_text(day)}" for word, day in ends if day) or "always"
+        if self.start and self.end:
+            return _("from {start} until {end}").format(start=day_text(self.start), end=day_text(self.end))
+        if self.start:
+            return _("from {start}").format(start=day_text(self.start))
+        return _("until {end}").format(end=day_text(self.end)) if self.end else _("always")
 
     @property
     def condition_labels(self) -> list[tuple[str, str]]:
@@ -134,21 +156,25 @@ class OwnershipRule(models.Model):
             for name in CONDITIONS
             if name not in ("tag_key", "tag_value") and getattr(self, name)
         ]
-        return [*labels, (f"tag {self.tag_key}", self.tag_value or "any value")] if self.tag_key else labels
+        return (
+            [*labels, (_("tag {tag_key}").format(tag_key=self.tag_key), self.tag_value or _("any value"))]
+            if self.tag_key
+            else labels
+        )
 
     def _label(self, name: str) -> str:
-        return str(cast(models.Field, self._meta.get_field(name)).verbose_name)
+        return str(CONDITION_LABELS[name])
 
     def warnings(self) -> list[str]:
         """Conditions on something that no bill has: not an error, for it may come, but probably misspelt."""
         conditions = [(name, self._label(name), getattr(self, name)) for name in BILLED_CONDITIONS]
         unknown = [
-            f"No bill has the {label} “{value}”."
+            _("No bill has the {label} “{value}”.").format(label=label, value=value)
             for name, label, value in conditions
             if value and not Dimension.objects.filter(name=name, value=value).exists()
         ]
         if self.tag_key and not Dimension.objects.filter(name="tag", value__iexact=self.tag_key).exists():
-            unknown.append(f"No bill has the tag “{self.tag_key}”.")
+            unknown.append(_("No bill has the tag “{tag_key}”.").format(tag_key=self.tag_key))
         return unknown
 
     def as_rule(self) -> OwnerRule:
@@ -162,10 +188,10 @@ class Application(models.Model):
     """One application of the rules and virtual tags in force to every open month: queued, running or done."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
+        QUEUED = "queued", _lazy("Queued")
+        RUNNING = "running", _lazy("Running")
+        DONE = "done", _lazy("Done")
+        FAILED = "failed", _lazy("Failed")
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     reason = models.CharField(max_length=300, blank=True)
@@ -173,16 +199,16 @@ class Application(models.Model):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     heartbeat_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    progress = models.FloatField(default=0, help_text="0 to 1")
+    progress = models.FloatField(default=0, help_text=_lazy("0 to 1"))
     stage = models.CharField(max_length=100, blank=True)
     message = models.CharField(max_length=1000, blank=True)
-    lines = models.BigIntegerField(default=0, help_text="cost lines that changed")
+    lines = models.BigIntegerField(default=0, help_text=_lazy("cost lines that changed"))
 
     class Meta:
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"{self.reason or 'Rules applied'}, {moment_text(self.requested_at)}"
+        return f"{self.reason or _('Rules applied')}, {moment_text(self.requested_at)}"
 
     @property
     def is_open(self) -> bool:
@@ -192,8 +218,8 @@ class Application(models.Model):
 class Fixer(models.Model):
     """The person who finds an owner for the unowned cost of an account."""
 
-    sub_account = models.CharField("account", max_length=200, unique=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
 
     def __str__(self) -> str:
-        return f"{self.user} for {self.sub_account}"
+        return _("{user} for {sub_account}").format(user=self.user, sub_account=self.sub_account)

@@ -7,10 +7,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.models.lines import TagSet, money
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import policy_problems
 from tagging.calc.tag_policy import MOST_KEY, CaseRule, Policy, Requirement, State
 
@@ -37,37 +40,48 @@ class TagRequirement(models.Model):
     """One tag of the policy: its keys, what values it may have, which resources need it and from when."""
 
     class Case(models.TextChoices):
-        IGNORE = CaseRule.IGNORE.value, "capitals do not count"
-        EXACT = CaseRule.EXACT.value, "exactly as written here"
-        LOWER = CaseRule.LOWER.value, "small letters only"
+        IGNORE = CaseRule.IGNORE.value, _lazy("capitals do not count")
+        EXACT = CaseRule.EXACT.value, _lazy("exactly as written here")
+        LOWER = CaseRule.LOWER.value, _lazy("small letters only")
 
-    key = models.CharField(max_length=MOST_KEY, help_text="As it should be written on a resource.")
+    key = models.CharField(max_length=MOST_KEY, help_text=_lazy("As it should be written on a resource."))
     is_required = models.BooleanField(
-        "required", default=True, help_text="A resource without it does not comply; an optional tag is only reported."
+        _lazy("required"),
+        default=True,
+        help_text=_lazy("A resource without it does not comply; an optional tag is only reported."),
     )
-    description = models.CharField(max_length=500, blank=True, help_text="What people should write, in a sentence.")
-    allowed_values = models.JSONField(default=list, blank=True, help_text="Any value will do where none is listed.")
+    description = models.CharField(
+        max_length=500, blank=True, help_text=_lazy("What people should write, in a sentence.")
+    )
+    allowed_values = models.JSONField(
+        default=list, blank=True, help_text=_lazy("Any value will do where none is listed.")
+    )
     pattern = models.CharField(
         max_length=policy_problems.MOST_PATTERN,
         blank=True,
-        help_text="A regular expression (RE2) the whole value must match.",
+        help_text=_lazy("A regular expression (RE2) the whole value must match."),
     )
-    key_aliases = models.JSONField(default=list, blank=True, help_text="Other keys that mean this tag.")
-    value_aliases = models.JSONField(default=dict, blank=True, help_text="{what people write: what it means}")
-    case_rule = models.CharField("capitals in values", max_length=10, choices=Case, default=Case.IGNORE)
+    key_aliases = models.JSONField(default=list, blank=True, help_text=_lazy("Other keys that mean this tag."))
+    value_aliases = models.JSONField(default=dict, blank=True, help_text=_lazy("{what people write: what it means}"))
+    case_rule = models.CharField(_lazy("capitals in values"), max_length=10, choices=Case, default=Case.IGNORE)
     providers = models.JSONField(default=list, blank=True)
     services = models.JSONField(default=list, blank=True)
     resource_types = models.JSONField(default=list, blank=True)
     starts_on = models.DateField(
-        "from", null=True, blank=True, help_text="Months that end before this day do not ask for it. Empty: always."
+        _lazy("from"),
+        null=True,
+        blank=True,
+        help_text=_lazy("Months that end before this day do not ask for it. Empty: always."),
     )
-    ends_on = models.DateField("until", null=True, blank=True, help_text="Not including this day. Empty: for good.")
-    order = models.PositiveIntegerField(default=100, help_text="Lower numbers are shown first.")
+    ends_on = models.DateField(
+        _lazy("until"), null=True, blank=True, help_text=_lazy("Not including this day. Empty: for good.")
+    )
+    order = models.PositiveIntegerField(default=100, help_text=_lazy("Lower numbers are shown first."))
 
     objects = TagRequirementQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "tag rule"
+        verbose_name = _lazy("tag rule")
         ordering = ["order", "pk"]
 
     def __str__(self) -> str:
@@ -114,12 +128,14 @@ class TagRequirement(models.Model):
 class TagVerdict(models.Model):
     """A distinct outcome of the policy: {tag: state}. Few of them exist, however many resources there are."""
 
-    fingerprint = models.CharField(max_length=32, unique=True, help_text="md5 of its facts as JSON")
-    facts = models.JSONField(default=dict, help_text="{tag: [state, whether it is required]}")
-    is_compliant = models.BooleanField(help_text="every required tag is there and allowed")
+    fingerprint = models.CharField(max_length=32, unique=True, help_text=_lazy("md5 of its facts as JSON"))
+    facts = models.JSONField(default=dict, help_text=_lazy("{tag: [state, whether it is required]}"))
+    is_compliant = models.BooleanField(help_text=_lazy("every required tag is there and allowed"))
 
     def __str__(self) -> str:
-        return ", ".join(f"{key} {state}" for key, (state, _) in sorted(self.facts.items())) or "nothing required"
+        return ", ".join(f"{key} {state}" for key, (state, _ignored) in sorted(self.facts.items())) or _(
+            "nothing required"
+        )
 
     @property
     def wrong(self) -> list[tuple[str, str]]:
@@ -131,10 +147,10 @@ class TagFact(models.Model):
     """One tag of an outcome, so that counting by tag is a join."""
 
     class State(models.TextChoices):
-        MISSING = State.MISSING.value, "key missing"
-        EMPTY = State.EMPTY.value, "value empty"
-        NOT_ALLOWED = State.NOT_ALLOWED.value, "value not allowed"
-        OK = State.OK.value, "right"
+        MISSING = State.MISSING.value, _lazy("key missing")
+        EMPTY = State.EMPTY.value, _lazy("value empty")
+        NOT_ALLOWED = State.NOT_ALLOWED.value, _lazy("value not allowed")
+        OK = State.OK.value, _lazy("right")
 
     verdict = models.ForeignKey(TagVerdict, models.CASCADE, related_name="tag_facts")
     tag = models.CharField(max_length=MOST_KEY)
@@ -153,16 +169,18 @@ class ComplianceMonth(models.Model):
     """Which charge months are computed, and from which bills and which policy."""
 
     charge_month = models.DateField(unique=True)
-    made_from = models.CharField(max_length=32, help_text="md5 of the publications and the policy it was computed from")
+    made_from = models.CharField(
+        max_length=32, help_text=_lazy("md5 of the publications and the policy it was computed from")
+    )
     resources = models.BigIntegerField(default=0)
-    revision = models.PositiveIntegerField(default=0, help_text="how often its figures have changed")
+    revision = models.PositiveIntegerField(default=0, help_text=_lazy("how often its figures have changed"))
     built_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-charge_month"]
 
     def __str__(self) -> str:
-        return f"compliance of {Month.of(self.charge_month)}"
+        return _("compliance of {of}").format(of=Month.of(self.charge_month))
 
 
 class TaggedResourceQuerySet(models.QuerySet):
@@ -210,39 +228,41 @@ class TaggedResource(models.Model):
     """
 
     class WhyNot(models.TextChoices):
-        TAX = "tax", "tax"
-        CREDIT = "credit", "credit or refund"
-        ADJUSTMENT = "adjustment", "adjustment"
-        COMMITMENT = "commitment", "purchase or unused part of a commitment"
-        SUPPORT = "support", "support"
-        TRANSFER = "transfer", "data transfer without a resource"
-        NO_RESOURCE = "no_resource", "no resource named"
+        TAX = "tax", _lazy("tax")
+        CREDIT = "credit", _lazy("credit or refund")
+        ADJUSTMENT = "adjustment", _lazy("adjustment")
+        COMMITMENT = "commitment", _lazy("purchase or unused part of a commitment")
+        SUPPORT = "support", _lazy("support")
+        TRANSFER = "transfer", _lazy("data transfer without a resource")
+        NO_RESOURCE = "no_resource", _lazy("no resource named")
 
-    key = models.CharField(max_length=32, help_text="md5 of provider, account and resource: the same in every month")
+    key = models.CharField(
+        max_length=32, help_text=_lazy("md5 of provider, account and resource: the same in every month")
+    )
     charge_month = models.DateField()
     last_day_of_month = models.DateField()
     provider = models.CharField(max_length=200, blank=True)
-    sub_account = models.CharField("account", max_length=200, blank=True)
-    service = models.CharField(max_length=300, blank=True, help_text="the one it cost most for")
+    sub_account = models.CharField(_lazy("account"), max_length=200, blank=True)
+    service = models.CharField(max_length=300, blank=True, help_text=_lazy("the one it cost most for"))
     region = models.CharField(max_length=200, blank=True)
     resource = models.CharField(max_length=2000, blank=True)
-    resource_name = models.CharField("name", max_length=1000, blank=True)
-    resource_type = models.CharField("type", max_length=300, blank=True)
+    resource_name = models.CharField(_lazy("name"), max_length=1000, blank=True)
+    resource_type = models.CharField(_lazy("type"), max_length=300, blank=True)
     tag_set = models.ForeignKey(
-        TagSet, models.PROTECT, null=True, db_constraint=False, help_text="the last one of the month"
+        TagSet, models.PROTECT, null=True, db_constraint=False, help_text=_lazy("the last one of the month")
     )
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
     pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
-    billed_cost = money("on the invoice", null=True)
-    effective_cost = money("amortised", null=True)
-    cost = money("effective, or billed where the bill has no other")
+    billed_cost = money(_lazy("on the invoice"), null=True)
+    effective_cost = money(_lazy("amortised"), null=True)
+    cost = money(_lazy("effective, or billed where the bill has no other"))
     lines = models.BigIntegerField(default=0)
     first_day = models.DateField()
     last_day = models.DateField()
-    why_not = models.CharField("cannot carry tags", max_length=20, choices=WhyNot, blank=True)
+    why_not = models.CharField(_lazy("cannot carry tags"), max_length=20, choices=WhyNot, blank=True)
     verdict = models.ForeignKey(TagVerdict, models.PROTECT, null=True, related_name="resources")
-    excepted_until = models.DateField(null=True, help_text="everything wrong with it is excepted up to this day")
+    excepted_until = models.DateField(null=True, help_text=_lazy("everything wrong with it is excepted up to this day"))
 
     objects = TaggedResourceQuerySet.as_manager()
 
@@ -270,7 +290,7 @@ class ComplianceRollup(models.Model):
     charge_month = models.DateField()
     last_day_of_month = models.DateField()
     provider = models.CharField(max_length=200, blank=True)
-    sub_account = models.CharField("account", max_length=200, blank=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, blank=True)
     service = models.CharField(max_length=300, blank=True)
     owner = models.ForeignKey(
         "finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False, related_name="+"
@@ -279,11 +299,11 @@ class ComplianceRollup(models.Model):
         "costs.Pool", models.PROTECT, null=True, db_constraint=False, db_index=False, related_name="+"
     )
     currency = models.CharField(max_length=10)
-    why_not = models.CharField("cannot carry tags", max_length=20, choices=TaggedResource.WhyNot, blank=True)
+    why_not = models.CharField(_lazy("cannot carry tags"), max_length=20, choices=TaggedResource.WhyNot, blank=True)
     verdict = models.ForeignKey(TagVerdict, models.PROTECT, null=True, related_name="+")
     excepted_until = models.DateField(null=True)
     resources = models.PositiveIntegerField()
-    cost = money("effective, or billed where the bill has no other")
+    cost = money(_lazy("effective, or billed where the bill has no other"))
     lines = models.BigIntegerField()
 
     objects = TaggedResourceQuerySet.as_manager()
@@ -293,4 +313,6 @@ class ComplianceRollup(models.Model):
         indexes = [models.Index(fields=["charge_month", "owner"], name="compliance_rollup_owner")]
 
     def __str__(self) -> str:
-        return f"{self.resources:,} resources of {Month.of(self.charge_month)}"
+        return _("{resources} resources of {of}").format(
+            resources=number_text(self.resources), of=Month.of(self.charge_month)
+        )

@@ -12,9 +12,11 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc import allocation_rules
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.policy_problems import tag_problem
 from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE
 
@@ -40,10 +42,12 @@ class VirtualTagBatchQuerySet(models.QuerySet):
 class VirtualTagBatch(models.Model):
     """Virtual tags that were set in one go, and are undone in one go."""
 
-    words = models.CharField(max_length=300, help_text="what was accepted, in a line")
+    words = models.CharField(max_length=300, help_text=_lazy("what was accepted, in a line"))
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
     made_at = models.DateTimeField(default=timezone.now)
-    applied_at = models.DateTimeField(null=True, blank=True, help_text="when our figures included it; null: not yet")
+    applied_at = models.DateTimeField(
+        null=True, blank=True, help_text=_lazy("when our figures included it; null: not yet")
+    )
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     undone_at = models.DateTimeField(null=True, blank=True)
 
@@ -76,28 +80,30 @@ class VirtualTag(models.Model):
     """A tag that we set on a resource for our own figures, from a charge day on; the provider does not know it."""
 
     class State(models.TextChoices):
-        ACTIVE = "active", "in force"
-        WAITING = "waiting", "waits for finance"
-        DECLINED = "declined", "declined by finance"
-        UNDONE = "undone", "undone"
+        ACTIVE = "active", _lazy("in force")
+        WAITING = "waiting", _lazy("waits for finance")
+        DECLINED = "declined", _lazy("declined by finance")
+        UNDONE = "undone", _lazy("undone")
 
     provider = models.CharField(max_length=200, blank=True)
-    sub_account = models.CharField("account", max_length=200, blank=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, blank=True)
     resource = models.CharField(max_length=2000)
-    resource_name = models.CharField("name", max_length=1000, blank=True)
-    resource_key = models.CharField(max_length=32, db_index=True, help_text="the key of its TaggedResource")
+    resource_name = models.CharField(_lazy("name"), max_length=1000, blank=True)
+    resource_key = models.CharField(max_length=32, db_index=True, help_text=_lazy("the key of its TaggedResource"))
     team = models.ForeignKey(
         "finops_site.Team",
         models.PROTECT,
         null=True,
         blank=True,
-        help_text="the resource's owner; of a claim: the team that claims it",
+        help_text=_lazy("the resource's owner; of a claim: the team that claims it"),
     )
     key = models.CharField(max_length=MOST_KEY)
     value = models.CharField(max_length=MOST_VALUE)
-    start = models.DateField("from", help_text="The first charge day it holds on.")
-    end = models.DateField("until", null=True, blank=True, help_text="The first charge day it no longer holds on.")
-    evidence = models.JSONField(default=list, help_text="[{kind, words, agree, total}]: why, as of then")
+    start = models.DateField(_lazy("from"), help_text=_lazy("The first charge day it holds on."))
+    end = models.DateField(
+        _lazy("until"), null=True, blank=True, help_text=_lazy("The first charge day it no longer holds on.")
+    )
+    evidence = models.JSONField(default=list, help_text=_lazy("[{kind, words, agree, total}]: why, as of then"))
     confidence = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     batch = models.ForeignKey(VirtualTagBatch, models.PROTECT, related_name="tags")
@@ -123,12 +129,14 @@ class VirtualTag(models.Model):
             models.CheckConstraint(
                 condition=Q(end__isnull=True) | Q(end__gt=models.F("start")),
                 name="virtual_tag_ends_after_it_starts",
-                violation_error_message="It must hold for a day at least: until is after from.",
+                violation_error_message=_lazy("It must hold for a day at least: until is after from."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.key}={self.value} on {self.resource_name or self.resource}"
+        return _("{key}={value} on {resource}").format(
+            key=self.key, value=self.value, resource=self.resource_name or self.resource
+        )
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:virtual_tags")
@@ -151,36 +159,42 @@ class Suggestion(models.Model):
     """What a tag should be, judging by similar resources; rebuilt from the latest month without refused values."""
 
     class Kind(models.TextChoices):
-        SPELLING = "spelling", "spelt otherwise"
-        RELATED = "related", "what it belongs to"
-        STACK = "stack", "same stack"
-        BOOKS = "books", "our own books"
-        FOLLOWS = "follows", "follows from another tag"
-        NAME = "name", "named alike"
-        ACCOUNT = "account", "same account"
+        SPELLING = "spelling", _lazy("spelt otherwise")
+        RELATED = "related", _lazy("what it belongs to")
+        STACK = "stack", _lazy("same stack")
+        BOOKS = "books", _lazy("our own books")
+        FOLLOWS = "follows", _lazy("follows from another tag")
+        NAME = "name", _lazy("named alike")
+        ACCOUNT = "account", _lazy("same account")
 
     resource_key = models.CharField(max_length=32)
     charge_month = models.DateField()
     provider = models.CharField(max_length=200, blank=True)
-    sub_account = models.CharField("account", max_length=200, blank=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, blank=True)
     service = models.CharField(max_length=300, blank=True)
     region = models.CharField(max_length=200, blank=True)
     resource = models.CharField(max_length=2000)
-    resource_name = models.CharField("name", max_length=1000, blank=True)
+    resource_name = models.CharField(_lazy("name"), max_length=1000, blank=True)
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True)
     currency = models.CharField(max_length=10)
-    cost = models.DecimalField(max_digits=38, decimal_places=18, help_text="the resource's in that month")
+    cost = models.DecimalField(max_digits=38, decimal_places=18, help_text=_lazy("the resource's in that month"))
     tag = models.CharField(max_length=MOST_KEY)
-    state = models.CharField(max_length=20, help_text="what is wrong with the tag: missing, empty or not_allowed")
-    current_value = models.CharField(max_length=1024, blank=True, help_text="the value that is not allowed")
-    value = models.CharField(max_length=MOST_VALUE)
-    kind = models.CharField("evidence", max_length=10, choices=Kind)
-    confidence = models.DecimalField(
-        max_digits=5, decimal_places=4, help_text="lower bound of the share of similar resources that agree, 0 to 1"
+    state = models.CharField(
+        max_length=20, help_text=_lazy("what is wrong with the tag: missing, empty or not_allowed")
     )
-    evidence = models.JSONField(default=list, help_text="[{kind, words, agree, total, group}], the strongest first")
-    alternatives = models.JSONField(default=list, help_text="[{value, confidence}]: other values with evidence")
-    wrong_tags = models.PositiveSmallIntegerField(help_text="how many required tags of the resource are wrong")
+    current_value = models.CharField(max_length=1024, blank=True, help_text=_lazy("the value that is not allowed"))
+    value = models.CharField(max_length=MOST_VALUE)
+    kind = models.CharField(_lazy("evidence"), max_length=10, choices=Kind)
+    confidence = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        help_text=_lazy("lower bound of the share of similar resources that agree, 0 to 1"),
+    )
+    evidence = models.JSONField(
+        default=list, help_text=_lazy("[{kind, words, agree, total, group}], the strongest first")
+    )
+    alternatives = models.JSONField(default=list, help_text=_lazy("[{value, confidence}]: other values with evidence"))
+    wrong_tags = models.PositiveSmallIntegerField(help_text=_lazy("how many required tags of the resource are wrong"))
 
     objects = SuggestionQuerySet.as_manager()
 
@@ -191,22 +205,24 @@ class Suggestion(models.Model):
         indexes = [models.Index(fields=["team", "-confidence"], name="suggestion_of_team")]
 
     def __str__(self) -> str:
-        return f"{self.tag}={self.value} for {self.resource_name or self.resource}"
+        return _("{tag}={value} for {resource}").format(
+            tag=self.tag, value=self.value, resource=self.resource_name or self.resource
+        )
 
 
 class SuggestionDecision(models.Model):
     """An answer to a suggestion: a refused value is never suggested again, an accepted pattern counts next time."""
 
     class Answer(models.TextChoices):
-        ACCEPTED = "accepted", "accepted"
-        REFUSED = "refused", "refused"
+        ACCEPTED = "accepted", _lazy("accepted")
+        REFUSED = "refused", _lazy("refused")
 
     resource_key = models.CharField(max_length=32)
     resource_name = models.CharField(max_length=1000, blank=True)
     team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True)
     tag = models.CharField(max_length=MOST_KEY)
     value = models.CharField(max_length=MOST_VALUE)
-    patterns = models.JSONField(default=list, help_text="[[kind, group]]: the evidence it was based on")
+    patterns = models.JSONField(default=list, help_text=_lazy("[[kind, group]]: the evidence it was based on"))
     answer = models.CharField(max_length=10, choices=Answer)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
     at = models.DateTimeField(default=timezone.now)
@@ -218,7 +234,9 @@ class SuggestionDecision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tag}={self.value} {self.answer} for {self.resource_name or self.resource_key}"
+        return _("{tag}={value} {answer} for {resource}").format(
+            tag=self.tag, value=self.value, answer=self.answer, resource=self.resource_name or self.resource_key
+        )
 
 
 class ChangeSetQuerySet(models.QuerySet):
@@ -235,13 +253,13 @@ class ChangeSet(models.Model):
     """Tags to be set at the provider itself: made by one person, approved by another, then exported or applied."""
 
     class State(models.TextChoices):
-        DRAFT = "draft", "draft"
-        REVIEW = "review", "waits for approval"
-        APPROVED = "approved", "approved"
-        REJECTED = "rejected", "sent back"
-        APPLYING = "applying", "being applied"
-        APPLIED = "applied", "applied"
-        PARTLY = "partly", "applied in part"
+        DRAFT = "draft", _lazy("draft")
+        REVIEW = "review", _lazy("waits for approval")
+        APPROVED = "approved", _lazy("approved")
+        REJECTED = "rejected", _lazy("sent back")
+        APPLYING = "applying", _lazy("being applied")
+        APPLIED = "applied", _lazy("applied")
+        PARTLY = "partly", _lazy("applied in part")
 
     title = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
@@ -249,7 +267,7 @@ class ChangeSet(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     reviewed_at = models.DateTimeField(null=True, blank=True)
-    review = models.CharField("the reviewer's comment", max_length=1000, blank=True)
+    review = models.CharField(_lazy("the reviewer's comment"), max_length=1000, blank=True)
     applied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     dry_run_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -278,25 +296,25 @@ class TagChange(models.Model):
     """One tag of one resource in a change set: before, after, and its result."""
 
     class Result(models.TextChoices):
-        WAITING = "waiting", "not applied yet"
-        OK = "ok", "set"
-        SAME = "same", "there already"
-        FAILED = "failed", "failed"
-        UNABLE = "unable", "cannot be set by this API"
+        WAITING = "waiting", _lazy("not applied yet")
+        OK = "ok", _lazy("set")
+        SAME = "same", _lazy("there already")
+        FAILED = "failed", _lazy("failed")
+        UNABLE = "unable", _lazy("cannot be set by this API")
 
     change_set = models.ForeignKey(ChangeSet, models.CASCADE, related_name="changes")
     provider = models.CharField(max_length=200, blank=True)
-    sub_account = models.CharField("account", max_length=200, blank=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
     resource = models.CharField(max_length=2000)
-    resource_name = models.CharField("name", max_length=1000, blank=True)
+    resource_name = models.CharField(_lazy("name"), max_length=1000, blank=True)
     resource_key = models.CharField(max_length=32)
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True)
-    arn = models.CharField("ARN", max_length=2000, blank=True)
+    arn = models.CharField(_lazy("ARN"), max_length=2000, blank=True)
     key = models.CharField(max_length=MOST_KEY)
     before = models.CharField(max_length=1024, blank=True)
     provider_value = models.CharField(
-        "at the provider", max_length=1024, blank=True, help_text="the value that the dry run read there"
+        _lazy("at the provider"), max_length=1024, blank=True, help_text=_lazy("the value that the dry run read there")
     )
     after = models.CharField(max_length=MOST_VALUE)
     result = models.CharField(max_length=10, choices=Result, default=Result.WAITING)
@@ -313,25 +331,32 @@ class TagChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key}={self.after} on {self.resource_name or self.resource}"
+        return _("{key}={after} on {value}").format(
+            key=self.key, after=self.after, value=self.resource_name or self.resource
+        )
 
 
 class TaggingAccess(models.Model):
     """Which credential sets tags in an account, chosen by an administrator. The secret stays in the credential."""
 
-    sub_account = models.CharField("account", max_length=200, unique=True)
+    sub_account = models.CharField(_lazy("account"), max_length=200, unique=True)
     credential = models.ForeignKey("costs.Credential", models.PROTECT, related_name="+")
-    endpoint = models.URLField(blank=True, max_length=500, help_text="Empty: AWS's own address.")
+    endpoint = models.URLField(blank=True, max_length=500, help_text=_lazy("Empty: AWS's own address."))
     per_call = models.PositiveSmallIntegerField(
-        "resources in a call", default=20, validators=[MinValueValidator(1)], help_text="AWS takes 20 at most."
+        _lazy("resources in a call"),
+        default=20,
+        validators=[MinValueValidator(1)],
+        help_text=_lazy("AWS takes 20 at most."),
     )
 
     class Meta:
-        verbose_name_plural = "tagging access"
+        verbose_name_plural = _lazy("tagging access")
         ordering = ["sub_account"]
         constraints = [
             models.CheckConstraint(condition=Q(per_call__gte=1, per_call__lte=20), name="twenty_resources_in_a_call")
         ]
 
     def __str__(self) -> str:
-        return f"account {self.sub_account} as {self.credential}"
+        return _("account {sub_account} as {credential}").format(
+            sub_account=self.sub_account, credential=self.credential
+        )

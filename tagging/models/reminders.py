@@ -7,9 +7,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.tag_policy import MOST_KEY
 
 
@@ -26,21 +28,23 @@ class TagException(models.Model):
     """A resource may do without a tag until a day: somebody requested it, somebody of finance approved it."""
 
     class State(models.TextChoices):
-        REQUESTED = "requested", "waits for finance"
-        APPROVED = "approved", "approved"
-        DECLINED = "declined", "declined"
-        ENDED = "ended", "ended early"
+        REQUESTED = "requested", _lazy("waits for finance")
+        APPROVED = "approved", _lazy("approved")
+        DECLINED = "declined", _lazy("declined")
+        ENDED = "ended", _lazy("ended early")
 
     resource_key = models.CharField(max_length=32, db_index=True)
     resource = models.CharField(max_length=2000)
     resource_name = models.CharField(max_length=1000, blank=True)
-    tag = models.CharField(max_length=MOST_KEY, blank=True, help_text="Empty: every tag.")
+    tag = models.CharField(max_length=MOST_KEY, blank=True, help_text=_lazy("Empty: every tag."))
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="tag_exceptions", help_text="who answers for it"
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="tag_exceptions", help_text=_lazy("who answers for it")
     )
     reason = models.CharField(max_length=1000)
-    expires_on = models.DateField("until", help_text="The last day it holds; after it the resource counts again.")
+    expires_on = models.DateField(
+        _lazy("until"), help_text=_lazy("The last day it holds; after it the resource counts again.")
+    )
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     requested_at = models.DateTimeField(default=timezone.now)
     decided_by = models.ForeignKey(
@@ -63,14 +67,18 @@ class TagException(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.resource_name or self.resource}: {self.tag or 'every tag'} until {day_text(self.expires_on)}"
+        return _("{resource}: {tag} until {day}").format(
+            resource=self.resource_name or self.resource,
+            tag=self.tag or _("every tag"),
+            day=day_text(self.expires_on),
+        )
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:exception", args=[self.pk])
 
     def clean(self) -> None:
         if not self.reason.strip():
-            raise ValidationError({"reason": "Write why it cannot be tagged."})
+            raise ValidationError({"reason": _("Write why it cannot be tagged.")})
 
     def state_on(self, today: date) -> str:
         """Its state, `expired` once its last day is past."""
@@ -89,24 +97,24 @@ class TagIssue(models.Model):
     seen_on = models.DateField()
 
     def __str__(self) -> str:
-        return f"{self.key} since {day_text(self.since)}"
+        return _("{key} since {since}").format(key=self.key, since=day_text(self.since))
 
 
 class TagDigest(models.Model):
     """One mail of a week to one person or list about one team's resources; the outbox sends it."""
 
     class Level(models.TextChoices):
-        TEAM = "team", "to the team"
-        LEAD = "lead", "to its lead"
-        FINANCE = "finance", "to finance"
-        ASKED = "asked", "somebody asks the team"
+        TEAM = "team", _lazy("to the team")
+        LEAD = "lead", _lazy("to its lead")
+        FINANCE = "finance", _lazy("to finance")
+        ASKED = "asked", _lazy("somebody asks the team")
 
-    week = models.DateField(help_text="its Monday")
+    week = models.DateField(help_text=_lazy("its Monday"))
     level = models.CharField(max_length=10, choices=Level)
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True)
     recipient = models.EmailField()
     made_at = models.DateTimeField(default=timezone.now)
-    resources = models.PositiveIntegerField(help_text="how many it lists")
+    resources = models.PositiveIntegerField(help_text=_lazy("how many it lists"))
 
     class Meta:
         ordering = ["-week", "level", "recipient"]
@@ -117,7 +125,9 @@ class TagDigest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"digest {self.get_level_display()} {self.recipient}, week of {self.week}"
+        return _("digest {level} {recipient}, week of {week}").format(
+            level=self.get_level_display(), recipient=self.recipient, week=self.week
+        )
 
 
 class TagReminder(models.Model):
@@ -134,4 +144,4 @@ class TagReminder(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key} to {self.recipient}, week of {self.week}"
+        return _("{key} to {recipient}, week of {week}").format(key=self.key, recipient=self.recipient, week=self.week)

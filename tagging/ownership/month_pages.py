@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from costs.query import latest_month
 from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
 
-BREADCRUMBS = (("Ownership", "tagging:ownership"),)
+BREADCRUMBS = ((_lazy("Ownership"), "tagging:ownership"),)
 
 
 class OwnershipMonthPage(Page):

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Q, Sum
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from costs.calc.filters import filter_value
 from costs.ingest.reallocate import CostMove
@@ -28,14 +29,15 @@ from finops_site.models import Membership, Team, User
 from finops_site.people.demo_rows import without_demo
 from finops_site.people.roles import FINANCE
 from finops_site.registry import LineFact
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import rule_order
 from tagging.models import Application, Fixer, OwnershipRule
 
 METRIC = "billed_cost"
 SIDE_LABELS = {
-    "direct": ("Direct", "of a team", "users-group"),
-    "shared": ("Shared", "in pools, split among teams", "stack-2"),
-    "unowned": ("Unowned", "no rule matched", "help"),
+    "direct": (_lazy("Direct"), _lazy("of a team"), "users-group"),
+    "shared": (_lazy("Shared"), _lazy("in pools, split among teams"), "stack-2"),
+    "unowned": (_lazy("Unowned"), _lazy("no rule matched"), "help"),
 }
 
 
@@ -58,7 +60,7 @@ def allocation_stats(user: Person, month: Month) -> list[dict[str, Any]]:
         sums = {side: Sum(METRIC, filter=which, default=Decimal(0)) for side, which in SIDES.items()}
         return list(rows.values("currency").annotate(**sums))
 
-    bill = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
+    bill = {"bill": (_("The bill"), _("direct + shared + unowned"), "file-invoice")}
     links = {"bill": {}, "unowned": {"team": NOBODY}, "shared": {"team": POOLED}}
     return [
         {
@@ -102,8 +104,8 @@ def rule_rows(user: Person, month: Month) -> list[RuleRow]:
     return [
         RuleRow(
             rule,
-            [(code, amount) for code, amount, _ in owned.get(rule.name, [])],
-            sum(charges for *_, charges in owned.get(rule.name, [])),
+            [(code, amount) for code, amount, _ignored in owned.get(rule.name, [])],
+            sum(charges for *_ignored, charges in owned.get(rule.name, [])),
             shadowed.get(rule.pk),
             month_lines_url(month.period, rule=filter_value("rule", rule.name)),
         )
@@ -126,7 +128,7 @@ def summarise_moves(moves: Sequence[CostMove]) -> dict[str, Any]:
 
     def name(team: int | None, pool: int | None) -> str:
         if team is not None:
-            return teams.get(team, f"team {team}")
+            return teams.get(team, _("team {team}").format(team=team))
         return f"{SHARED}: {pools.get(pool, pool)}" if pool is not None else UNOWNED
 
     pairs: dict[tuple[str, str, str], list[CostMove]] = defaultdict(list)
@@ -200,10 +202,10 @@ def fixers_of(accounts: Iterable[str]) -> dict[str, ExpectedFixer]:
         if user := named.get(account):
             fixers[account] = ExpectedFixer(str(user), "named", user.pk)
         elif lead := leads.get(account):
-            why = f"leads {lead.team}, which owns most of the account"
+            why = _("leads {team}, which owns most of the account").format(team=lead.team)
             fixers[account] = ExpectedFixer(str(lead.user), why, lead.user_id)
         else:
-            fixers[account] = ExpectedFixer(str(finance or "Finance"), "finance", finance and finance.pk)
+            fixers[account] = ExpectedFixer(str(finance or _("Finance")), "finance", finance and finance.pk)
     return fixers
 
 
@@ -216,7 +218,7 @@ def _largest_owners_leads(accounts: Iterable[str]) -> dict[str, Membership]:
         largest[account] = max(largest.get(account, (Decimal(0), 0)), (amount or Decimal(0), team))
     leads = Membership.objects.filter(role=Membership.Role.LEAD, user__is_active=True).select_related("user", "team")
     by_team = {lead.team_id: lead for lead in leads.order_by("-user__email")}
-    return {account: by_team[team] for account, (_, team) in largest.items() if team in by_team}
+    return {account: by_team[team] for account, (_ignored, team) in largest.items() if team in by_team}
 
 
 def account_names() -> Mapping[str, str]:
@@ -228,18 +230,22 @@ def application_progress(application: Application | None) -> dict[str, Any] | No
     if application is None or application.state == Application.State.DONE:
         return None
     labels = {
-        Application.State.QUEUED: "Rules wait to be applied",
-        Application.State.RUNNING: "Applying the rules",
-        Application.State.FAILED: "Rules were not applied",
+        Application.State.QUEUED: _("Rules wait to be applied"),
+        Application.State.RUNNING: _("Applying the rules"),
+        Application.State.FAILED: _("Rules were not applied"),
     }
     is_queued = application.state == Application.State.QUEUED
     failed = application.state == Application.State.FAILED
-    advice = f"{application.message} The months that were done are complete; apply again to do the rest."
+    advice = _("{message} The months that were done are complete; apply again to do the rest.").format(
+        message=application.message
+    )
     return {
         "url": reverse("tagging:ownership_progress"),
         "percent": None if is_queued else round(application.progress * 100),
         "label": labels[Application.State(application.state)],
-        "detail": f"{application.stage}: {counted(application.lines, 'line')} changed so far"
+        "detail": _("{stage}: {lines} changed so far").format(
+            stage=application.stage, lines=counted(application.lines, "line")
+        )
         if application.stage
         else "",
         "failed": failed,
@@ -256,7 +262,17 @@ def rule_of_line(user: Person, line: CostLine) -> list[LineFact]:
     rules = OwnershipRule.objects.visible_to(user).filter(holds, name=line.owner_rule, is_active=True)
     rule = rules.filter(team=line.owner_id, pool=line.pool_id).first()
     if rule is None:
-        return [LineFact("Rule", "It was changed, renamed or removed since it named the owner")]
-    conditions = " and ".join(f"{label} is {value}" for label, value in rule.condition_labels)
+        return [LineFact(_("Rule"), _("It was changed, renamed or removed since it named the owner"))]
+    conditions = _(" and ").join(
+        _("{label} is {value}").format(label=label, value=value) for label, value in rule.condition_labels
+    )
     url = reverse("tagging:ownership_rule", args=[rule.pk]) if user.has_perm("tagging.change_ownershiprule") else ""
-    return [LineFact("Rule", f"{conditions} (place {rule.order}, holds {rule.days_text})", url)]
+    return [
+        LineFact(
+            _("Rule"),
+            _("{conditions} (place {order}, holds {days_text})").format(
+                conditions=conditions, order=rule.order, days_text=rule.days_text
+            ),
+            url,
+        )
+    ]

@@ -3,25 +3,29 @@
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 
 from costs.models import Pool
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from tagging.ownership.forms import PoolForm
 from tagging.ownership.month_pages import BREADCRUMBS
 from tagging.ownership.tables import PoolTable
 
-ADD_POOL = Action("Add a pool", "tagging:pool_add", "plus", "costs.add_pool", primary=True)
+ADD_POOL = Action(_lazy("Add a pool"), "tagging:pool_add", "plus", "costs.add_pool", primary=True)
 
 
 class PoolsPage(ListPage):
     permission_required = "costs.view_pool"
     model = Pool
-    title = "Pools"
-    subtitle = "Cost that several teams share. Ownership rules fill pools; chargeback splits them."
+    title = _lazy("Pools")
+    subtitle = _lazy("Cost that several teams share. Ownership rules fill pools; chargeback splits them.")
     breadcrumbs = BREADCRUMBS
     actions = (ADD_POOL,)
     table_class = PoolTable
-    empty = Empty("No pool yet", "Make one for support or tax, and a rule that fills it.", "stack-2", ADD_POOL)
+    empty = Empty(
+        _lazy("No pool yet"), _lazy("Make one for support or tax, and a rule that fills it."), "stack-2", ADD_POOL
+    )
 
     def get_queryset(self) -> QuerySet[Pool]:
         return super().get_queryset().prefetch_related("ownership_rules")
@@ -31,14 +35,14 @@ class PoolPage(FormPage):
     permission_required = ("costs.add_pool", "costs.change_pool")
     model = Pool
     form_class = PoolForm
-    breadcrumbs = (*BREADCRUMBS, ("Pools", "tagging:pools"))
+    breadcrumbs = (*BREADCRUMBS, (_lazy("Pools"), "tagging:pools"))
     cancel_url_name = "tagging:pools"
     success_url = reverse_lazy("tagging:pools")
 
     def get_title(self) -> str:
-        return Pool.objects.get(pk=self.object.pk).name if self.object else "Add a pool"
+        return Pool.objects.get(pk=self.object.pk).name if self.object else _("Add a pool")
 
     def save(self, form: PoolForm) -> Pool:
         pool = form.save()
-        messages.success(self.request, f"{pool} is saved.")
+        messages.success(self.request, _("{pool} is saved.").format(pool=pool))
         return pool

@@ -6,10 +6,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from finops_site.lib.words import counted
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Page
 from tagging.ownership.month_pages import BREADCRUMBS
@@ -23,13 +25,13 @@ class ProposalsPage(Page, TemplateView):
 
     permission_required = ("tagging.add_ownershiprule", "tagging.change_ownershiprule")
     template_name = "tagging/rule_proposals.html"
-    title = "Proposed rules"
+    title = _lazy("Proposed rules")
     breadcrumbs = BREADCRUMBS
     # {key: team}, as they were ticked; None before anybody did.
     ticked: dict[str, str] | None = None
 
     def get_subtitle(self) -> str:
-        return "Tags and accounts of the bill that are called like teams."
+        return _("Tags and accounts of the bill that are called like teams.")
 
     def post(self, request: HttpRequest) -> HttpResponse:
         self.ticked = {key: request.POST.get(f"team {key}", "") for key in request.POST.getlist("pick")}
@@ -41,7 +43,9 @@ class ProposalsPage(Page, TemplateView):
                     messages.error(request, problem)
             else:
                 added = counted(len(accepted), "rule")
-                messages.success(request, f"{added} added. The open months are being reallocated.")
+                messages.success(
+                    request, _("{added} added. The open months are being reallocated.").format(added=added)
+                )
                 return redirect("tagging:ownership")
         return self.render_to_response(self.get_context_data())
 
@@ -76,12 +80,12 @@ def _stats(proposals: Proposals, ticked: list[str], month: str) -> list[dict[str
         stat
         for currency, unowned in sorted(proposals.unowned.items())
         for stat in (
-            {"label": "Unowned now", "amount": unowned, "currency": currency, "note": month, "icon": "help"},
+            {"label": _("Unowned now"), "amount": unowned, "currency": currency, "note": month, "icon": "help"},
             {
-                "label": "Unowned afterwards",
+                "label": _("Unowned afterwards"),
                 "amount": left[currency],
                 "currency": currency,
-                "note": "with the ticked rules",
+                "note": _("with the ticked rules"),
                 "icon": "hierarchy-2",
             },
         )

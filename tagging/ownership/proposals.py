@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from costs.calc.tag_values import BY_USER, meaning_of, plain_key
 from costs.models import Dimension, MonthRollup, TagSet
@@ -108,9 +109,11 @@ def accept_proposals(user: User, choices: Mapping[str, str], today: date) -> lis
     proposed = {rule.key: rule for rule in find_proposals(user, today).rules}
     gone = [key for key in choices if key not in proposed]
     if gone:
-        raise CannotAccept([f"{key.partition(':')[2]} is not proposed any more: look again." for key in gone])
+        raise CannotAccept(
+            [_("{value} is not proposed any more: look again.").format(value=key.partition(":")[2]) for key in gone]
+        )
     if not choices:
-        raise CannotAccept(["Tick at least one."])
+        raise CannotAccept([_("Tick at least one.")])
     order = OwnershipRule.objects.aggregate(last=Max("order"))["last"] or 0
     accepted, problems = [], []
     # In the order in which they are proposed: of two that meet the same cost the first wins.
@@ -127,18 +130,18 @@ def accept_proposals(user: User, choices: Mapping[str, str], today: date) -> lis
         accepted.append(made)
     if problems:
         raise CannotAccept(problems)
-    queue_application(user, "Proposed rules were accepted")
+    queue_application(user, _("Proposed rules were accepted"))
     return accepted
 
 
 def _team(user: User, name: str, rule: RuleProposal) -> Team:
     name = name.strip()
     if not name:
-        raise ValidationError("name its team.")
+        raise ValidationError(_("name its team."))
     if team := Team.objects.filter(Q(name__iexact=name)).first():
         return team
     if not user.has_perm("finops_site.add_team"):
-        raise ValidationError(f"there is no team {name!r}, and you may not add one.")
+        raise ValidationError(_("there is no team {name!r}, and you may not add one.").format(name=name))
     team = Team(name=name, cost_center=rule.cost_center)
     team.full_clean()
     team.save()

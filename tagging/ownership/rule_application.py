@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.ingest.reallocate import CostMove, Decision, preview_moves, reallocate_month
 from costs.models import DeliveryMonth
@@ -74,7 +75,9 @@ def run_application(pk: int) -> None:
         total, lines = open_delivery_months().count(), 0
         for number, month in enumerate(reallocate_open_months(), 1):
             lines += month.lines
-            stage = f"{Month.of(month.row.billing_month)} of {month.row.delivery.source}"[:100]
+            stage = _("{of} of {source}").format(
+                of=Month.of(month.row.billing_month), source=month.row.delivery.source
+            )[:100]
             progress = min(number / max(total, 1), 1)
             running.update(progress=progress, stage=stage, lines=lines, heartbeat_at=timezone.now())
     except Exception as error:

@@ -8,8 +8,10 @@ from datetime import date
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from costs.models import Pool
+from finops_site.lib.words import number_text
 from finops_site.models import Team, User
 from tagging.models import CONDITIONS, OwnershipRule
 from tagging.models.ownership import OwnershipRuleQuerySet
@@ -43,11 +45,11 @@ def csv_rows(exported: OwnershipRuleQuerySet) -> Iterator[Sequence[object]]:
 def read_upload(uploaded: UploadedFile) -> str:
     """The text of an uploaded file. Raises InvalidRulesFile."""
     if (uploaded.size or 0) > MAX_BYTES:
-        raise InvalidRulesFile(["That is too big for a file of rules."])
+        raise InvalidRulesFile([_("That is too big for a file of rules.")])
     try:
         return str(uploaded.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise InvalidRulesFile(["The file is not UTF-8 text."]) from None
+        raise InvalidRulesFile([_("The file is not UTF-8 text.")]) from None
 
 
 @transaction.atomic
@@ -65,14 +67,16 @@ def import_rules(text: str, user: User | None) -> tuple[int, int]:
             rule = _parse_rule(row, teams, pools)
             rule.full_clean()
         except ValidationError as error:
-            problems += [f"Row {number}: {message}" for message in _messages(error)]
+            problems += [
+                _("Row {number}: {message}").format(number=number, message=message) for message in _messages(error)
+            ]
             continue
         added, changed = (added, changed + 1) if rule.pk else (added + 1, changed)
         rules.store_version(rule)
     if problems:
         transaction.set_rollback(True)
         raise InvalidRulesFile(problems[:MAX_PROBLEMS])
-    queue_application(user, "Rules were loaded from a file")
+    queue_application(user, _("Rules were loaded from a file"))
     return added, changed
 
 
@@ -80,25 +84,37 @@ def _read_rows(text: str) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     unknown = [name for name in reader.fieldnames or [] if name not in HEAD]
     if not reader.fieldnames or "name" not in reader.fieldnames or unknown:
-        problem = f"unknown columns {', '.join(unknown)}" if unknown else "no column name"
-        raise InvalidRulesFile([f"The first row must name the columns, of {', '.join(HEAD)}: {problem}."])
+        problem = _("unknown columns {names}").format(names=", ".join(unknown)) if unknown else _("no column name")
+        raise InvalidRulesFile(
+            [
+                _("The first row must name the columns, of {names}: {problem}.").format(
+                    names=", ".join(HEAD), problem=problem
+                )
+            ]
+        )
     rows = [dict(row) for row in reader]
     if len(rows) > MAX_RULES:
-        raise InvalidRulesFile([f"{len(rows):,} rules are too many: {MAX_RULES:,} are the most."])
+        raise InvalidRulesFile(
+            [
+                _("{rows_count} rules are too many: {max_rules} are the most.").format(
+                    rows_count=number_text(len(rows)), max_rules=number_text(MAX_RULES)
+                )
+            ]
+        )
     return rows
 
 
 def _parse_rule(row: Mapping[str, str], teams: Mapping[str, Team], pools: Mapping[str, Pool]) -> OwnershipRule:
     cells = {name: (row.get(name) or "").strip() for name in HEAD}
     if row.get(None):  # type: ignore[call-overload]
-        raise ValidationError("it has more cells than the first row.")
+        raise ValidationError(_("it has more cells than the first row."))
     for name, known in (("team", teams), ("pool", pools)):
         if cells[name] and cells[name] not in known:
-            raise ValidationError(f"there is no {name} {cells[name]!r}.")
+            raise ValidationError(_("there is no {name} {cells!r}.").format(name=name, cells=cells[name]))
     if not (cells["order"] or "100").isdecimal() or len(cells["order"]) > 9:
-        raise ValidationError(f"order {cells['order']!r} is no whole number.")
+        raise ValidationError(_("order {order!r} is no whole number.").format(order=cells["order"]))
     if cells["in force"].lower() not in YES_OR_NO:
-        raise ValidationError(f"in force {cells['in force']!r} is neither yes nor no.")
+        raise ValidationError(_("in force {in_force!r} is neither yes nor no.").format(in_force=cells["in force"]))
     start, end = _parse_day(cells, "from"), _parse_day(cells, "until")
     rule = OwnershipRule.objects.filter(name=cells["name"], start=start).first() or OwnershipRule(name=cells["name"])
     rule.start, rule.end = start, end
@@ -114,7 +130,9 @@ def _parse_day(cells: Mapping[str, str], name: str) -> date | None:
     try:
         return date.fromisoformat(cells[name]) if cells[name] else None
     except ValueError:
-        raise ValidationError(f"{name} {cells[name]!r} is no day like 2026-03-31.") from None
+        raise ValidationError(
+            _("{name} {cells!r} is no day like 2026-03-31.").format(name=name, cells=cells[name])
+        ) from None
 
 
 def _messages(error: ValidationError) -> list[str]:

@@ -8,13 +8,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
 from costs.ingest.reallocate import CostMove
 from costs.models import Dimension
 from costs.query import filter_choices
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
@@ -24,8 +26,8 @@ from tagging.ownership.forms import RuleForm, RulesFileForm
 from tagging.ownership.month_pages import BREADCRUMBS, OwnershipMonthPage
 
 EDIT = "tagging.change_ownershiprule"
-PROPOSED = Action("Proposed rules", "tagging:ownership_proposals", "bulb", "tagging.add_ownershiprule")
-ADD = Action("Add a rule", "tagging:ownership_add", "plus", "tagging.add_ownershiprule", primary=True)
+PROPOSED = Action(_lazy("Proposed rules"), "tagging:ownership_proposals", "bulb", "tagging.add_ownershiprule")
+ADD = Action(_lazy("Add a rule"), "tagging:ownership_add", "plus", "tagging.add_ownershiprule", primary=True)
 
 
 class OwnershipPage(OwnershipMonthPage, TemplateView):
@@ -33,12 +35,12 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
 
     exports = ("csv",)
     permission_required = "tagging.view_ownershiprule"
-    title = "Ownership"
+    title = _lazy("Ownership")
     template_name = "tagging/ownership.html"
     actions = (PROPOSED, ADD)
     empty = Empty(
-        "No rule yet",
-        "A rule names the team, or the pool, that cost belongs to: by account, tag, service, region or name.",
+        _lazy("No rule yet"),
+        _lazy("A rule names the team, or the pool, that cost belongs to: by account, tag, service, region or name."),
         "users-group",
         PROPOSED,
     )
@@ -51,7 +53,7 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
 
     def get_subtitle(self) -> str:
         month = month_text(self.month, "long")
-        return f"Tried in this order; the first that matches wins. Amounts: {month}, charge days."
+        return _("Tried in this order; the first that matches wins. Amounts: {month}, charge days.").format(month=month)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = ownership_figures.rule_rows(self.person, self.month)
@@ -85,8 +87,8 @@ class ApplyNow(Page, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        rule_application.queue_application(self.person, "Applied by hand")
-        messages.success(request, "Today's rules are being applied to the open months.")
+        rule_application.queue_application(self.person, _("Applied by hand"))
+        messages.success(request, _("Today's rules are being applied to the open months."))
         return redirect("tagging:ownership")
 
 
@@ -100,8 +102,11 @@ class MoveRule(Page, View):
         rule = get_object_or_404(OwnershipRule.objects.visible_to(self.person), pk=pk)
         before = self._next_rule(rule, request.POST)
         rules.move_rule(rule, before, self.person)
-        where = f"in front of {before.name}" if before else "behind all others"
-        messages.success(request, f"{rule.name} is tried {where}. The open months are being reallocated.")
+        where = _("in front of {before}").format(before=before.name) if before else _("behind all others")
+        messages.success(
+            request,
+            _("{rule} is tried {where}. The open months are being reallocated.").format(rule=rule.name, where=where),
+        )
         return redirect(f"{reverse('tagging:ownership')}#rule-{rule.pk}")
 
     def _next_rule(self, rule: OwnershipRule, data: QueryDict) -> OwnershipRule | None:
@@ -150,7 +155,7 @@ class RulePage(PreviewedFormPage):
 
     def get_title(self) -> str:
         # The form has put the new name into the object; the title is the name that is stored.
-        return str(self.stored_name) if self.object else "Add an ownership rule"
+        return str(self.stored_name) if self.object else _("Add an ownership rule")
 
     @cached_property
     def stored_name(self) -> str:
@@ -168,13 +173,15 @@ class RulePage(PreviewedFormPage):
         try:
             return super().form_valid(form)
         except rules.StaleVersion:
-            form.add_error(None, "Somebody else saved this rule after you opened it. Open it again to see it.")
+            form.add_error(None, _("Somebody else saved this rule after you opened it. Open it again to see it."))
             return self.form_invalid(form)
 
     def save(self, form: RuleForm) -> OwnershipRule:
         rule = form.instance
         rules.save_rule(rule, self.person, read_version=form.read_version)
-        messages.success(self.request, f"{rule.name} is saved. The open months are being reallocated.")
+        messages.success(
+            self.request, _("{rule} is saved. The open months are being reallocated.").format(rule=rule.name)
+        )
         for warning in rule.warnings():
             messages.warning(self.request, warning)
         return rule
@@ -202,7 +209,7 @@ class RemoveRule(PreviewedFormPage):
     success_url = reverse_lazy("tagging:ownership")
 
     def get_title(self) -> str:
-        return f"Remove {self.object}"
+        return _("Remove {object}").format(object=self.object)
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {name: value for name, value in super().get_form_kwargs().items() if name != "instance"}
@@ -217,16 +224,18 @@ class RemoveRule(PreviewedFormPage):
     def save(self, form: forms.Form) -> OwnershipRule:
         rule = self.object
         rules.delete_rules([rule], self.person)
-        messages.success(self.request, f"{rule.name} is removed. The open months are being reallocated.")
+        messages.success(
+            self.request, _("{rule} is removed. The open months are being reallocated.").format(rule=rule.name)
+        )
         return rule
 
 
 class ImportRules(FormPage):
     permission_required = ("tagging.add_ownershiprule", EDIT)
     form_class = RulesFileForm
-    title = "Load rules"
+    title = _lazy("Load rules")
     breadcrumbs = BREADCRUMBS
-    submit_label = "Load"
+    submit_label = _lazy("Load")
     cancel_url_name = "tagging:ownership"
     success_url = reverse_lazy("tagging:ownership")
 
@@ -241,5 +250,7 @@ class ImportRules(FormPage):
     def save(self, form: RulesFileForm) -> None:
         text = rule_csv.read_upload(form.cleaned_data["file"])
         added, changed = rule_csv.import_rules(text, self.person)
-        counts = f"{counted(added, 'rule')} added, {changed:,} changed"
-        messages.success(self.request, f"{counts}. The open months are being reallocated.")
+        counts = _("{rules} added, {changed} changed").format(
+            rules=counted(added, "rule"), changed=number_text(changed)
+        )
+        messages.success(self.request, _("{counts}. The open months are being reallocated.").format(counts=counts))

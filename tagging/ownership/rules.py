@@ -6,6 +6,7 @@ Each change counts the version of the rule and queues the application of all rul
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from tagging.models import OwnershipRule
@@ -19,7 +20,7 @@ class StaleVersion(Exception):
 @transaction.atomic
 def save_rule(rule: OwnershipRule, user: User | None, *, read_version: int | None = None) -> None:
     """Saves a new or changed rule. Raises StaleVersion unless `read_version`, where given, is still the current one."""
-    reason = f"{rule.name} was saved" if rule.pk else f"{rule.name} was added"
+    reason = _("{rule} was saved").format(rule=rule.name) if rule.pk else _("{rule} was added").format(rule=rule.name)
     store_version(rule, read_version=read_version)
     queue_application(user, reason)
 
@@ -39,7 +40,7 @@ def store_version(rule: OwnershipRule, *, read_version: int | None = None) -> No
 def delete_rules(rules: Iterable[OwnershipRule], user: User | None) -> None:
     """Removes rules, one by one, so that the audit log has an entry for each."""
     for rule in rules:
-        reason = f"{rule.name} was removed"
+        reason = _("{rule} was removed").format(rule=rule.name)
         rule.delete()
         queue_application(user, reason)
 
@@ -55,4 +56,4 @@ def move_rule(rule: OwnershipRule, before: OwnershipRule | None, user: User | No
             moved.order, moved.version = order * 10, moved.version + 1
             # Saved one by one, so that the audit log has an entry for each.
             moved.save(update_fields=["order", "version"])
-    queue_application(user, f"{rule.name} was moved")
+    queue_application(user, _("{rule} was moved").format(rule=rule.name))

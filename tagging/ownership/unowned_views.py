@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.calc.dimensions import TAG, named
 from costs.calc.filters import BadFilter, is_tag
 from costs.models import Dimension
 from costs.query import filter_choices
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Empty, FormPage
 from tagging.models import Fixer
@@ -25,22 +27,28 @@ class UnownedPage(OwnershipMonthPage, TemplateView):
 
     parameters = ("month", "by")
     permission_required = "costs.view_company"
-    title = "Unowned cost"
+    title = _lazy("Unowned cost")
     template_name = "tagging/unowned.html"
     breadcrumbs = BREADCRUMBS
-    empty = Empty("Everything has an owner", "Every cost of the month is a team's or in a pool.", "circle-check")
+    empty = Empty(
+        _lazy("Everything has an owner"), _lazy("Every cost of the month is a team's or in a pool."), "circle-check"
+    )
     GROUPINGS = {
-        "account": "By account",
-        "service": "By service",
-        "region": "By region",
-        "charge_category": "By category",
+        "account": _lazy("By account"),
+        "service": _lazy("By service"),
+        "region": _lazy("By region"),
+        "charge_category": _lazy("By category"),
     }
 
     def check_address(self) -> None:
         super().check_address()
         if self.by not in self.GROUPINGS and not is_tag(self.by):
             known = ", ".join(self.GROUPINGS)
-            raise BadFilter(f"{self.by[:80]!r} is nothing to group by here: use {known} or tag:<Key>.")
+            raise BadFilter(
+                _("{value!r} is nothing to group by here: use {known} or tag:<Key>.").format(
+                    value=self.by[:80], known=known
+                )
+            )
 
     @cached_property
     def by(self) -> str:
@@ -48,11 +56,13 @@ class UnownedPage(OwnershipMonthPage, TemplateView):
         return self.request.GET.get("by") or "account"
 
     def get_subtitle(self) -> str:
-        return f"Cost of {month_text(self.month, 'long')} that no ownership rule matched, by charge day."
+        return _("Cost of {month_text} that no ownership rule matched, by charge day.").format(
+            month_text=month_text(self.month, "long")
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.person
-        tags = [(f"{TAG}{key}", f"By tag {key}") for key in filter_choices.tag_keys(user)[:40]]
+        tags = [(f"{TAG}{key}", _("By tag {key}").format(key=key)) for key in filter_choices.tag_keys(user)[:40]]
         context = {
             "stats": ownership_figures.allocation_stats(user, self.month),
             "rows": ownership_figures.unowned_rows(user, self.month, self.by),
@@ -73,7 +83,7 @@ class FixerPage(FormPage):
     parameters = ("account",)
     permission_required = "tagging.change_fixer"
     form_class = FixerForm
-    breadcrumbs = (*BREADCRUMBS, ("Unowned cost", "tagging:unowned"))
+    breadcrumbs = (*BREADCRUMBS, (_lazy("Unowned cost"), "tagging:unowned"))
     cancel_url_name = "tagging:unowned"
     success_url = reverse_lazy("tagging:unowned")
 
@@ -85,7 +95,9 @@ class FixerPage(FormPage):
         return account
 
     def get_title(self) -> str:
-        return f"Who fixes account {ownership_figures.account_names().get(self.account, self.account)}"
+        return _("Who fixes account {account_names}").format(
+            account_names=ownership_figures.account_names().get(self.account, self.account)
+        )
 
     def get_initial(self) -> dict[str, Any]:
         return {"user": Fixer.objects.filter(sub_account=self.account).values_list("user", flat=True).first()}
@@ -97,4 +109,7 @@ class FixerPage(FormPage):
                 fixer.delete()
         else:
             Fixer.objects.update_or_create(sub_account=self.account, defaults={"user": user})
-        messages.success(self.request, f"{ownership_figures.fixers_of([self.account])[self.account].name} will fix it.")
+        messages.success(
+            self.request,
+            _("{name} will fix it.").format(name=ownership_figures.fixers_of([self.account])[self.account].name),
+        )

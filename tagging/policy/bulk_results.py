@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finops_site.lib.words import counted
+from django.utils.translation import gettext as _
+
+from finops_site.lib.words import counted, number_text
 from tagging.models import TaggedResource
 
 MOST_AT_ONCE = 10_000
@@ -33,10 +35,12 @@ class BulkResult:
 def check_count(count: int, what: str = "resource") -> None:
     """Raises BulkRefused for nothing, and for more than one request may do."""
     if not count:
-        raise BulkRefused("Nothing is ticked.")
+        raise BulkRefused(_("Nothing is ticked."))
     if count > MOST_AT_ONCE:
         raise BulkRefused(
-            f"These are {counted(count, what)}, and {MOST_AT_ONCE:,} are the most at once: narrow the filters."
+            _("These are {counted}, and {most_at_once} are the most at once: narrow the filters.").format(
+                counted=counted(count, what), most_at_once=number_text(MOST_AT_ONCE)
+            )
         )
 
 
@@ -50,4 +54,8 @@ def distinct_resources(rows: Sequence[TaggedResource]) -> dict[str, TaggedResour
 
 def left_out_reason(row: TaggedResource) -> str:
     """Why nothing can be set on it; empty where something can."""
-    return f"it cannot carry tags: {row.get_why_not_display()}" if row.why_not else ""
+    return (
+        _("it cannot carry tags: {get_why_not_display}").format(get_why_not_display=row.get_why_not_display())
+        if row.why_not
+        else ""
+    )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db.models import F, Sum, Value
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import DIMENSIONS
 from costs.calc.known_until import ANY
@@ -119,7 +120,7 @@ def chosen_month(text: str, today: date) -> Month | None:
     except ValueError as error:
         raise BadFilter(str(error)) from None
     if month not in computed_months():
-        raise BadFilter(f"{month} is not computed: no current bill has charges of it.")
+        raise BadFilter(_("{month} is not computed: no current bill has charges of it.").format(month=month))
     return month
 
 
@@ -237,5 +238,6 @@ def group_labels(group: str, values: Iterable[str]) -> dict[str, str]:
     if group == "team":
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
         return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED, POOLED: SHARED}
+    nothing = {"account": _("no account"), "service": _("no service"), "provider": _("no provider")}
     labelled = Dimension.objects.filter(name=GROUPS[group], value__in=values).exclude(label="")
-    return {row.value: f"{row.label} ({row.value})" for row in labelled} | {"": f"no {group}"}
+    return {row.value: f"{row.label} ({row.value})" for row in labelled} | {"": nothing.get(group, "")}

@@ -9,7 +9,9 @@ from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from tagging.models import TagException, TaggedResource
 from tagging.models.reminders import TagExceptionQuerySet
@@ -19,19 +21,19 @@ from tagging.policy.forms import DecisionForm, ExceptionForm
 from tagging.policy.tables import EXCEPTION_STATES, ExceptionTable
 
 DECIDE = "tagging.decide_tagexception"
-CRUMBS = (("Tag compliance", "tagging:overview"), ("Exceptions", "tagging:exceptions"))
+CRUMBS = ((_lazy("Tag compliance"), "tagging:overview"), (_lazy("Exceptions"), "tagging:exceptions"))
 
 
 class ExceptionsPage(ListPage):
     permission_required = "costs.view_costline"
     model = TagException
-    title = "Exceptions"
-    subtitle = "Resources that may do without a tag for some time. Expired ones count again."
+    title = _lazy("Exceptions")
+    subtitle = _lazy("Resources that may do without a tag for some time. Expired ones count again.")
     table_class = ExceptionTable
     breadcrumbs = CRUMBS[:1]
     empty = Empty(
-        "No exceptions",
-        "Where a resource cannot be tagged, its team asks for an exception on the resource's page.",
+        _lazy("No exceptions"),
+        _lazy("Where a resource cannot be tagged, its team asks for an exception on the resource's page."),
         "clock",
     )
 
@@ -46,10 +48,10 @@ class ExceptionsPage(ListPage):
 class RequestException(FormPage):
     permission_required = "tagging.add_tagexception"
     form_class = ExceptionForm
-    title = "Ask for an exception"
+    title = _lazy("Ask for an exception")
     breadcrumbs = CRUMBS
-    submit_label = "Ask finance"
-    success_message = "Finance is asked. Until somebody answers, the resource counts."
+    submit_label = _lazy("Ask finance")
+    success_message = _lazy("Finance is asked. Until somebody answers, the resource counts.")
 
     @cached_property
     def row(self) -> TaggedResource:
@@ -62,7 +64,7 @@ class RequestException(FormPage):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
-            _ = self.row
+            _ignored = self.row
         return super().dispatch(request, *args, **kwargs)
 
     def get_subtitle(self) -> str:
@@ -80,7 +82,7 @@ class RequestException(FormPage):
         try:
             return super().form_valid(form)
         except IntegrityError:
-            form.add_error(None, "Somebody has requested this at the same moment: finance has not answered yet.")
+            form.add_error(None, _("Somebody has requested this at the same moment: finance has not answered yet."))
             return self.form_invalid(form)
 
     def save(self, form: ExceptionForm) -> TagException:
@@ -99,7 +101,7 @@ class ExceptionPage(DetailPage):
         return TagException.objects.visible_to(self.person).select_related("team", "owner", "decided_by")
 
     def get_title(self) -> str:
-        return self.object.resource_name or self.object.resource or "Exception"
+        return self.object.resource_name or self.object.resource or _("Exception")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         may = self.person.has_perm(DECIDE)
@@ -118,7 +120,7 @@ class ExceptionPage(DetailPage):
             raise PermissionDenied
         form = DecisionForm(request.POST)
         if not form.is_valid():
-            messages.error(request, "The answer is too long: a thousand characters at most.")
+            messages.error(request, _("The answer is too long: a thousand characters at most."))
             return redirect(self.object)
         try:
             row = exceptions.decide_exception(
@@ -131,5 +133,5 @@ class ExceptionPage(DetailPage):
         except exceptions.CannotDecide as problem:
             messages.error(request, str(problem))
         else:
-            messages.success(request, f"The exception is {row.get_state_display()}.")
+            messages.success(request, _("The exception is {state}.").format(state=row.get_state_display()))
         return redirect(self.object)

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people import audit
@@ -43,9 +44,9 @@ def request_exception(exception: TagException, row: TaggedResource) -> TagExcept
 def day_problem(day: date, today: date) -> str:
     """Why an exception cannot end on this day; empty where it can."""
     if day <= today:
-        return "An exception ends in the future."
+        return _("An exception ends in the future.")
     if day > today + timedelta(days=366):
-        return "A year at most: request it again then, if it is still needed."
+        return _("A year at most: request it again then, if it is still needed.")
     return ""
 
 
@@ -61,7 +62,7 @@ def request_exceptions(
     if problem := day_problem(expires_on, today):
         raise BulkRefused(problem)
     if not reason.strip() or len(reason) > 1000:
-        raise BulkRefused("Write why they cannot be tagged, in a thousand characters at most.")
+        raise BulkRefused(_("Write why they cannot be tagged, in a thousand characters at most."))
     resources = distinct_resources(rows)
     check_count(len(resources))
     known = TagException.objects.filter(resource_key__in=resources, tag=tag)
@@ -69,11 +70,11 @@ def request_exceptions(
     in_force = set(known.in_force(today).values_list("resource_key", flat=True))
     todo, left_out = [], []
     for row in resources.values():
-        wrong = [key for key, _ in row.verdict.wrong] if row.verdict else []
-        problem = left_out_reason(row) or ("" if wrong else "it complies")
-        problem = problem or ("" if not tag or tag in wrong else f"{tag} is right")
-        problem = problem or ("finance has not answered an earlier request" if row.key in open_requests else "")
-        problem = problem or ("it is excepted already" if row.key in in_force else "")
+        wrong = [key for key, _ignored in row.verdict.wrong] if row.verdict else []
+        problem = left_out_reason(row) or ("" if wrong else _("it complies"))
+        problem = problem or ("" if not tag or tag in wrong else _("{tag} is right").format(tag=tag))
+        problem = problem or (_("finance has not answered an earlier request") if row.key in open_requests else "")
+        problem = problem or (_("it is excepted already") if row.key in in_force else "")
         if problem:
             left_out.append(LeftOut(str(row), problem))
             continue
@@ -84,7 +85,7 @@ def request_exceptions(
         with transaction.atomic():
             TagException.objects.bulk_create(todo, batch_size=2000)
     except IntegrityError:
-        raise BulkRefused("Somebody has requested some of these at the same moment: do it again.") from None
+        raise BulkRefused(_("Somebody has requested some of these at the same moment: do it again.")) from None
     audit.record_changes(((row, {"state": ("", str(row.state))}) for row in todo), LogEntry.Action.CREATE, user)
     return BulkResult(len(todo), tuple(left_out))
 
@@ -95,10 +96,14 @@ def decide_exception(pk: int, verb: str, *, user: User, answer: str, now: dateti
     row = TagException.objects.select_for_update().get(pk=pk)
     state = MOVES.get((TagException.State(row.state), verb))
     if state is None:
-        who = f" by {row.decided_by}" if row.decided_by else ""
-        raise CannotDecide(f"This exception is {row.get_state_display()}{who}: it cannot be changed that way any more.")
+        sentence = (
+            _("This exception is {state} by {person}: it cannot be changed that way any more.")
+            if row.decided_by
+            else _("This exception is {state}: it cannot be changed that way any more.")
+        )
+        raise CannotDecide(sentence.format(state=row.get_state_display(), person=row.decided_by))
     if row.owner_id == user.pk and verb == APPROVE:
-        raise CannotDecide("An exception is approved by somebody who does not answer for it.")
+        raise CannotDecide(_("An exception is approved by somebody who does not answer for it."))
     row.state, row.decided_by, row.decided_at, row.answer = state, user, now, answer
     row.save()
     compliance.apply_exceptions(row.resource_key)

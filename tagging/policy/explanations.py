@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import date
 
+from django.utils.translation import gettext as _
+
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.tag_policy import Policy, Requirement, State
 from tagging.models import TaggedResource, TagRequirement
 
 STATE_LABELS = {
-    State.MISSING: "key missing",
-    State.EMPTY: "value empty",
-    State.NOT_ALLOWED: "value not allowed",
-    State.OK: "right",
+    State.MISSING: _lazy("key missing"),
+    State.EMPTY: _lazy("value empty"),
+    State.NOT_ALLOWED: _lazy("value not allowed"),
+    State.OK: _lazy("right"),
 }
 TONES = {State.MISSING: "bad", State.EMPTY: "warn", State.NOT_ALLOWED: "warn", State.OK: "good"}
 # In charts: two kinds of a wrong value have one colour.
@@ -91,14 +94,16 @@ def _todo(tag: str, state: str, rule: Requirement | None) -> str:
     """What to do, in a sentence; nothing for what is right."""
     if state == State.OK:
         return ""
-    verb = {State.MISSING: f"Add the tag {tag}", State.NOT_ALLOWED: f"Change the value of {tag}"}.get(
-        State(state), f"Give the tag {tag} a value"
-    )
+    verb = {
+        State.MISSING: _("Add the tag {tag}"),
+        State.NOT_ALLOWED: _("Change the value of {tag}"),
+    }.get(State(state), _("Give the tag {tag} a value"))
+    verb = verb.format(tag=tag)
     if rule is None:
         return f"{verb}."
     if rule.values:
-        more = ", …" if len(rule.values) > 6 else ""
-        return f"{verb}: one of {', '.join(rule.values[:6])}{more}."
+        values = ", ".join(rule.values[:6]) + (", …" if len(rule.values) > 6 else "")
+        return _("{what}: one of {values}.").format(what=verb, values=values)
     if rule.pattern:
-        return f"{verb}: it must match {rule.pattern}."
+        return _("{what}: it must match {pattern}.").format(what=verb, pattern=rule.pattern)
     return f"{verb}: {rule.description.rstrip('.')}." if rule.description else f"{verb}."

@@ -12,34 +12,40 @@ from costs.query import filter_choices
 from costs.query.scope import of_teams
 from finops_site.lib.periods import Month
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.filters import MonthFilter
 from tagging.models import TagFact, TaggedResource
 from tagging.models.policy import TaggedResourceQuerySet
 from tagging.policy import compliance_figures
 
 WORKLIST_STATES = [
-    ("wrong", "to fix"),
-    ("compliant", "complies"),
-    ("excepted", "excepted"),
-    ("all", "everything that can carry tags"),
-    ("untaggable", "cannot carry tags"),
+    ("wrong", _lazy("to fix")),
+    ("compliant", _lazy("complies")),
+    ("excepted", _lazy("excepted")),
+    ("all", _lazy("everything that can carry tags")),
+    ("untaggable", _lazy("cannot carry tags")),
 ]
 
 
 class ResourceFilter(django_filters.FilterSet):
     """Resources of one charge month, those to fix unless another state is chosen."""
 
-    q = django_filters.CharFilter(label="Resource", method="named")
-    month = MonthFilter(label="Month", method="combined")
-    state = django_filters.ChoiceFilter(label="State", choices=WORKLIST_STATES, method="combined", empty_label=None)
-    team = django_filters.MultipleChoiceFilter(label="Team", method="of_teams")
-    tag = django_filters.ChoiceFilter(label="Tag", method="combined", empty_label="any")
-    fact = django_filters.ChoiceFilter(
-        label="State of the tag", choices=TagFact.State.choices, method="combined", empty_label="anything wrong"
+    q = django_filters.CharFilter(label=_lazy("Resource"), method="named")
+    month = MonthFilter(label=_lazy("Month"), method="combined")
+    state = django_filters.ChoiceFilter(
+        label=_lazy("State"), choices=WORKLIST_STATES, method="combined", empty_label=None
     )
-    account = django_filters.MultipleChoiceFilter(label="Account", field_name="sub_account")
-    service = django_filters.MultipleChoiceFilter(label="Service", field_name="service")
-    provider = django_filters.MultipleChoiceFilter(label="Provider", field_name="provider")
+    team = django_filters.MultipleChoiceFilter(label=_lazy("Team"), method="of_teams")
+    tag = django_filters.ChoiceFilter(label=_lazy("Tag"), method="combined", empty_label=_lazy("any"))
+    fact = django_filters.ChoiceFilter(
+        label=_lazy("State of the tag"),
+        choices=TagFact.State.choices,
+        method="combined",
+        empty_label=_lazy("anything wrong"),
+    )
+    account = django_filters.MultipleChoiceFilter(label=_lazy("Account"), field_name="sub_account")
+    service = django_filters.MultipleChoiceFilter(label=_lazy("Service"), field_name="service")
+    provider = django_filters.MultipleChoiceFilter(label=_lazy("Provider"), field_name="provider")
     currency = django_filters.CharFilter(field_name="currency", widget=forms.HiddenInput())
 
     class Meta:

@@ -4,11 +4,13 @@ from datetime import date
 from typing import Any, cast
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from costs.query import filter_choices
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.models import User
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.models import TagException, TaggedResource, TagRequirement
 from tagging.policy import exceptions
 
@@ -39,10 +41,14 @@ class AliasesField(ListField):
         for line in super().clean(value):
             alias, sign, meant = (part.strip() for part in line.partition("="))
             if not sign or not alias or not meant:
-                raise forms.ValidationError(f"{line!r}: write an alias and what it means, like prod = Production")
+                raise forms.ValidationError(
+                    _("{line!r}: write an alias and what it means, like prod = Production").format(line=line)
+                )
             if aliases.get(alias, meant) != meant:
                 raise forms.ValidationError(
-                    f"{alias} would mean {aliases[alias]} and {meant}: an alias means one value."
+                    _("{alias} would mean {aliases} and {meant}: an alias means one value.").format(
+                        alias=alias, aliases=aliases[alias], meant=meant
+                    )
                 )
             aliases[alias] = meant
         return aliases
@@ -52,17 +58,32 @@ class RequirementForm(forms.ModelForm):
     """One rule of the policy. Ended months stay as they are unless finance chooses otherwise."""
 
     PAST = [
-        ("keep", "Keep them: the change counts from this month on"),
-        ("change", "Change them too: figures that people have seen will change"),
+        ("keep", _lazy("Keep them: the change counts from this month on")),
+        ("change", _lazy("Change them too: figures that people have seen will change")),
     ]
 
-    allowed_values = ListField(help_text="One a line. Any value will do where none is given.")
-    value_aliases = AliasesField(help_text="What people write and what it means, one a line: prod = Production")
-    key_aliases = ListField(label="Also known as", help_text="Other keys that mean this tag, one a line: env")
-    services = ListField(help_text="Only these services, as the bill names them; empty: all.")
-    resource_types = ListField(help_text="Only these types, as the bill names them; empty: all.")
-    providers = forms.MultipleChoiceField(required=False, help_text="Only these providers; none: all.")
-    past = forms.ChoiceField(label="Months that have ended", choices=PAST, widget=forms.RadioSelect, initial="keep")
+    allowed_values = ListField(
+        label=_lazy("Allowed values"), help_text=_lazy("One a line. Any value will do where none is given.")
+    )
+    value_aliases = AliasesField(
+        label=_lazy("Value aliases"),
+        help_text=_lazy("What people write and what it means, one a line: prod = Production"),
+    )
+    key_aliases = ListField(
+        label=_lazy("Also known as"), help_text=_lazy("Other keys that mean this tag, one a line: env")
+    )
+    services = ListField(
+        label=_lazy("Services"), help_text=_lazy("Only these services, as the bill names them; empty: all.")
+    )
+    resource_types = ListField(
+        label=_lazy("Resource types"), help_text=_lazy("Only these types, as the bill names them; empty: all.")
+    )
+    providers = forms.MultipleChoiceField(
+        label=_lazy("Providers"), required=False, help_text=_lazy("Only these providers; none: all.")
+    )
+    past = forms.ChoiceField(
+        label=_lazy("Months that have ended"), choices=PAST, widget=forms.RadioSelect, initial="keep"
+    )
 
     class Meta:
         model = TagRequirement
@@ -70,6 +91,12 @@ class RequirementForm(forms.ModelForm):
             *("key", "is_required", "description", "allowed_values", "value_aliases", "pattern", "case_rule"),
             *("key_aliases", "providers", "services", "resource_types", "starts_on", "ends_on", "order"),
         ]
+        labels = {
+            "key": _lazy("Key"),
+            "description": _lazy("Description"),
+            "pattern": _lazy("Pattern"),
+            "order": _lazy("Order"),
+        }
         widgets = {
             "starts_on": forms.DateInput(attrs={"type": "date"}),
             "ends_on": forms.DateInput(attrs={"type": "date"}),
@@ -94,8 +121,10 @@ class RequirementForm(forms.ModelForm):
         current = self.before.starts_on if self.before else None
         if day and day < first and day != current and self.data.get(self.add_prefix("past")) != "change":
             raise forms.ValidationError(
-                f"{day_text(day)} lies before this month: months that have ended would change. "
-                f"Choose {day_text(first)} or later, or choose below that ended months change too."
+                _(
+                    "{day} lies before this month: months that have ended would change. Choose {first} or later, "
+                    "or choose below that ended months change too."
+                ).format(day=day_text(day), first=day_text(first))
             )
         return day
 
@@ -103,12 +132,12 @@ class RequirementForm(forms.ModelForm):
 class ExceptionForm(forms.ModelForm):
     """A request: which tag of the resource, who answers for it, why, and until when."""
 
-    tag = forms.ChoiceField(required=False)
+    tag = forms.ChoiceField(label=_lazy("Tag"), required=False)
 
     class Meta:
         model = TagException
         fields = ["tag", "owner", "reason", "expires_on"]
-        labels = {"owner": "Answers for it"}
+        labels = {"owner": _lazy("Answers for it"), "reason": _lazy("Reason")}
         widgets = {
             "reason": forms.Textarea(attrs={"rows": 3}),
             "expires_on": forms.DateInput(attrs={"type": "date"}),
@@ -119,7 +148,7 @@ class ExceptionForm(forms.ModelForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.row, self.today = row, today
-        cast(forms.ChoiceField, self.fields["tag"]).choices = [("", "every tag"), *((key, key) for key in wrong)]
+        cast(forms.ChoiceField, self.fields["tag"]).choices = [("", _("every tag")), *((key, key) for key in wrong)]
         people = User.objects.filter(is_active=True, teams=row.owner) if row.owner_id else User.objects.none()
         people = people | User.objects.filter(pk=user.pk)
         cast(forms.ModelChoiceField, self.fields["owner"]).queryset = people.distinct().order_by("email")
@@ -135,11 +164,13 @@ class ExceptionForm(forms.ModelForm):
         data = super().clean() or {}
         open_requests = TagException.objects.filter(resource_key=self.row.key, state=TagException.State.REQUESTED)
         if open_requests.filter(tag=data.get("tag", "")).exists():
-            raise forms.ValidationError("Somebody has requested this already: finance has not answered yet.")
+            raise forms.ValidationError(_("Somebody has requested this already: finance has not answered yet."))
         return data
 
 
 class DecisionForm(forms.Form):
     """Finance's answer."""
 
-    answer = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+    answer = forms.CharField(
+        label=_lazy("Answer"), required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )

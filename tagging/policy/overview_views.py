@@ -6,14 +6,15 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.query.scope import NOBODY
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text, percent_text
 from finops_site.ui.pages import Action, Empty
@@ -26,10 +27,10 @@ from tagging.policy.explanations import PATTERNS, STATE_LABELS, TONES
 GROUPS = [("team", _lazy("team")), ("account", _lazy("account")), ("service", _lazy("service"))]
 GROUP_TITLES = {"team": _lazy("By team"), "account": _lazy("By account"), "service": _lazy("By service")}
 NO_RESOURCES = Empty(
-    "No resources yet",
-    "A loaded bill brings them: each resource of it is checked against the tag policy within minutes.",
+    _lazy("No resources yet"),
+    _lazy("A loaded bill brings them: each resource of it is checked against the tag policy within minutes."),
     "tags",
-    Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery"),
+    Action(_lazy("Upload a bill"), "costs:delivery_upload", "upload", "costs.add_delivery"),
 )
 
 
@@ -38,7 +39,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
     exports = ("tag", "group", "course")
     parameter_values = {"by": tuple(dict(GROUPS))}
     permission_required = "costs.view_costline"
-    title = "Tag compliance"
+    title = _lazy("Tag compliance")
     template_name = "tagging/overview.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -67,7 +68,9 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         return compliance_figures.by_tag(self.person, self.charge_month)
 
     def get_subtitle(self) -> str:
-        return "Resources by charge month, with their last tags. Cost is effective, or billed where there is no other."
+        return _(
+            "Resources by charge month, with their last tags. Cost is effective, or billed where there is no other."
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = {"month": self.month, "stale": self.is_stale, "target": TARGET, "known": self.known}
@@ -95,9 +98,13 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         total = self.total
         cards: list[dict[str, Any]] = [
             {
-                "label": "Resources that comply",
+                "label": _("Resources that comply"),
                 "value": percent_text(total.by_resources) or "—",
-                "note": f"{total.count(COMPLIANT):,} of {total.counted:,}; the target is {percent_text(TARGET, 0)}",
+                "note": _("{total} of {counted}; the target is {target}").format(
+                    total=number_text(total.count(COMPLIANT)),
+                    counted=number_text(total.counted),
+                    target=percent_text(TARGET, 0),
+                ),
                 "url": worklist_url(self.charge_month, state="compliant"),
                 "icon": "target",
             },
@@ -105,16 +112,16 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         for code in total.currencies:
             cards.append(
                 {
-                    "label": f"Cost that complies, {code}",
+                    "label": _("Cost that complies, {code}").format(code=code),
                     "value": percent_text(total.by_cost(code)) or "—",
-                    "note": "of the cost of resources that can carry tags",
+                    "note": _("of the cost of resources that can carry tags"),
                     "url": worklist_url(self.charge_month, state="compliant", currency=code),
                     "icon": "cash",
                 }
             )
             cards.append(
                 {
-                    "label": "Cost of what is to fix",
+                    "label": _("Cost of what is to fix"),
                     "amount": total.amount(code, WRONG),
                     "currency": code,
                     "note": counted(total.count_in(code, WRONG), "resource"),
@@ -125,9 +132,9 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         if total.count(EXCEPTED):
             cards.append(
                 {
-                    "label": "Excepted",
+                    "label": _("Excepted"),
                     "value": f"{total.count(EXCEPTED):,}",
-                    "note": "not counted while the exception lasts",
+                    "note": _("not counted while the exception lasts"),
                     "url": worklist_url(self.charge_month, state="excepted"),
                     "icon": "clock",
                 }
@@ -159,7 +166,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         return {
             "id": "by-tag",
             "kind": "stacked-bar",
-            "title": "Resources by the state of each tag",
+            "title": _("Resources by the state of each tag"),
             "categories": list(self.tags),
             "series": [
                 charts.series(
@@ -204,15 +211,16 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
     def _trend_chart(self) -> dict[str, Any]:
         tallies = self.by_month.values()
         codes = sorted({code for tally in tallies for code in tally.currencies})
-        target = charts.series("Target", [TARGET * 100 for _ in tallies], dashed=True)
-        by_resources = charts.series("By resources", [percent(tally.by_resources) for tally in tallies])
+        target = charts.series(_("Target"), [TARGET * 100 for _ignored in tallies], dashed=True)
+        by_resources = charts.series(_("By resources"), [percent(tally.by_resources) for tally in tallies])
         by_cost = [
-            charts.series(f"By cost, {code}", [percent(tally.by_cost(code)) for tally in tallies]) for code in codes
+            charts.series(_("By cost, {code}").format(code=code), [percent(tally.by_cost(code)) for tally in tallies])
+            for code in codes
         ]
         return {
             "id": "course",
             "kind": "line",
-            "title": "Compliance by charge month",
+            "title": _("Compliance by charge month"),
             "categories": [month_text(month) for month in self.by_month],
             "series": [by_resources, *by_cost, target],
             "unit": "%",

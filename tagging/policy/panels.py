@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from costs.query.rows import filter_by
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
 from finops_site.people.audit import is_changed_by_people
 from finops_site.registry import AdviceItem, Better, Measure, MeasureInput, Unit
 from finops_site.ui.figures import month_text
@@ -69,7 +70,9 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     if month is None or tally is None:
         return None
     share = tally.by_resources
-    text = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"
+    text = _("{compliant} of {resources} resources that can carry tags, {month}").format(
+        compliant=number_text(tally.count(COMPLIANT)), resources=number_text(tally.counted), month=month_text(month)
+    )
     url = f"{reverse('tagging:overview')}?month={month}"
     to_fix = f"{reverse('tagging:resources')}?month={month}"
     inputs = (
@@ -78,6 +81,12 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Of them to fix"), Decimal(tally.count(WRONG)), to_fix),
     )
     return Measure(percent(share), Unit.PERCENT, TARGET * 100, Better.HIGHER, text, url, "", inputs)
+
+
+def count_required_tags(since: date, as_of: date) -> int:
+    """Tags that the policy requires on the day `as_of`."""
+    has_begun, goes_on = Q(starts_on=None) | Q(starts_on__lte=as_of), Q(ends_on=None) | Q(ends_on__gt=as_of)
+    return TagRequirement.objects.filter(has_begun, goes_on, is_required=True).count()
 
 
 def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
@@ -90,8 +99,8 @@ def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     tags = compliance_figures.by_tag(user, month)
     required = compliance_figures.requirements()
-    cost = " and ".join(f"{formatted(tally.amount(code, WRONG), code)} {code}" for code in tally.currencies)
-    head = ["Tag", "Right", "Key missing", "Value empty", "Value not allowed"]
+    cost = _(" and ").join(f"{formatted(tally.amount(code, WRONG), code)} {code}" for code in tally.currencies)
+    head = [_("Tag"), _("Right"), _("Key missing"), _("Value empty"), _("Value not allowed")]
     rows = [
         [tag, *(str(by_state.count(state)) for state in ("ok", "missing", "empty", "not_allowed"))]
         for tag, by_state in tags.items()
@@ -104,10 +113,17 @@ def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
         "target": TARGET,
         "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
         "text": (
-            f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags comply with the policy; "
-            f"{tally.count(WRONG):,} do not, at a cost of {cost}."
+            _(
+                "{compliant} of {resources} resources that can carry tags comply with the policy; {wrong} do "
+                "not, at a cost of {cost}."
+            ).format(
+                compliant=number_text(tally.count(COMPLIANT)),
+                resources=number_text(tally.counted),
+                wrong=number_text(tally.count(WRONG)),
+                cost=cost,
+            )
         ),
-        "tables": [{"title": "Resources by required tag", "head": head, "rows": rows}],
+        "tables": [{"title": _("Resources by required tag"), "head": head, "rows": rows}],
     }
 
 
@@ -123,7 +139,14 @@ def tagging_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as
     names = ("team", "account", "service", "provider")
     query = "".join(f"&{name}={value}" for name in names for value in filters.get(name, ()))
     url = f"{reverse('tagging:resources')}?month={month}{query}"
-    return [AdviceItem(f"{counted(count, 'resource here misses', 'resources here miss')} required tags: tag them", url)]
+    return [
+        AdviceItem(
+            _("{resources} required tags: tag them").format(
+                resources=counted(count, "resource here misses", "resources here miss")
+            ),
+            url,
+        )
+    ]
 
 
 def _described(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Sum
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.periods import Month
@@ -71,9 +72,11 @@ class ChangePreview:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """{label, before, after} by resources, then by cost for each currency."""
-        figures = [("Resources that comply", self.before.by_resources, self.after.by_resources)]
+        figures = [(_("Resources that comply"), self.before.by_resources, self.after.by_resources)]
         for code in sorted({*self.before.currencies, *self.after.currencies}):
-            figures.append((f"Cost that complies, {code}", self.before.by_cost(code), self.after.by_cost(code)))
+            figures.append(
+                (_("Cost that complies, {code}").format(code=code), self.before.by_cost(code), self.after.by_cost(code))
+            )
         return [{"label": label, "before": before, "after": after} for label, before, after in figures]
 
     @property
@@ -91,10 +94,12 @@ def preview_change(user: Person, changed: Policy, month: Month, today: date) -> 
     sums = groups.annotate(resources=Count("pk"), amount=Sum("cost")).values_list(*names, "resources", "amount")
     signatures = list(sums)
     day = month.period.last_day
-    decided = changed.decide([PolicyResource(tags, *place) for *place, tags, _, _, _, _ in signatures], day)
+    decided = changed.decide(
+        [PolicyResource(tags, *place) for *place, tags, _ignored, _ignored, _ignored, _ignored in signatures], day
+    )
     before, after = Tally(), Tally()
     policy = changed.on(day)
-    for (*_, was_compliant, currency, resources, cost), facts in zip(signatures, decided, strict=True):
+    for (*_ignored, was_compliant, currency, resources, cost), facts in zip(signatures, decided, strict=True):
         before.add(COMPLIANT if was_compliant else WRONG, currency, resources, cost)
         after.add(COMPLIANT if is_compliant(policy, facts) else WRONG, currency, resources, cost)
     return ChangePreview(month, before, after)

@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from tagging.models import TagRequirement
@@ -27,20 +29,20 @@ class PolicyPage(ListPage):
     exports = ("csv", "xlsx", "json")
     permission_required = "tagging.view_tagrequirement"
     model = TagRequirement
-    title = "Tag policy"
-    subtitle = "The tags every resource should carry. The rules that hold on its last day decide about a month."
+    title = _lazy("Tag policy")
+    subtitle = _lazy("The tags every resource should carry. The rules that hold on its last day decide about a month.")
     table_class = RequirementTable
-    breadcrumbs = (("Tag compliance", "tagging:overview"),)
+    breadcrumbs = ((_lazy("Tag compliance"), "tagging:overview"),)
     template_name = "tagging/policy.html"
     actions = (
-        Action("Prevention", "tagging:prevention", "shield-check"),
-        Action("Add a tag", "tagging:requirement_add", "plus", "tagging.add_tagrequirement", primary=True),
+        Action(_lazy("Prevention"), "tagging:prevention", "shield-check"),
+        Action(_lazy("Add a tag"), "tagging:requirement_add", "plus", "tagging.add_tagrequirement", primary=True),
     )
     empty = Empty(
-        "No tag is required",
-        "Without a policy every resource complies. Start with Owner and Environment.",
+        _lazy("No tag is required"),
+        _lazy("Without a policy every resource complies. Start with Owner and Environment."),
         "tags",
-        Action("Add a tag", "tagging:requirement_add", "plus", "tagging.add_tagrequirement"),
+        Action(_lazy("Add a tag"), "tagging:requirement_add", "plus", "tagging.add_tagrequirement"),
     )
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -63,12 +65,12 @@ class RequirementPage(FormPage):
     model = TagRequirement
     form_class = RequirementForm
     template_name = "tagging/requirement.html"
-    breadcrumbs = (("Tag compliance", "tagging:overview"), ("Tag policy", "tagging:policy"))
+    breadcrumbs = ((_lazy("Tag compliance"), "tagging:overview"), (_lazy("Tag policy"), "tagging:policy"))
     cancel_url_name = "tagging:policy"
     success_url = reverse_lazy("tagging:policy")
 
     def get_title(self) -> str:
-        return f"Tag {self.object}" if self.object else "Add a tag"
+        return _("Tag {object}").format(object=self.object) if self.object else _("Add a tag")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         today = timezone.now().date()
@@ -87,8 +89,11 @@ class RequirementPage(FormPage):
 
     def save(self, form: RequirementForm) -> TagRequirement:
         row = policy_changes.save_requirement(form.instance, keep_past=form.keep_past, today=form.today)
-        since = f" from {day_text(row.starts_on)} on" if row.starts_on else ""
-        messages.success(self.request, f"The policy has a rule for {row}{since}. Compliance is being recomputed.")
+        since = _(" from {starts_on} on").format(starts_on=day_text(row.starts_on)) if row.starts_on else ""
+        messages.success(
+            self.request,
+            _("The policy has a rule for {row}{since}. Compliance is being recomputed.").format(row=row, since=since),
+        )
         return row
 
 
@@ -104,9 +109,11 @@ class RemoveRequirement(Page, View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         if self.row is None:
-            messages.info(request, "This rule is gone already.")
+            messages.info(request, _("This rule is gone already."))
             return redirect("tagging:policy")
         name, keep = str(self.row), request.POST.get("past") != "change"
         policy_changes.remove_requirement(self.row, keep_past=keep, today=timezone.now().date())
-        messages.success(request, f"The policy no longer has a rule for {name}. Compliance is being recomputed.")
+        messages.success(
+            request, _("The policy no longer has a rule for {name}. Compliance is being recomputed.").format(name=name)
+        )
         return redirect("tagging:policy")

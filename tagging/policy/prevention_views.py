@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Page
 from tagging.calc import prevention
@@ -22,10 +23,10 @@ def current_documents() -> list[prevention.Document]:
 
 class PreventionPage(Page, TemplateView):
     permission_required = "tagging.view_tagrequirement"
-    title = "Prevention"
-    subtitle = "Generated from the tag policy: with these in place, fewer untagged resources are created."
+    title = _lazy("Prevention")
+    subtitle = _lazy("Generated from the tag policy: with these in place, fewer untagged resources are created.")
     template_name = "tagging/prevention.html"
-    breadcrumbs = (("Tag compliance", "tagging:overview"), ("Tag policy", "tagging:policy"))
+    breadcrumbs = ((_lazy("Tag compliance"), "tagging:overview"), (_lazy("Tag policy"), "tagging:policy"))
 
     @cached_property
     def documents(self) -> list[prevention.Document]:

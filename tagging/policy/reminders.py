@@ -13,6 +13,7 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
@@ -153,12 +154,12 @@ def _why_not_asked(
     row: TaggedResource, addresses: Sequence[str], fresh: Sequence[str], recipients: "_Recipients"
 ) -> str:
     if row.verdict is None or row.verdict.is_compliant:
-        return left_out_reason(row) or "it complies"
+        return left_out_reason(row) or _("it complies")
     if row.owner is None:
-        return "nobody owns it"
+        return _("nobody owns it")
     if not addresses or addresses == recipients.finance:
-        return f"{row.owner} has no address"
-    return "" if fresh else f"{row.owner} was asked this week already"
+        return _("{owner} has no address").format(owner=row.owner)
+    return "" if fresh else _("{owner} was asked this week already").format(owner=row.owner)
 
 
 def _ask(team: Team, address: str, rows: list[TaggedResource], user: User, now: datetime) -> None:
@@ -196,7 +197,7 @@ class _Recipients:
             return leads or self.finance
         if team in self.team_lists:
             return [self.team_lists[team]]
-        return [email for email, _ in members] or self.finance
+        return [email for email, _ignored in members] or self.finance
 
 
 def _message(

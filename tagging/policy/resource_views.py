@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Min, QuerySet, Sum
 from django.http import Http404
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.models import CostLine
@@ -15,6 +16,7 @@ from costs.web.links import group_filters, lines_url
 from finops_site.lib import charts
 from finops_site.lib.addresses import BadFilter
 from finops_site.lib.periods import Month, Period, short_day_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.filters import filter_names, many_names
 from finops_site.ui.pages import Action, Empty, ListPage
@@ -33,19 +35,19 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
     many_parameters = many_names(ResourceFilter)
     permission_required = "costs.view_costline"
     model = TaggedResource
-    title = "Resources to fix"
+    title = _lazy("Resources to fix")
     table_class = ResourceTable
     orderings = ("-cost",)
     per_page = 25
     template_name = "tagging/resources.html"
     fragment_template_name = "tagging/resources_list.html"
-    breadcrumbs = (("Tag compliance", "tagging:overview"),)
+    breadcrumbs = ((_lazy("Tag compliance"), "tagging:overview"),)
     export_name = "tag-resources"
     empty = Empty(
-        "Nothing to fix",
-        "Every resource of this month that can carry tags complies or is excepted.",
+        _lazy("Nothing to fix"),
+        _lazy("Every resource of this month that can carry tags complies or is excepted."),
         "circle-check",
-        Action("Tag compliance", "tagging:overview", "tags"),
+        Action(_lazy("Tag compliance"), "tagging:overview", "tags"),
     )
 
     def get_queryset(self) -> TaggedResourceQuerySet:
@@ -65,15 +67,19 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
         return compliance_figures.known_of_month(self.person, self.month, self.today, filters)
 
     def get_subtitle(self) -> str:
-        month = f"{month_text(self.month, 'long')}, by charge day" if self.month else "No month is computed yet"
-        return f"{month}. The most expensive first, each with its last tags."
+        month = (
+            _("{month_text}, by charge day").format(month_text=month_text(self.month, "long"))
+            if self.month
+            else _("No month is computed yet")
+        )
+        return _("{month}. The most expensive first, each with its last tags.").format(month=month)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         by_currency = self.rows.order_by().values("currency").annotate(cost=Sum("cost"), n=Count("pk"))
         sums = list(by_currency.values_list("currency", "cost", "n"))
         context = {
-            "sums": total_rows({code: {"cost": amount} for code, amount, _ in sums}),
-            "count": sum(n for _, _, n in sums),
+            "sums": total_rows({code: {"cost": amount} for code, amount, _ignored in sums}),
+            "count": sum(n for _ignored, _ignored, n in sums),
             "month": self.month,
             "stale": self.is_stale,
         }
@@ -83,7 +89,7 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
 class ResourcePage(ComplianceMonthPage, TemplateView):
     permission_required = "costs.view_costline"
     template_name = "tagging/resource.html"
-    breadcrumbs = (("Tag compliance", "tagging:overview"), ("Resources to fix", "tagging:resources"))
+    breadcrumbs = ((_lazy("Tag compliance"), "tagging:overview"), (_lazy("Resources to fix"), "tagging:resources"))
 
     @cached_property
     def rows(self) -> list[TaggedResource]:
@@ -105,10 +111,10 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
 
     def check_address(self) -> None:
         # Somebody else's resource is not found, before anything else is said of it.
-        _ = self.rows
+        _ignored = self.rows
         super().check_address()
         if not self.month_rows:
-            raise BadFilter(f"This resource has no charges in {self.month}.")
+            raise BadFilter(_("This resource has no charges in {month}.").format(month=self.month))
 
     @property
     def row(self) -> TaggedResource:
@@ -166,9 +172,9 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
         return {
             "id": f"by-day-{code.lower()}",
             "kind": "bar",
-            "title": f"Effective cost by day, {code}",
+            "title": _("Effective cost by day, {code}").format(code=code),
             "categories": [short_day_text(day["day"]) for day in days],
-            "series": [charts.series("Effective cost", [day["effective_cost"] for day in days])],
+            "series": [charts.series(_("Effective cost"), [day["effective_cost"] for day in days])],
             "currency": code,
             "table_id": "days",
         }

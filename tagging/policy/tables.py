@@ -8,12 +8,14 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from costs.models import Dimension
 from costs.query.scope import UNOWNED
 from costs.web.tables import OwnerColumn
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -32,19 +34,19 @@ class ResourceTable(BaseTable):
     """Resources with what is wrong with each of their tags."""
 
     pick = PickColumn()
-    resource = django_tables2.Column(empty_values=(None,))
-    charge_month = MonthColumn("Month", visible=False)
-    owner = OwnerColumn("Team", pool="pool")
-    sub_account = django_tables2.Column("Account and region")
+    resource = django_tables2.Column(_lazy("Resource"), empty_values=(None,))
+    charge_month = MonthColumn(_lazy("Month"), visible=False)
+    owner = OwnerColumn(_lazy("Team"), pool="pool")
+    sub_account = django_tables2.Column(_lazy("Account and region"))
     region = django_tables2.Column(visible=False)
     provider = django_tables2.Column(visible=False)
-    service = django_tables2.Column("Service and type")
+    service = django_tables2.Column(_lazy("Service and type"))
     resource_type = django_tables2.Column(visible=False)
-    wrong = django_tables2.Column("What to fix", accessor="verdict", default="—", empty_values=())
-    tags = TagColumn("Tags", accessor="tag_set__tags", visible=False)
+    wrong = django_tables2.Column(_lazy("What to fix"), accessor="verdict", default="—", empty_values=())
+    tags = TagColumn(_lazy("Tags"), accessor="tag_set__tags", visible=False)
     first_day = DayColumn(visible=False)
     last_day = DayColumn(visible=False)
-    cost = MoneyColumn("Cost in the month")
+    cost = MoneyColumn(_lazy("Cost in the month"))
     billed_cost = MoneyColumn(visible=False)
     effective_cost = MoneyColumn(visible=False)
     currency = django_tables2.Column(visible=False)
@@ -53,7 +55,7 @@ class ResourceTable(BaseTable):
         phone_facts = ("owner", "wrong")
         model = TaggedResource
         fields = ()
-        caption = "Resources"
+        caption = _lazy("Resources")
 
     # {key: how many suggestions}, and whether boxes to tick are drawn: set by the page that acts on rows.
     suggestions: Mapping[str, int] = {}
@@ -97,10 +99,10 @@ class ResourceTable(BaseTable):
 
     def render_wrong(self, record: TaggedResource) -> SafeString | str:
         if record.why_not:
-            return status_html("cannot carry tags", "calm", "ban")
+            return status_html(_("cannot carry tags"), "calm", "ban")
         statuses = self.explainer.wrong(record)
         if not statuses:
-            return status_html("complies", "good", "circle-check")
+            return status_html(_("complies"), "good", "circle-check")
         badges = format_html_join("", "{}", _badges(statuses))
         count = self.suggestions.get(record.key, 0)
         url = f"{reverse('tagging:suggestions')}?{urlencode({'q': record.resource})}"
@@ -124,17 +126,17 @@ def _badges(statuses: Sequence[TagStatus]) -> Iterator[tuple[SafeString]]:
 class ExceptionTable(BaseTable):
     """Exceptions from the policy."""
 
-    resource = django_tables2.Column()
-    tag = django_tables2.Column(empty_values=(None,))
-    team = django_tables2.Column(default=UNOWNED)
-    owner = django_tables2.Column("Answers for it")
-    reason = django_tables2.Column()
-    expires_on = DayColumn("Until")
-    state = django_tables2.Column()
+    resource = django_tables2.Column(_lazy("Resource"))
+    tag = django_tables2.Column(_lazy("Tag"), empty_values=(None,))
+    team = django_tables2.Column(_lazy("Team"), default=UNOWNED)
+    owner = django_tables2.Column(_lazy("Answers for it"))
+    reason = django_tables2.Column(_lazy("Reason"))
+    expires_on = DayColumn(_lazy("Until"))
+    state = django_tables2.Column(_lazy("State"))
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Exceptions"
+        caption = _lazy("Exceptions")
 
     def render_resource(self, value: str, record: TagException) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), record.resource_name or value)
@@ -143,7 +145,7 @@ class ExceptionTable(BaseTable):
         return value
 
     def render_tag(self, value: str) -> str:
-        return value or "every tag"
+        return value or _("every tag")
 
     def render_state(self, value: str, record: TagException) -> SafeString:
         state = record.state_on(self.request.today)
@@ -155,28 +157,28 @@ class ExceptionTable(BaseTable):
 
 
 EXCEPTION_STATES = {
-    "requested": ("waits for finance", "busy", "hourglass"),
-    "approved": ("in force", "good", "circle-check"),
-    "declined": ("declined", "bad", "circle-x"),
-    "ended": ("ended early", "calm", "ban"),
-    "expired": ("expired: counts again", "warn", "alarm"),
+    "requested": (_lazy("waits for finance"), "busy", "hourglass"),
+    "approved": (_lazy("in force"), "good", "circle-check"),
+    "declined": (_lazy("declined"), "bad", "circle-x"),
+    "ended": (_lazy("ended early"), "calm", "ban"),
+    "expired": (_lazy("expired: counts again"), "warn", "alarm"),
 }
 
 
 class RequirementTable(BaseTable):
     """The policy, as people read it."""
 
-    key = django_tables2.Column("Tag")
-    is_required = django_tables2.Column("Required")
-    values = django_tables2.Column("Allowed values", accessor="pk")
-    key_aliases = django_tables2.Column("Also known as", default="—")
-    scope = django_tables2.Column("Applies to", accessor="pk")
-    since = django_tables2.Column("From", accessor="pk")
+    key = django_tables2.Column(_lazy("Tag"))
+    is_required = django_tables2.Column(_lazy("Required"))
+    values = django_tables2.Column(_lazy("Allowed values"), accessor="pk")
+    key_aliases = django_tables2.Column(_lazy("Also known as"), default="—")
+    scope = django_tables2.Column(_lazy("Applies to"), accessor="pk")
+    since = django_tables2.Column(_lazy("From"), accessor="pk")
 
     class Meta(BaseTable.Meta):
         phone_facts = ("is_required", "values")
         orderable = False
-        caption = "Tag policy"
+        caption = _lazy("Tag policy")
 
     def render_key(self, value: str, record: TagRequirement) -> SafeString:
         if self.request.user.has_perm("tagging.change_tagrequirement"):
@@ -188,14 +190,16 @@ class RequirementTable(BaseTable):
         return value
 
     def render_is_required(self, value: bool, record: TagRequirement) -> SafeString:
-        return status_html("required", "busy", "flag") if record.is_required else status_html("optional")
+        return status_html(_("required"), "busy", "flag") if record.is_required else status_html(_("optional"))
 
     def value_is_required(self, record: TagRequirement) -> str:
         return "required" if record.is_required else "optional"
 
     def render_values(self, record: TagRequirement) -> str:
         rule = record.as_requirement()
-        allowed = ", ".join(rule.values) or (f"matches {rule.pattern}" if rule.pattern else "anything but nothing")
+        allowed = ", ".join(rule.values) or (
+            _("matches {pattern}").format(pattern=rule.pattern) if rule.pattern else _("anything but nothing")
+        )
         aliases = ", ".join(f"{alias} = {meant}" for alias, meant in rule.value_aliases.items())
         text = f"{allowed}; {aliases}" if aliases else allowed
         return text if rule.case.value == "ignore" else f"{text} ({record.get_case_rule_display()})"
@@ -205,8 +209,12 @@ class RequirementTable(BaseTable):
 
     def render_scope(self, record: TagRequirement) -> str:
         scopes = [f"{name} {', '.join(words)}" for name, words in record.as_requirement().scopes if words]
-        return "; ".join(scopes) or "everything that can carry tags"
+        return "; ".join(scopes) or _("everything that can carry tags")
 
     def render_since(self, record: TagRequirement) -> str:
-        start = day_text(record.starts_on) if record.starts_on else "always"
-        return f"{start} until {day_text(record.ends_on)}" if record.ends_on else start
+        start = day_text(record.starts_on) if record.starts_on else _("always")
+        return (
+            _("{start} until {ends_on}").format(start=start, ends_on=day_text(record.ends_on))
+            if record.ends_on
+            else start
+        )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.models import User
@@ -38,14 +39,16 @@ def set_tag(rows: Sequence[TaggedResource], key: str, value: str, *, user: User,
     alike = set(open_tags.values_list("resource_key", flat=True))
     todo, left_out = [], []
     for row in resources.values():
-        reason = left_out_reason(row) or ("it has this virtual tag already" if row.key in alike else "")
+        reason = left_out_reason(row) or (_("it has this virtual tag already") if row.key in alike else "")
         if reason:
             left_out.append(LeftOut(str(row), reason))
         else:
             todo.append(row)
     if not todo:
         return BulkResult(0, tuple(left_out))
-    words = f"{key}={value} on {counted(len(todo), 'resource')}"[:300]
+    words = _("{key}={value} on {resources}").format(key=key, value=value, resources=counted(len(todo), "resource"))[
+        :300
+    ]
     batch = VirtualTagBatch.objects.create(words=words, made_by=user, made_at=now)
     tags = [
         VirtualTag(
@@ -54,7 +57,7 @@ def set_tag(rows: Sequence[TaggedResource], key: str, value: str, *, user: User,
             key=key,
             value=value,
             start=row.charge_month,
-            evidence=[{"kind": "hand", "words": f"set by {user}"}],
+            evidence=[{"kind": "hand", "words": _("set by {user}").format(user=user)}],
             batch=batch,
             made_by=user,
             made_at=now,
@@ -74,7 +77,7 @@ def accept_for(rows: Sequence[TaggedResource], *, user: User, now: datetime) -> 
     suggestions = Suggestion.objects.visible_to(user).filter(resource_key__in=resources)
     with_some = set(suggestions.values_list("resource_key", flat=True))
     left_out = [
-        LeftOut(str(row), "nothing is suggested for it") for key, row in resources.items() if key not in with_some
+        LeftOut(str(row), _("nothing is suggested for it")) for key, row in resources.items() if key not in with_some
     ]
     result = accept_suggestions(suggestions, user=user, now=now)
     return BulkResult(result.tags_set, tuple(left_out), result.batch.pk if result.batch else None)
@@ -89,7 +92,7 @@ def change_set_for(
     tags = list(VirtualTag.objects.visible_to(user).in_force().filter(resource_key__in=resources))
     tagged = {tag.resource_key for tag in tags}
     left_out = [
-        LeftOut(str(row), "it has no virtual tag in force") for key, row in resources.items() if key not in tagged
+        LeftOut(str(row), _("it has no virtual tag in force")) for key, row in resources.items() if key not in tagged
     ]
     change_set = create_change_set(tags, title=title, user=user, now=now)
     return change_set, BulkResult(len(tagged), tuple(left_out))

@@ -10,7 +10,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, ListPage
 from tagging.calc import tag_scripts
@@ -21,7 +23,7 @@ from tagging.remediation.tables import CHANGE_SET_STATES, ChangeSetTable, TagCha
 from tagging.remediation.virtual_tags import RemediationError
 
 State = ChangeSet.State
-CRUMBS = (("Tag compliance", "tagging:overview"),)
+CRUMBS = ((_lazy("Tag compliance"), "tagging:overview"),)
 PERMISSIONS = {
     "submit": "tagging.add_changeset",
     "approve": "tagging.approve_changeset",
@@ -34,15 +36,17 @@ PERMISSIONS = {
 class ChangeSetsPage(ListPage):
     permission_required = "tagging.view_changeset"
     model = ChangeSet
-    title = "Change sets"
-    subtitle = "Tags to be set at the provider itself: made by one person, approved by another."
+    title = _lazy("Change sets")
+    subtitle = _lazy("Tags to be set at the provider itself: made by one person, approved by another.")
     table_class = ChangeSetTable
     breadcrumbs = CRUMBS
     empty = Empty(
-        "No change sets",
-        "Tick virtual tags and put them into a change set: it becomes a script, Terraform or a CSV, or is applied.",
+        _lazy("No change sets"),
+        _lazy(
+            "Tick virtual tags and put them into a change set: it becomes a script, Terraform or a CSV, or is applied."
+        ),
         "cloud-upload",
-        Action("Virtual tags", "tagging:virtual_tags", "sparkles"),
+        Action(_lazy("Virtual tags"), "tagging:virtual_tags", "sparkles"),
     )
 
     def get_queryset(self) -> ChangeSetQuerySet:
@@ -53,7 +57,7 @@ class ChangeSetPage(FollowedPage):
     permission_required = "tagging.view_changeset"
     model = ChangeSet
     template_name = "tagging/change_set.html"
-    breadcrumbs = (*CRUMBS, ("Change sets", "tagging:change_sets"))
+    breadcrumbs = (*CRUMBS, (_lazy("Change sets"), "tagging:change_sets"))
 
     def progress(self) -> dict[str, Any] | None:
         if self.object.state != State.APPLYING:
@@ -64,8 +68,8 @@ class ChangeSetPage(FollowedPage):
         return {
             "url": f"{self.object.get_absolute_url()}?progress=1",
             "percent": 100 * done // total if total else None,
-            "label": "Being applied",
-            "detail": f"{done} of {total} tags",
+            "label": _("Being applied"),
+            "detail": _("{done} of {total} tags").format(done=done, total=total),
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -102,15 +106,15 @@ class ChangeSetPage(FollowedPage):
         user, now = self.person, timezone.now()
         if verb == "submit":
             change_sets.submit(row.pk)
-            return "It waits for somebody else's approval."
+            return _("It waits for somebody else's approval.")
         if verb in ("approve", "reject"):
             comment = self.request.POST.get("review", "")
             row = change_sets.review(row.pk, approve=verb == "approve", comment=comment, user=user, now=now)
-            return f"It is {row.get_state_display()}."
+            return _("It is {state}.").format(state=row.get_state_display())
         if verb == "dry_run":
             return provider_tagging.dry_run_change_set(row, now)
         change_sets.start_applying(row.pk, user=user, now=now)
-        return "It is being applied; each tag's result appears below."
+        return _("It is being applied; each tag's result appears below.")
 
 
 class ChangeSetFile(DetailPage):
@@ -125,7 +129,7 @@ class ChangeSetFile(DetailPage):
         if kind == "csv":
             return csv_download(tag_scripts.edits_as_csv(change_sets.as_edits(row)), str(row), for_excel=False)
         if row.state in (State.DRAFT, State.REVIEW, State.REJECTED):
-            messages.error(request, "Somebody else has to approve it before it leaves as a script.")
+            messages.error(request, _("Somebody else has to approve it before it leaves as a script."))
             return redirect(reverse("tagging:change_set", args=[row.pk]))
         media, write = change_sets.FILES[kind]
         text = write(change_sets.as_edits(row), row.title)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.models import User
@@ -23,8 +24,8 @@ def create_change_set(tags: Iterable[VirtualTag], *, title: str, user: User, now
     """A draft that sets virtual tags at the provider; raises RemediationError where none is in force."""
     tags = [tag for tag in tags if tag.state == VirtualTag.State.ACTIVE]
     if not tags:
-        raise RemediationError("None of these virtual tags is in force: there is nothing to set at the provider.")
-    title = title.strip()[:200] or f"{len(tags)} tags"
+        raise RemediationError(_("None of these virtual tags is in force: there is nothing to set at the provider."))
+    title = title.strip()[:200] or _("{tags_count} tags").format(tags_count=len(tags))
     change_set = ChangeSet.objects.create(title=title, made_by=user, made_at=now)
     keys = {tag.resource_key for tag in tags}
     rows = TaggedResource.objects.filter(key__in=keys).select_related("tag_set__delivered")
@@ -64,14 +65,16 @@ def _lock(pk: int, states: Sequence[str], action: str) -> ChangeSet:
     """The change set, locked; raises RemediationError unless it is in one of the states."""
     row = ChangeSet.objects.select_for_update().get(pk=pk)
     if row.state not in states:
-        raise RemediationError(f"It cannot be {action}: it is {row.get_state_display()}.")
+        raise RemediationError(
+            _("It cannot be {action}: it is {state}.").format(action=action, state=row.get_state_display())
+        )
     return row
 
 
 @transaction.atomic
 def submit(pk: int) -> ChangeSet:
     """Sends it to somebody else for approval."""
-    row = _lock(pk, (State.DRAFT, State.REJECTED), "sent for approval")
+    row = _lock(pk, (State.DRAFT, State.REJECTED), _("sent for approval"))
     row.state = State.REVIEW
     row.save()
     return row
@@ -80,9 +83,9 @@ def submit(pk: int) -> ChangeSet:
 @transaction.atomic
 def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -> ChangeSet:
     """Approves it or sends it back; whoever made it does not approve it."""
-    row = _lock(pk, (State.REVIEW,), "reviewed")
+    row = _lock(pk, (State.REVIEW,), _("reviewed"))
     if row.made_by_id == user.pk:
-        raise RemediationError("Somebody else has to look at what you made.")
+        raise RemediationError(_("Somebody else has to look at what you made."))
     row.state = State.APPROVED if approve else State.REJECTED
     row.reviewed_by, row.reviewed_at, row.review = user, now, comment[:1000]
     row.save()
@@ -92,9 +95,9 @@ def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -
 @transaction.atomic
 def start_applying(pk: int, *, user: User, now: datetime) -> ChangeSet:
     """Has it applied in the background; raises RemediationError without approval and a dry run."""
-    row = _lock(pk, (State.APPROVED, State.PARTLY), "applied")
+    row = _lock(pk, (State.APPROVED, State.PARTLY), _("applied"))
     if row.dry_run_at is None:
-        raise RemediationError("First the dry run: look at what would change, then apply it.")
+        raise RemediationError(_("First the dry run: look at what would change, then apply it."))
     row.state, row.applied_by, row.started_at, row.heartbeat_at = State.APPLYING, user, now, None
     row.save()
     task("tagging.tasks.apply_change_set").delay_on_commit(row.pk)
@@ -124,6 +127,6 @@ def as_edits(row: ChangeSet) -> list[TagEdit]:
         if change.arn:
             target = arns.Target(change.arn, change.sub_account, change.region)
         else:
-            target = arns.Target(problem=change.message or "it cannot be tagged by this API")
+            target = arns.Target(problem=change.message or _("it cannot be tagged by this API"))
         edits.append(TagEdit(target, change.resource, change.resource_name, change.key, change.before, change.after))
     return edits

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from finops_site.models import Team, User
 from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
@@ -19,19 +20,21 @@ def claim_resource(text: str, team: Team, *, user: User, now: datetime) -> Virtu
     rows = unowned.filter(Q(resource=text) | Q(resource_name=text)).order_by("-charge_month", "-cost")
     row = rows.first()
     if row is None:
-        raise RemediationError("No unowned resource has this id or name: write it exactly as the bill does.")
+        raise RemediationError(_("No unowned resource has this id or name: write it exactly as the bill does."))
     if rows.exclude(key=row.key).exists():
-        raise RemediationError("Several unowned resources have this name: give the id of the one you mean.")
+        raise RemediationError(_("Several unowned resources have this name: give the id of the one you mean."))
     if VirtualTag.objects.filter(resource_key=row.key, key="Team", state=VirtualTag.State.WAITING).exists():
-        raise RemediationError(f"{row} is claimed already; finance has not answered yet.")
-    batch = VirtualTagBatch.objects.create(words=f"{team} claims {row}"[:300], made_by=user, made_at=now)
+        raise RemediationError(_("{row} is claimed already; finance has not answered yet.").format(row=row))
+    batch = VirtualTagBatch.objects.create(
+        words=_("{team} claims {row}").format(team=team, row=row)[:300], made_by=user, made_at=now
+    )
     return VirtualTag.objects.create(
         **virtual_tags.resource_fields(row),
         team=team,
         key="Team",
         value=team.name,
         start=row.charge_month,
-        evidence=[{"kind": "claim", "words": f"{user} claims it for {team}"}],
+        evidence=[{"kind": "claim", "words": _("{user} claims it for {team}").format(user=user, team=team)}],
         state=VirtualTag.State.WAITING,
         batch=batch,
         made_by=user,
@@ -44,9 +47,9 @@ def answer_claim(pk: int, *, confirm: bool, user: User, now: datetime) -> Virtua
     """Finance confirms or declines a claim; raises RemediationError when it was answered, or for who claimed."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.WAITING:
-        raise RemediationError(f"This claim is answered: it is {tag.get_state_display()}.")
+        raise RemediationError(_("This claim is answered: it is {state}.").format(state=tag.get_state_display()))
     if confirm and tag.made_by_id == user.pk:
-        raise RemediationError("Somebody else has to confirm what you claim.")
+        raise RemediationError(_("Somebody else has to confirm what you claim."))
     if confirm:
         virtual_tags.end_open_tags([tag], user)
     tag.state = VirtualTag.State.ACTIVE if confirm else VirtualTag.State.DECLINED

@@ -10,17 +10,23 @@ from costs.query import filter_choices
 from costs.query.scope import NOBODY
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.models import Suggestion, VirtualTag
 
-CONFIDENCES = [("0.9", "90% and more"), ("0.75", "75% and more"), ("0.5", "50% and more"), ("0.25", "25% and more")]
+CONFIDENCES = [
+    ("0.9", _lazy("90% and more")),
+    ("0.75", _lazy("75% and more")),
+    ("0.5", _lazy("50% and more")),
+    ("0.25", _lazy("25% and more")),
+]
 
 
 class ResourceRowFilter(django_filters.FilterSet):
     """The filters that lists about resources share: their name, team and account."""
 
-    q = django_filters.CharFilter(label="Resource", method="named")
-    team = django_filters.MultipleChoiceFilter(label="Team", method="of_teams")
-    account = django_filters.MultipleChoiceFilter(label="Account", field_name="sub_account")
+    q = django_filters.CharFilter(label=_lazy("Resource"), method="named")
+    team = django_filters.MultipleChoiceFilter(label=_lazy("Team"), method="of_teams")
+    account = django_filters.MultipleChoiceFilter(label=_lazy("Account"), field_name="sub_account")
 
     def __init__(self, data: QueryDict | None = None, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(data, *args, request=request, **kwargs)
@@ -40,10 +46,16 @@ class ResourceRowFilter(django_filters.FilterSet):
 
 
 class SuggestionFilter(ResourceRowFilter):
-    tag = django_filters.ChoiceFilter(label="Tag", field_name="tag", empty_label="any")
-    kind = django_filters.ChoiceFilter(label="Evidence", choices=Suggestion.Kind.choices, empty_label="any")
+    tag = django_filters.ChoiceFilter(label=_lazy("Tag"), field_name="tag", empty_label=_lazy("any"))
+    kind = django_filters.ChoiceFilter(
+        label=_lazy("Evidence"), choices=Suggestion.Kind.choices, empty_label=_lazy("any")
+    )
     sure = django_filters.ChoiceFilter(
-        label="Confidence", field_name="confidence", lookup_expr="gte", choices=CONFIDENCES, empty_label="any"
+        label=_lazy("Confidence"),
+        field_name="confidence",
+        lookup_expr="gte",
+        choices=CONFIDENCES,
+        empty_label=_lazy("any"),
     )
 
     class Meta:
@@ -57,8 +69,10 @@ class SuggestionFilter(ResourceRowFilter):
 
 
 class VirtualTagFilter(ResourceRowFilter):
-    key = django_filters.CharFilter(label="Key", lookup_expr="iexact")
-    state = django_filters.ChoiceFilter(label="State", choices=VirtualTag.State.choices, empty_label="any")
+    key = django_filters.CharFilter(label=_lazy("Key"), lookup_expr="iexact")
+    state = django_filters.ChoiceFilter(
+        label=_lazy("State"), choices=VirtualTag.State.choices, empty_label=_lazy("any")
+    )
 
     class Meta:
         model = VirtualTag

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.ui.pages import ListPage
@@ -68,7 +69,10 @@ class ActionListPage(ListPage):
         if batch is None:
             raise Http404
         count = virtual_tags.undo_batch(batch.pk, user=self.person, now=timezone.now())
-        messages.success(self.request, f"{counted(count, 'virtual tag')} taken back. The figures follow in a moment.")
+        messages.success(
+            self.request,
+            _("{counted} taken back. The figures follow in a moment.").format(counted=counted(count, "virtual tag")),
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         outcome = self.request.session.pop(OUTCOME, None)

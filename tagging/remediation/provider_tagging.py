@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
@@ -52,7 +53,9 @@ def _client(account: str, region: str) -> tuple[Client, int]:
     """(client, resources in a call) for an account's region; raises StorageProblem."""
     access = TaggingAccess.objects.select_related("credential").filter(sub_account=account).first()
     if access is None:
-        raise StorageProblem(f"Account {account} has no tagging access: an administrator adds it in the admin.")
+        raise StorageProblem(
+            _("Account {account} has no tagging access: an administrator adds it in the admin.").format(account=account)
+        )
     place = ClientPlace(region, access.endpoint, access.credential)
     return aws_client("resourcegroupstaggingapi", place), access.per_call
 
@@ -73,10 +76,14 @@ def _plain_errors(account: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "an error"))
-        raise StorageProblem(f"Account {account}: AWS answered {code}.", is_temporary=code in BUSY) from None
+        code = str(error.response.get("Error", {}).get("Code", _("an error")))
+        raise StorageProblem(
+            _("Account {account}: AWS answered {code}.").format(account=account, code=code), is_temporary=code in BUSY
+        ) from None
     except BotoCoreError as error:
-        raise StorageProblem(f"Account {account}: {type(error).__name__}.", is_temporary=True) from None
+        raise StorageProblem(
+            _("Account {account}: {name}.").format(account=account, name=type(error).__name__), is_temporary=True
+        ) from None
 
 
 def dry_run_change_set(row: ChangeSet, now: datetime) -> str:
@@ -92,14 +99,16 @@ def dry_run_change_set(row: ChangeSet, now: datetime) -> str:
     same = sum(change.result == TagChange.Result.SAME for change in changes)
     unable = row.changes.filter(result=TagChange.Result.UNABLE).count()
     row.dry_run_at = now
-    row.message = f"Dry run: {len(changes) - same} to set, {same} there already, {unable} cannot be set by this API."
+    row.message = _("Dry run: {value} to set, {same} there already, {unable} cannot be set by this API.").format(
+        value=len(changes) - same, same=same, unable=unable
+    )
     row.save(update_fields=["dry_run_at", "message"])
     return row.message
 
 
 def _compare(account: str, region: str, changes: Sequence[TagChange]) -> None:
     """Fills in what each resource carries at the provider, and whether that is the new value already."""
-    client, _ = _client(account, region)
+    client, _ignored = _client(account, region)
     tags_by_arn: dict[str, dict[str, str]] = {}
     for part in tag_scripts.chunks(sorted({change.arn for change in changes}), RESOURCES_PER_LOOKUP):
         with _plain_errors(account):
@@ -107,7 +116,7 @@ def _compare(account: str, region: str, changes: Sequence[TagChange]) -> None:
                 tags_by_arn[mapping["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in mapping["Tags"]}
     for change in changes:
         tags = tags_by_arn.get(change.arn, {})
-        change.message = "" if change.arn in tags_by_arn else "it carries no tags there yet, or it is gone"
+        change.message = "" if change.arn in tags_by_arn else _("it carries no tags there yet, or it is gone")
         change.provider_value = tags.get(change.key, "")[:1024]
         is_same = tags.get(change.key) == change.after
         change.result = TagChange.Result.SAME if is_same else TagChange.Result.WAITING
@@ -152,7 +161,7 @@ def _calls(changes: Sequence[TagChange], size: int) -> list[tuple[dict[str, str]
             arns_by_tags[tuple(tags)].append(arn)
     calls = []
     for pairs, arns in arns_by_tags.items():
-        keys = {key for key, _ in pairs}
+        keys = {key for key, _ignored in pairs}
         for part in tag_scripts.chunks(arns, size):
             calls.append((dict(pairs), {arn: [change for change in by_arn[arn] if change.key in keys] for arn in part}))
     return calls
@@ -170,11 +179,11 @@ def _set_tags(
     """One call, and again for the resources AWS was too busy for; False when another worker has taken over."""
     for attempt in range(TRIES):
         errors = _tag_resources(client, account, list(resources), tags)
-        busy = {arn for arn, (code, _) in errors.items() if code in BUSY and attempt + 1 < TRIES}
+        busy = {arn for arn, (code, _ignored) in errors.items() if code in BUSY and attempt + 1 < TRIES}
         results = []
         for arn, changes in resources.items():
             if arn in busy:
-                results += [_failed(change, "AWS is busy; it is tried again") for change in changes]
+                results += [_failed(change, _("AWS is busy; it is tried again")) for change in changes]
             elif arn in errors:
                 reason = ": ".join(part for part in errors[arn] if part)
                 results += [_failed(change, reason) for change in changes]
@@ -202,7 +211,7 @@ def _tag_resources(client: Client, account: str, arns: list[str], tags: dict[str
     return {
         arn: (
             str(error.get("ErrorCode", "")),
-            str(error.get("ErrorMessage", "")) or f"status {error.get('StatusCode')}",
+            str(error.get("ErrorMessage", "")) or _("status {error}").format(error=error.get("StatusCode")),
         )
         for arn, error in failed.items()
     }
@@ -225,7 +234,12 @@ def _save_results(row: ChangeSet, changes: Sequence[TagChange], now: datetime) -
 
 def _finish(row: ChangeSet, now: datetime) -> None:
     counts = count_results(row)
-    labels = {"ok": "set", "same": "there already", "failed": "failed", "unable": "cannot be set by this API"}
+    labels = {
+        "ok": _("set"),
+        "same": _("there already"),
+        "failed": _("failed"),
+        "unable": _("cannot be set by this API"),
+    }
     ChangeSet.objects.filter(pk=row.pk, attempt=row.attempt).update(
         state=State.PARTLY if counts.get(TagChange.Result.FAILED) else State.APPLIED,
         finished_at=now,

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from tagging.models import Suggestion, TaggedResource
@@ -36,7 +37,7 @@ class ResourcesToFixPage(ActionListPage, ResourcesPage):
         if result.count:
             messages.success(request, words)
         else:
-            messages.warning(request, "None of these was possible.")
+            messages.warning(request, _("None of these was possible."))
         self.keep_outcome(result.batch, result.left_out)
 
     def _picked(self) -> list[TaggedResource]:
@@ -50,34 +51,44 @@ class ResourcesToFixPage(ActionListPage, ResourcesPage):
 
     def _accept(self, rows: list[TaggedResource]) -> tuple[BulkResult, str]:
         result = bulk_actions.accept_for(rows, user=self.person, now=timezone.now())
-        return result, f"{counted(result.count, 'virtual tag')} set. The figures follow in a moment."
+        return result, _("{counted} set. The figures follow in a moment.").format(
+            counted=counted(result.count, "virtual tag")
+        )
 
     def _tag(self, rows: list[TaggedResource]) -> tuple[BulkResult, str]:
         key, value = (self.request.POST.get(name, "") for name in ("key", "value"))
         result = bulk_actions.set_tag(rows, key, value, user=self.person, now=timezone.now())
         on = counted(result.count, "resource")
-        return result, f"{key.strip()}={value.strip()} is set on {on}. The figures follow in a moment."
+        return result, _("{key}={value} is set on {on}. The figures follow in a moment.").format(
+            key=key.strip(), value=value.strip(), on=on
+        )
 
     def _except(self, rows: list[TaggedResource]) -> tuple[BulkResult, str]:
         data = self.request.POST
         try:
             day = date.fromisoformat(data.get("expires_on", ""))
         except ValueError:
-            raise BulkRefused("Say until when they are excepted.") from None
+            raise BulkRefused(_("Say until when they are excepted.")) from None
         tag, reason = data.get("tag", ""), data.get("reason", "")
         result = exceptions.request_exceptions(
             rows, tag=tag, reason=reason, expires_on=day, user=self.person, now=timezone.now()
         )
-        return result, f"Finance is asked for {counted(result.count, 'exception')}. Until then they count."
+        return result, _("Finance is asked for {exceptions}. Until then they count.").format(
+            exceptions=counted(result.count, "exception")
+        )
 
     def _ask(self, rows: list[TaggedResource]) -> tuple[BulkResult, str]:
         result = reminders.ask_owners(rows, user=self.person, now=timezone.now())
-        return result, f"The teams of {counted(result.count, 'resource')} are asked by mail."
+        return result, _("The teams of {resources} are asked by mail.").format(
+            resources=counted(result.count, "resource")
+        )
 
     def _change_set(self, rows: list[TaggedResource]) -> tuple[BulkResult, str]:
         title = self.request.POST.get("title", "")
         made, result = bulk_actions.change_set_for(rows, title=title, user=self.person, now=timezone.now())
-        return result, f"Change set made: {made}. Look at it under Change sets, and send it for approval."
+        return result, _("Change set made: {made}. Look at it under Change sets, and send it for approval.").format(
+            made=made
+        )
 
     def get_table(self) -> Any:
         table = super().get_table()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.models import User
@@ -76,7 +77,9 @@ def _batch_title(rows: Sequence[Suggestion]) -> str:
         return f"{rows[0]}"[:300]
     tags = ", ".join(sorted({row.tag for row in rows}))
     resources = len({row.resource_key for row in rows})
-    return f"{len(rows)} suggestions for {counted(resources, 'resource')}: {tags}"[:300]
+    return _("{rows_count} suggestions for {resources}: {tags}").format(
+        rows_count=len(rows), resources=counted(resources, "resource"), tags=tags
+    )[:300]
 
 
 def _record_answers(rows: Sequence[Suggestion], answer: str, user: User, now: datetime) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty
 from tagging.models import Suggestion
 from tagging.models.remediation import SuggestionQuerySet
@@ -25,19 +27,23 @@ DECIDE = "tagging.decide_suggestion"
 class SuggestionsPage(ActionListPage):
     permission_required = "tagging.view_suggestion"
     model = Suggestion
-    title = "Suggestions"
-    subtitle = "Values for missing and wrong tags, with the evidence. Accepted ones count at once in our figures."
+    title = _lazy("Suggestions")
+    subtitle = _lazy(
+        "Values for missing and wrong tags, with the evidence. Accepted ones count at once in our figures."
+    )
     table_class = SuggestedResourceTable
     per_page = 20
     filterset_class = SuggestionFilter
     template_name = "tagging/suggestions.html"
     fragment_template_name = "tagging/suggestions_list.html"
-    breadcrumbs = (("Tag compliance", "tagging:overview"),)
+    breadcrumbs = ((_lazy("Tag compliance"), "tagging:overview"),)
     empty = Empty(
-        "No suggestions",
-        "Every tag is right, or no resource with a similar name, place or owner carries the tags that are missing.",
+        _lazy("No suggestions"),
+        _lazy(
+            "Every tag is right, or no resource with a similar name, place or owner carries the tags that are missing."
+        ),
         "circle-check",
-        Action("Resources to fix", "tagging:resources", "clipboard-check"),
+        Action(_lazy("Resources to fix"), "tagging:resources", "clipboard-check"),
     )
 
     def get_queryset(self) -> SuggestionQuerySet:
@@ -83,9 +89,9 @@ class SuggestionsPage(ActionListPage):
         try:
             least = Decimal(self.request.POST.get("least", ""))
         except InvalidOperation:
-            raise RemediationError("Choose the lowest confidence to accept.") from None
+            raise RemediationError(_("Choose the lowest confidence to accept.")) from None
         if not (least.is_finite() and 0 <= least <= 1):
-            raise RemediationError("A confidence lies between 0 and 1.")
+            raise RemediationError(_("A confidence lies between 0 and 1."))
         return least
 
     def _accept(self, rows: SuggestionQuerySet) -> None:
@@ -93,23 +99,29 @@ class SuggestionsPage(ActionListPage):
         result = accept_suggestions(rows, user=self.person, now=timezone.now())
         if result.batch is None:
             messages.warning(
-                self.request, "Nothing is left to accept here: somebody else was faster, or nothing is ticked."
+                self.request, _("Nothing is left to accept here: somebody else was faster, or nothing is ticked.")
             )
             return
         set_now = counted(result.tags_set, "virtual tag")
-        text = f"{set_now} set; {counted(gain.compliant, 'resource complies', 'resources comply')} with them."
+        text = _("{tags} set; {resources} with them.").format(
+            tags=set_now, resources=counted(gain.compliant, "resource complies", "resources comply")
+        )
         if closed := closed_months_touched(result.batch.tags.all()):
-            text += f" Closed months stay as they are: {', '.join(map(str, closed))}."
-        messages.success(self.request, f"{text} The figures follow in a moment.")
+            stay = _("Closed months stay as they are: {months}.").format(months=", ".join(map(str, closed)))
+            text = f"{text} {stay}"
+        messages.success(self.request, _("{text} The figures follow in a moment.").format(text=text))
         self.keep_outcome(result.batch.pk)
 
     def _refuse(self, rows: SuggestionQuerySet) -> None:
         count = refuse_suggestions(rows, user=self.person, now=timezone.now())
         if count:
-            messages.success(self.request, f"{count} refused: they will not be suggested for these resources again.")
+            messages.success(
+                self.request,
+                _("{count} refused: they will not be suggested for these resources again.").format(count=count),
+            )
         else:
             messages.warning(
-                self.request, "Nothing is left to refuse here: somebody else was faster, or nothing is ticked."
+                self.request, _("Nothing is left to refuse here: somebody else was faster, or nothing is ticked.")
             )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

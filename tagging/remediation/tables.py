@@ -7,9 +7,12 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.query.scope import UNOWNED
 from finops_site.lib.periods import day_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import icon_html, percent_text
 from finops_site.ui.tables import (
     BaseTable,
@@ -25,26 +28,26 @@ from finops_site.ui.tables import (
 from tagging.models import ChangeSet, Suggestion, TagChange, VirtualTag
 
 STATES = {
-    "active": ("in force", "good", "circle-check"),
-    "waiting": ("waits for finance", "busy", "hourglass"),
-    "declined": ("declined", "bad", "circle-x"),
-    "undone": ("undone", "calm", "arrow-back-up"),
+    "active": (_lazy("in force"), "good", "circle-check"),
+    "waiting": (_lazy("waits for finance"), "busy", "hourglass"),
+    "declined": (_lazy("declined"), "bad", "circle-x"),
+    "undone": (_lazy("undone"), "calm", "arrow-back-up"),
 }
 CHANGE_SET_STATES = {
-    "draft": ("draft", "calm", "pencil"),
-    "review": ("waits for approval", "busy", "hourglass"),
-    "approved": ("approved", "good", "check"),
-    "rejected": ("sent back", "warn", "arrow-back-up"),
-    "applying": ("being applied", "busy", "loader-2"),
-    "applied": ("applied", "good", "checks"),
-    "partly": ("applied in part", "warn", "alert-triangle"),
+    "draft": (_lazy("draft"), "calm", "pencil"),
+    "review": (_lazy("waits for approval"), "busy", "hourglass"),
+    "approved": (_lazy("approved"), "good", "check"),
+    "rejected": (_lazy("sent back"), "warn", "arrow-back-up"),
+    "applying": (_lazy("being applied"), "busy", "loader-2"),
+    "applied": (_lazy("applied"), "good", "checks"),
+    "partly": (_lazy("applied in part"), "warn", "alert-triangle"),
 }
 RESULTS = {
-    "waiting": ("not yet", "calm", "circle-dashed"),
-    "ok": ("set", "good", "circle-check"),
-    "same": ("there already", "good", "equal"),
-    "failed": ("failed", "bad", "circle-x"),
-    "unable": ("cannot be set by this API", "warn", "ban"),
+    "waiting": (_lazy("not yet"), "calm", "circle-dashed"),
+    "ok": (_lazy("set"), "good", "circle-check"),
+    "same": (_lazy("there already"), "good", "equal"),
+    "failed": (_lazy("failed"), "bad", "circle-x"),
+    "unable": (_lazy("cannot be set by this API"), "warn", "ban"),
 }
 
 
@@ -63,18 +66,18 @@ def _resource_cell(record: VirtualTag | TagChange) -> SafeString:
 class SuggestionTable(BaseTable):
     """One suggestion a row, as files have them; the page shows them by resource."""
 
-    resource = django_tables2.Column()
-    proposal = django_tables2.Column("Suggestion", accessor="tag")
-    value = django_tables2.Column()
-    evidence = django_tables2.Column("Why")
-    confidence = PercentColumn("Confidence")
-    team = django_tables2.Column("Team", default=UNOWNED)
-    cost = MoneyColumn("Cost in the month")
+    resource = django_tables2.Column(_lazy("Resource"))
+    proposal = django_tables2.Column(_lazy("Suggestion"), accessor="tag")
+    value = django_tables2.Column(_lazy("Value"))
+    evidence = django_tables2.Column(_lazy("Why"))
+    confidence = PercentColumn(_lazy("Confidence"))
+    team = django_tables2.Column(_lazy("Team"), default=UNOWNED)
+    cost = MoneyColumn(_lazy("Cost in the month"))
 
     class Meta(BaseTable.Meta):
         model = Suggestion
         fields = ()
-        caption = "Suggestions"
+        caption = _lazy("Suggestions")
 
     def value_resource(self, record: Suggestion) -> str:
         return record.resource
@@ -87,17 +90,17 @@ class SuggestedResourceTable(BaseTable):
     """A resource with all that is suggested for it: rows of suggestions.by_resource, and `suggestions` by its key."""
 
     pick = PickColumn("resource_key")
-    resource = django_tables2.Column(orderable=False)
+    resource = django_tables2.Column(_lazy("Resource"), orderable=False)
     tags = django_tables2.Column(
-        "Suggestions", accessor="resource_key", orderable=False, attrs={"td": {"class": "all-suggested"}}
+        _lazy("Suggestions"), accessor="resource_key", orderable=False, attrs={"td": {"class": "all-suggested"}}
     )
-    outcome = django_tables2.Column("With them", accessor="n", orderable=False)
-    confidence = PercentColumn("Least sure", accessor="least", places=0, visible=False)
-    cost = MoneyColumn("Cost in the month", accessor="amount", currency="code")
+    outcome = django_tables2.Column(_lazy("With them"), accessor="n", orderable=False)
+    confidence = PercentColumn(_lazy("Least sure"), accessor="least", places=0, visible=False)
+    cost = MoneyColumn(_lazy("Cost in the month"), accessor="amount", currency="code")
     answer = django_tables2.Column("", accessor="resource_key", orderable=False)
 
     class Meta(BaseTable.Meta):
-        caption = "Suggestions by resource"
+        caption = _lazy("Suggestions by resource")
         phone_facts = ("outcome", "tags")
 
     suggestions: Mapping[str, Sequence[Suggestion]] = {}
@@ -120,8 +123,8 @@ class SuggestedResourceTable(BaseTable):
         return format_html_join("", "{}", ((self._suggestion(row),) for row in self._of(record)))
 
     def _suggestion(self, row: Suggestion) -> SafeString:
-        now = "key missing" if row.state == "missing" else "value empty"
-        now = f"now {row.current_value}" if row.current_value else now
+        now = _("key missing") if row.state == "missing" else _("value empty")
+        now = _("now {current_value}").format(current_value=row.current_value) if row.current_value else now
         buttons: SafeString | str = ""
         if self.may_decide and len(self.suggestions.get(row.resource_key, ())) > 1:
             buttons = _answers(str(row.pk), str(row)[:200])
@@ -130,29 +133,35 @@ class SuggestedResourceTable(BaseTable):
             tag_chip(row.tag, row.value, virtual=True),
             buttons,
             now,
-            f"{percent_text(row.confidence, 0)} sure",
+            _("{confidence} sure").format(confidence=percent_text(row.confidence, 0)),
             _evidence(row),
         )
 
     def render_outcome(self, record: dict[str, Any]) -> SafeString:
-        badge = status_html(f"{record['n']} of {record['wrong']} tags", "warn", "alert-triangle")
+        badge = status_html(
+            _("{n} of {wrong} tags").format(n=record["n"], wrong=record["wrong"]), "warn", "alert-triangle"
+        )
         if record["n"] >= record["wrong"]:
-            badge = status_html("complies", "good", "circle-check")
-        return format_html(SECOND, badge, f"{percent_text(record['least'], 0)} sure at least")
+            badge = status_html(_("complies"), "good", "circle-check")
+        return format_html(SECOND, badge, _("{least} sure at least").format(least=percent_text(record["least"], 0)))
 
     def render_answer(self, record: dict[str, Any]) -> SafeString | str:
         if not self.may_decide:
             return ""
-        tags = "its tag" if record["n"] == 1 else f"its {record['n']} tags"
-        complies = f"{tags} → complies" if record["n"] >= record["wrong"] else tags
-        return _answers(self._ids(record), f"for {record['name'] or record['resource']}"[:200], f"Accept {complies}")
+        tags = ngettext("its tag", "its {n} tags", record["n"]).format(n=record["n"])
+        complies = _("{tags} → complies").format(tags=tags) if record["n"] >= record["wrong"] else tags
+        return _answers(
+            self._ids(record),
+            _("for {value}").format(value=record["name"] or record["resource"])[:200],
+            _("Accept {complies}").format(complies=complies),
+        )
 
 
 def _answers(ids: str, label: str, words: str = "") -> SafeString:
     """The buttons that accept and refuse suggestions; in words, or as a tick and a cross."""
     button = '<button class="btn btn-sm btn-{}" name="{}" value="{}" aria-label="{} {}">{}{}</button>'
-    yes = format_html(button, "outline", "accept", ids, words or "Accept", label, icon_html("check"), words)
-    no = format_html(button, "ghost", "refuse", ids, "Refuse", label, icon_html("x"), "")
+    yes = format_html(button, "outline", "accept", ids, words or _("Accept"), label, icon_html("check"), words)
+    no = format_html(button, "ghost", "refuse", ids, _("Refuse"), label, icon_html("x"), "")
     return format_html('<span class="row-actions">{}{}</span>', yes, no)
 
 
@@ -163,10 +172,11 @@ def _evidence(row: Suggestion) -> SafeString:
     )
     others = ", ".join(f"{other['value']} ({_percent(other)})" for other in row.alternatives)
     if others:
-        more = format_html("{}<li>otherwise {}</li>", more, others)
+        more = format_html("{}<li>{}</li>", more, _("otherwise {values}").format(values=others))
     if not more:
         return format_html("{}", first)
-    return format_html('{}<details class="more-tags"><summary>more</summary><ul>{}</ul></details>', first, more)
+    folded = '{}<details class="more-tags"><summary>{}</summary><ul>{}</ul></details>'
+    return format_html(folded, first, _("more"), more)
 
 
 SECOND = '{}<span class="second-line">{}</span>'
@@ -174,8 +184,11 @@ SECOND = '{}<span class="second-line">{}</span>'
 
 def _reason(reason: dict[str, Any]) -> str:
     """``10 of 10: resources named checkout…``"""
-    votes = f"{reason['agree']} of {reason['total']}: " if reason.get("total") else ""
-    return f"{votes}{reason['words']}"
+    if not reason.get("total"):
+        return str(reason["words"])
+    return _("{agree} of {total}: {reason}").format(
+        agree=reason["agree"], total=reason["total"], reason=reason["words"]
+    )
 
 
 def _percent(evidence: dict[str, Any]) -> str:
@@ -184,21 +197,21 @@ def _percent(evidence: dict[str, Any]) -> str:
 
 class VirtualTagTable(BaseTable):
     pick = PickColumn()
-    resource = django_tables2.Column(orderable=False)
-    tag = django_tables2.Column("Virtual tag", accessor="key", orderable=False)
+    resource = django_tables2.Column(_lazy("Resource"), orderable=False)
+    tag = django_tables2.Column(_lazy("Virtual tag"), accessor="key", orderable=False)
     value = django_tables2.Column(visible=False)
-    team = django_tables2.Column("Team", default=UNOWNED, orderable=False)
-    start = DayColumn("From", orderable=False, visible=False)
-    end = DayColumn("Until", orderable=False, visible=False)
-    evidence = django_tables2.Column("Why", orderable=False)
-    made_by = django_tables2.Column("Set by", orderable=False)
-    state = django_tables2.Column(orderable=False)
+    team = django_tables2.Column(_lazy("Team"), default=UNOWNED, orderable=False)
+    start = DayColumn(_lazy("From"), orderable=False, visible=False)
+    end = DayColumn(_lazy("Until"), orderable=False, visible=False)
+    evidence = django_tables2.Column(_lazy("Why"), orderable=False)
+    made_by = django_tables2.Column(_lazy("Set by"), orderable=False)
+    state = django_tables2.Column(_lazy("State"), orderable=False)
     answer = django_tables2.Column("", accessor="pk", orderable=False, exclude_from_export=True)
 
     class Meta(BaseTable.Meta):
         model = VirtualTag
         fields = ()
-        caption = "Virtual tags"
+        caption = _lazy("Virtual tags")
 
     def render_pick(self, record: VirtualTag) -> SafeString | str:
         may_pick = record.state == VirtualTag.State.ACTIVE and self.request.user.has_perm("tagging.add_changeset")
@@ -211,7 +224,9 @@ class VirtualTagTable(BaseTable):
         return record.resource
 
     def render_tag(self, record: VirtualTag) -> SafeString:
-        days = f"from {day_text(record.start)}" + (f" until {day_text(record.end)}" if record.end else "")
+        days = _("from {start}").format(start=day_text(record.start)) + (
+            _(" until {end}").format(end=day_text(record.end)) if record.end else ""
+        )
         return format_html(SECOND, tag_chip(record.key, record.value, virtual=True), days)
 
     def value_tag(self, record: VirtualTag) -> str:
@@ -239,9 +254,9 @@ class VirtualTagTable(BaseTable):
         has_perm = self.request.user.has_perm
         buttons: list[tuple[str, int, str]] = []
         if record.state == VirtualTag.State.WAITING and has_perm("tagging.confirm_virtualtag"):
-            buttons = [("confirm", record.pk, "Confirm"), ("decline", record.pk, "Decline")]
+            buttons = [("confirm", record.pk, _("Confirm")), ("decline", record.pk, _("Decline"))]
         elif record.state == VirtualTag.State.ACTIVE and record.end is None and has_perm("tagging.add_virtualtag"):
-            buttons = [("end", record.pk, "End today")]
+            buttons = [("end", record.pk, _("End today"))]
         if not buttons:
             return ""
         html = format_html_join("", '<button class="btn btn-sm btn-outline" name="{}" value="{}">{}</button>', buttons)
@@ -249,19 +264,19 @@ class VirtualTagTable(BaseTable):
 
 
 class ChangeSetTable(BaseTable):
-    title = django_tables2.Column("Change set", linkify=True)
-    n = NumberColumn("Tags")
-    made_by = django_tables2.Column("Made by")
-    made_at = DayColumn("Made")
-    reviewed_by = django_tables2.Column("Reviewed by", default="—")
-    state = django_tables2.Column()
-    message = django_tables2.Column("Outcome", default="—")
+    title = django_tables2.Column(_lazy("Change set"), linkify=True)
+    n = NumberColumn(_lazy("Tags"))
+    made_by = django_tables2.Column(_lazy("Made by"))
+    made_at = DayColumn(_lazy("Made"))
+    reviewed_by = django_tables2.Column(_lazy("Reviewed by"), default="—")
+    state = django_tables2.Column(_lazy("State"))
+    message = django_tables2.Column(_lazy("Outcome"), default="—")
 
     class Meta(BaseTable.Meta):
         model = ChangeSet
         fields = ()
         orderable = False
-        caption = "Change sets"
+        caption = _lazy("Change sets")
 
     def render_state(self, record: ChangeSet) -> SafeString:
         return status_html(*CHANGE_SET_STATES[record.state])
@@ -271,21 +286,21 @@ class ChangeSetTable(BaseTable):
 
 
 class TagChangeTable(BaseTable):
-    resource = django_tables2.Column()
-    place = django_tables2.Column("Account and region", accessor="sub_account")
-    key = django_tables2.Column("Tag")
-    before = django_tables2.Column("In the bill", default="—")
-    provider_value = django_tables2.Column("At the provider", default="—")
-    after = django_tables2.Column("New value")
-    result = django_tables2.Column()
+    resource = django_tables2.Column(_lazy("Resource"))
+    place = django_tables2.Column(_lazy("Account and region"), accessor="sub_account")
+    key = django_tables2.Column(_lazy("Tag"))
+    before = django_tables2.Column(_lazy("In the bill"), default="—")
+    provider_value = django_tables2.Column(_lazy("At the provider"), default="—")
+    after = django_tables2.Column(_lazy("New value"))
+    result = django_tables2.Column(_lazy("Result"))
     message = django_tables2.Column(visible=False)
-    arn = django_tables2.Column("ARN", visible=False)
+    arn = django_tables2.Column(_lazy("ARN"), visible=False)
 
     class Meta(BaseTable.Meta):
         model = TagChange
         fields = ()
         orderable = False
-        caption = "Tags to set"
+        caption = _lazy("Tags to set")
 
     def render_resource(self, record: TagChange) -> SafeString:
         return _resource_cell(record)

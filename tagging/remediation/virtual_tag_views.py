@@ -7,7 +7,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage
 from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import VirtualTagQuerySet
@@ -20,26 +22,28 @@ from tagging.remediation.tables import VirtualTagTable
 from tagging.remediation.virtual_tags import RemediationError
 
 CONFIRM = "tagging.confirm_virtualtag"
-CRUMBS = (("Tag compliance", "tagging:overview"), ("Virtual tags", "tagging:virtual_tags"))
+CRUMBS = ((_lazy("Tag compliance"), "tagging:overview"), (_lazy("Virtual tags"), "tagging:virtual_tags"))
 
 
 class VirtualTagsPage(ActionListPage):
     permission_required = "tagging.view_virtualtag"
     model = VirtualTag
-    title = "Virtual tags"
-    subtitle = "Tags we set for our own figures. The provider does not know them until a change set puts them there."
+    title = _lazy("Virtual tags")
+    subtitle = _lazy(
+        "Tags we set for our own figures. The provider does not know them until a change set puts them there."
+    )
     table_class = VirtualTagTable
     filterset_class = VirtualTagFilter
     orderings = ("-made_at",)
     template_name = "tagging/virtual_tags.html"
     fragment_template_name = "tagging/virtual_tags_list.html"
     breadcrumbs = CRUMBS[:1]
-    actions = (Action("This is ours", "tagging:claim", "flag", SET),)
+    actions = (Action(_lazy("This is ours"), "tagging:claim", "flag", SET),)
     empty = Empty(
-        "No virtual tags",
-        "Accept a suggestion, or set a tag by hand on a resource's page.",
+        _lazy("No virtual tags"),
+        _lazy("Accept a suggestion, or set a tag by hand on a resource's page."),
         "sparkles",
-        Action("Suggestions", "tagging:suggestions", "bulb", primary=True),
+        Action(_lazy("Suggestions"), "tagging:suggestions", "bulb", primary=True),
     )
 
     def get_queryset(self) -> VirtualTagQuerySet:
@@ -50,12 +54,12 @@ class VirtualTagsPage(ActionListPage):
         if "end" in data:
             self.require(SET)
             tag = virtual_tags.end_virtual_tag(self._visible(data["end"]).pk, now.date(), user=user, now=now)
-            self._report(f"{tag} has ended.")
+            self._report(_("{tag} has ended.").format(tag=tag))
         elif "confirm" in data or "decline" in data:
             self.require(CONFIRM)
             pk = self._visible(data.get("confirm") or data["decline"]).pk
             tag = claims.answer_claim(pk, confirm="confirm" in data, user=user, now=now)
-            self._report(f"{tag} is {tag.get_state_display()}.")
+            self._report(_("{tag} is {state}.").format(tag=tag, state=tag.get_state_display()))
         elif data.get("verb") in ("change_set", "change_set_all"):
             self.require("tagging.add_changeset")
             self._create_change_set(data.get("title", ""), every=data["verb"] == "change_set_all")
@@ -67,7 +71,7 @@ class VirtualTagsPage(ActionListPage):
         return tag
 
     def _report(self, text: str) -> None:
-        messages.success(self.request, f"{text} The figures follow in a moment.")
+        messages.success(self.request, _("{text} The figures follow in a moment.").format(text=text))
 
     def _create_change_set(self, title: str, *, every: bool) -> None:
         """Of those ticked, or of every one that the filters leave."""
@@ -75,7 +79,10 @@ class VirtualTagsPage(ActionListPage):
         tags = visible.filter(pk__in=self.rows.order_by().values("pk") if every else self.picked_ids())
         change_set = create_change_set(tags, title=title, user=self.person, now=timezone.now())
         messages.success(
-            self.request, f"Change set made: {change_set}. Look at it under Change sets, and send it for approval."
+            self.request,
+            _("Change set made: {change_set}. Look at it under Change sets, and send it for approval.").format(
+                change_set=change_set
+            ),
         )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -91,9 +98,9 @@ class TagByHand(FormPage):
     parameters = ("key",)
     permission_required = SET
     form_class = TagForm
-    title = "Set a virtual tag"
+    title = _lazy("Set a virtual tag")
     breadcrumbs = CRUMBS
-    submit_label = "Set it"
+    submit_label = _lazy("Set it")
 
     @cached_property
     def row(self) -> TaggedResource:
@@ -105,11 +112,11 @@ class TagByHand(FormPage):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
-            _ = self.row
+            _ignored = self.row
         return super().dispatch(request, *args, **kwargs)
 
     def get_subtitle(self) -> str:
-        return f"{self.row}, for our own figures"
+        return _("{row}, for our own figures").format(row=self.row)
 
     def get_initial(self) -> dict[str, Any]:
         return {"start": self.row.charge_month, "key": self.request.GET.get("key", "")}
@@ -123,7 +130,7 @@ class TagByHand(FormPage):
         except RemediationError as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
-        messages.success(self.request, f"{tag} is set. The figures follow in a moment.")
+        messages.success(self.request, _("{tag} is set. The figures follow in a moment.").format(tag=tag))
         return redirect(self.row.get_absolute_url())
 
 
@@ -132,10 +139,10 @@ class ClaimPage(FormPage):
 
     permission_required = SET
     form_class = ClaimForm
-    title = "This is ours"
-    subtitle = "An unowned resource becomes your team's when finance confirms."
+    title = _lazy("This is ours")
+    subtitle = _lazy("An unowned resource becomes your team's when finance confirms.")
     breadcrumbs = CRUMBS
-    submit_label = "Ask finance"
+    submit_label = _lazy("Ask finance")
     cancel_url_name = "tagging:virtual_tags"
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -148,5 +155,5 @@ class ClaimPage(FormPage):
         except RemediationError as problem:
             form.add_error("resource", str(problem))
             return self.form_invalid(form)
-        messages.success(self.request, f"Finance is asked about {tag}.")
+        messages.success(self.request, _("Finance is asked about {tag}.").format(tag=tag))
         return redirect("tagging:virtual_tags")

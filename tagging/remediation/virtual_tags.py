@@ -6,6 +6,7 @@ from datetime import date, datetime
 from auditlog.models import LogEntry
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.periods import day_text, moment_text
@@ -45,7 +46,7 @@ def write_tags(tags: Sequence[VirtualTag], user: User) -> int:
 def end_open_tags(tags: Sequence[VirtualTag], user: User) -> None:
     """Open tags of the same key end where the new ones begin; one that would not hold for a day is undone."""
     starts = {(tag.resource_key, tag.key.lower()): tag.start for tag in tags}
-    open_tags = VirtualTag.objects.open().filter(resource_key__in={key for key, _ in starts}).order_by("pk")
+    open_tags = VirtualTag.objects.open().filter(resource_key__in={key for key, _ignored in starts}).order_by("pk")
     ended, changes = [], []
     for tag in open_tags.select_for_update():
         start = starts.get((tag.resource_key, tag.key.lower()))
@@ -77,8 +78,10 @@ def set_virtual_tag(
     if problems:
         raise RemediationError(problems[0])
     if end is not None and end <= start:
-        raise RemediationError("It must hold for a day at least: until is after from.")
-    batch = VirtualTagBatch.objects.create(words=f"{key}={value} on {row}"[:300], made_by=user, made_at=now)
+        raise RemediationError(_("It must hold for a day at least: until is after from."))
+    batch = VirtualTagBatch.objects.create(
+        words=_("{key}={value} on {row}").format(key=key, value=value, row=row)[:300], made_by=user, made_at=now
+    )
     tag = VirtualTag(
         **resource_fields(row),
         team_id=row.owner_id,
@@ -86,7 +89,7 @@ def set_virtual_tag(
         value=value.strip(),
         start=start,
         end=end,
-        evidence=[{"kind": "hand", "words": f"set by {user}"}],
+        evidence=[{"kind": "hand", "words": _("set by {user}").format(user=user)}],
         batch=batch,
         made_by=user,
         made_at=now,
@@ -102,7 +105,11 @@ def end_virtual_tag(pk: int, day: date, *, user: User, now: datetime) -> Virtual
     """The tag no longer holds from `day` on; a day on or before its first undoes it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.ACTIVE or (tag.end is not None and tag.end <= day):
-        raise RemediationError(f"{tag} is not in force on {day_text(day)} any more: it is {tag.get_state_display()}.")
+        raise RemediationError(
+            _("{tag} is not in force on {day} any more: it is {state}.").format(
+                tag=tag, day=day_text(day), state=tag.get_state_display()
+            )
+        )
     if day <= tag.start:
         tag.state = VirtualTag.State.UNDONE
     else:
@@ -118,7 +125,11 @@ def undo_batch(pk: int, *, user: User, now: datetime) -> int:
     """Undoes a whole batch as if it had never been, once; returns how many tags."""
     batch = VirtualTagBatch.objects.select_for_update().get(pk=pk)
     if batch.undone_at:
-        raise RemediationError(f"{batch.undone_by} has undone this on {moment_text(batch.undone_at)}.")
+        raise RemediationError(
+            _("{undone_by} has undone this on {undone_at}.").format(
+                undone_by=batch.undone_by, undone_at=moment_text(batch.undone_at)
+            )
+        )
     tags = list(batch.tags.filter(state=VirtualTag.State.ACTIVE))
     batch.undone_by, batch.undone_at = user, now
     batch.save()

@@ -10,6 +10,7 @@ from functools import cached_property
 from auditlog.models import LogEntry
 from django.db import transaction
 from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import DIMENSIONS, GROUPABLE, Choices, named
 from costs.calc.filters import is_tag
@@ -26,15 +27,17 @@ from finops_site.lib.addresses import BadFilter
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month, Period, day_text, last_months, short_day_text
 from finops_site.lib.person import Person, WholeCompany
+from finops_site.lib.words import in_sentence
 from finops_site.models import Team
 from finops_site.people import audit
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import unit_costs
 from tagging.calc.unit_costs import EntryKey, MetricEntry, UnitCostPoint
 from tagging.models import Allocation, Metric, MetricValue
 
-BASES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
+BASES = {"effective_cost": _lazy("Effective cost"), "billed_cost": _lazy("Billed cost")}
 WRITTEN_AT_ONCE = 2000
-WHOLE_COMPANY = "Whole company"
+WHOLE_COMPANY = _lazy("Whole company")
 MOST_MONTHS = 37
 
 
@@ -78,9 +81,9 @@ def group_names(counted_for: str) -> Mapping[str, str]:
 def _ids(rows: Iterable[tuple[int, str]]) -> dict[str, str]:
     """{name, name in small letters where it is one row's alone, or id: id}."""
     rows = list(rows)
-    small = Counter(name.lower() for _, name in rows)
+    small = Counter(name.lower() for _ignored, name in rows)
     alone = {name.lower(): str(pk) for pk, name in rows if small[name.lower()] == 1}
-    return alone | {name: str(pk) for pk, name in rows} | {str(pk): str(pk) for pk, _ in rows}
+    return alone | {name: str(pk) for pk, name in rows} | {str(pk): str(pk) for pk, _ignored in rows}
 
 
 def compare_values(metric: Metric | None, values: Sequence[MetricEntry]) -> Difference:
@@ -131,7 +134,7 @@ def _log(metric: Metric, values: Sequence[MetricEntry], before: dict[EntryKey, D
     """An entry for each value that is new or another one than before."""
     new_values = {entry.key: entry.value for entry in values}
     changed = {key: value for key, value in new_values.items() if before.get(key) != value}
-    days = [day for *_, day in changed] or [date.min]
+    days = [day for *_ignored, day in changed] or [date.min]
     rows = metric.values.filter(day__gte=min(days), day__lte=max(days)).select_related("team", "metric")
     by_key = {key: row for row in rows if (key := (row.team_id, row.of, row.day)) in changed}
     for action, is_new in ((LogEntry.Action.CREATE, True), (LogEntry.Action.UPDATE, False)):
@@ -205,7 +208,7 @@ def find_unit_costs(
         return UnitCostAnswer(series, without)
     if metric.counted_for == unit_costs.COMPANY:
         series = _of_company(scope, by_group.get((None, ""), {}))
-        return UnitCostAnswer(series, [] if series else [WHOLE_COMPANY])
+        return UnitCostAnswer(series, [] if series else [str(WHOLE_COMPANY)])
     return _of_dimension(scope, metric.counted_for, by_group)
 
 
@@ -222,7 +225,7 @@ class _Scope:
     def __init__(self, user: Person, metric: Metric, period: Period, basis: str, as_of: date) -> None:
         self.user, self.period, self.basis, self.as_of = user, period, basis, as_of
         self.days, self.grain = _days(metric, period)
-        self.unknown = f"{METRIC_LABELS[basis].lower()} not delivered"
+        self.unknown = _("{cost} not delivered").format(cost=in_sentence(METRIC_LABELS[basis]))
         self._lacks: dict[frozenset[int], Lacks] = {}
 
     def day_of(self, charged: date) -> date:
@@ -250,8 +253,10 @@ class _Scope:
 
     def _lack(self, until: date | None) -> str:
         if not until or until == date.min:
-            return "not delivered"
-        return f"delivered until {short_day_text(until) if until.year == self.as_of.year else day_text(until)}"
+            return _("not delivered")
+        return _("delivered until {what}").format(
+            what=short_day_text(until) if until.year == self.as_of.year else day_text(until)
+        )
 
     def points(
         self, costs: Costs, units: Mapping[date, Decimal], bills: Sequence[Bill], unknown: Iterable[date]
@@ -269,7 +274,7 @@ def _of_company(scope: _Scope, units: Mapping[date, Decimal]) -> list[UnitCosts]
         find_spend(scope.user, question), find_unknown(scope.user, question), lambda group: True
     )
     return [
-        UnitCosts(WHOLE_COMPANY, code, scope.points(costs[code], units, scope.all_bills, unknown[code]))
+        UnitCosts(str(WHOLE_COMPANY), code, scope.points(costs[code], units, scope.all_bills, unknown[code]))
         for code in sorted({*costs, *unknown})
     ]
 
@@ -303,7 +308,7 @@ def _of_dimension(
     known, values, series, without = known_groups(dimension) or {}, FilterValues(), list[UnitCosts](), list[str]()
     # What was counted for a name before names were stored by their ids.
     stored: dict[str, dict[date, Decimal]] = defaultdict(dict)
-    for (_, of), counted in sorted(by_group.items(), key=lambda item: item[0][1] in known.values()):
+    for (_ignored, of), counted in sorted(by_group.items(), key=lambda item: item[0][1] in known.values()):
         stored[known.get(of, known.get(of.lower(), of))] |= counted
     names = group_names(dimension)
     for of in sorted(stored, key=lambda of: names.get(of, of)):
@@ -338,7 +343,7 @@ def in_one_currency(
 
     A day for which one is missing has no cost: a sum without a currency would be too small.
     """
-    _, bucket = _days(metric, period)
+    _ignored, bucket = _days(metric, period)
     exchange = Exchange(target, bucket, period, {one.currency for one in series})
     groups: dict[object, list[UnitCosts]] = defaultdict(list)
     for one in series:
@@ -360,7 +365,7 @@ def _converted(points: Sequence[UnitCostPoint], codes: Sequence[str], exchange: 
         if point.cost is None:
             continue
         if not exchange.knows(code, [point.day]):
-            lack = lack or f"no rate from {code} to {exchange.target}"
+            lack = lack or _("no rate from {code} to {target}").format(code=code, target=exchange.target)
             continue
         cost = EXACT.add(cost or Decimal(0), exchange.convert(point.cost, code, point.day) or Decimal(0))
     return UnitCostPoint(points[0].day, None if lack else cost, points[0].units, lack)
@@ -374,7 +379,7 @@ def beside(series: Sequence[UnitCosts], currency: str, metric: Metric, period: P
     """
     if not currency:
         return [None] * len(series)
-    converted, _ = in_one_currency(series, currency, metric, period)
+    converted, _ignored = in_one_currency(series, currency, metric, period)
     totals = {total.group: total for total in converted}
     own = {one.group for one in series if one.currency == currency}
     placed = list[UnitCosts | None]()
@@ -433,8 +438,11 @@ def _of_teams(
 def without_cost_words(metric: Metric, names: Iterable[str]) -> list[str]:
     """A sentence for each that was counted and has no cost."""
     if metric.counted_for == unit_costs.COMPANY:
-        return [f"{metric} is counted, and no cost in these months." for _ in names]
-    return [f"No cost in these months has {metric.counted_for} {name!r}." for name in names]
+        return [_("{metric} is counted, and no cost in these months.").format(metric=metric) for _ignored in names]
+    return [
+        _("No cost in these months has {counted_for} {name!r}.").format(counted_for=metric.counted_for, name=name)
+        for name in names
+    ]
 
 
 def counted_for_problem(counted_for: str) -> str:
@@ -443,7 +451,9 @@ def counted_for_problem(counted_for: str) -> str:
         return ""
     if is_tag(counted_for) or (counted_for in GROUPABLE and not DIMENSIONS[counted_for].is_team):
         return ""
-    return f"{counted_for!r} is nothing to count for: use team, company, tag:<Key> or {', '.join(GROUPABLE)}."
+    return _("{counted_for!r} is nothing to count for: use team, company, tag:<Key> or {names}.").format(
+        counted_for=counted_for, names=", ".join(GROUPABLE)
+    )
 
 
 def chosen_period(metric: Metric | None, first: str, last: str, today: date) -> Period:
@@ -458,7 +468,7 @@ def chosen_period(metric: Metric | None, first: str, last: str, today: date) -> 
     except ValueError as error:
         raise BadFilter(str(error)) from None
     if not start <= end < start.plus(MOST_MONTHS):
-        raise BadFilter(f"At most {MOST_MONTHS} months, from the first to the last.")
+        raise BadFilter(_("At most {most_months} months, from the first to the last.").format(most_months=MOST_MONTHS))
     return Period(start.start, end.next.start)
 
 

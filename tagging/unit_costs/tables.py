@@ -8,6 +8,7 @@ from django.utils.html import format_html
 
 from finops_site.lib.locale_format import in_marks
 from finops_site.lib.money import EXACT, formatted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import money_html, percent_text
 from finops_site.ui.tables import BaseTable, MoneyColumn, NumberColumn
 
@@ -37,20 +38,20 @@ def units_text(value: Decimal) -> str:
 
 
 class UnitCostTable(BaseTable):
-    day = django_tables2.Column("When")
-    team = django_tables2.Column()
-    cost = MoneyColumn("Cost")
-    units = NumberColumn("Units", default="missing")
-    per_unit = NumberColumn("Cost per unit", default="—")
-    margin = MoneyColumn("Margin", currency="margin_currency", default="—")
-    margin_share = NumberColumn("Margin of revenue", default="—")
+    day = django_tables2.Column(_lazy("When"))
+    team = django_tables2.Column(_lazy("Team"))
+    cost = MoneyColumn(_lazy("Cost"))
+    units = NumberColumn(_lazy("Units"), default=_lazy("missing"))
+    per_unit = NumberColumn(_lazy("Cost per unit"), default="—")
+    margin = MoneyColumn(_lazy("Margin"), currency="margin_currency", default="—")
+    margin_share = NumberColumn(_lazy("Margin of revenue"), default="—")
     # For the file: beside the amounts it stands with them.
     currency = django_tables2.Column(visible=False)
-    why = django_tables2.Column("Note", default="")
+    why = django_tables2.Column(_lazy("Note"), default="")
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Unit costs"
+        caption = _lazy("Unit costs")
 
     def value_day(self, record: dict[str, Any]) -> str:
         return str(record["when"])

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.calc.dimensions import named
@@ -23,6 +24,7 @@ from finops_site.lib.money import exact_sum, ratio
 from finops_site.lib.periods import Month, Period, day_text, short_day_text
 from finops_site.models import Team
 from finops_site.people.company import reporting_currency
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text, percent_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
@@ -48,29 +50,37 @@ class UnitCostsPage(Page, TemplateView):
     exports = ("csv",)
     parameter_values = {"basis": tuple(business_metrics.BASES), "cost": ("direct", "shared"), "by": ("day", "month")}
     permission_required = "tagging.view_metric"
-    title = "Unit costs"
+    title = _lazy("Unit costs")
     template_name = "tagging/unit_costs.html"
-    actions = (Action("Upload counts", "tagging:metric_upload", "upload", UPLOAD),)
+    actions = (Action(_lazy("Upload counts"), "tagging:metric_upload", "upload", UPLOAD),)
     empty = Empty(
-        "Nothing is counted yet",
-        "Finance uploads what the business counts (orders, customers) per team and day or month, or feeds the API.",
+        _lazy("Nothing is counted yet"),
+        _lazy(
+            "Finance uploads what the business counts (orders, customers) per team and day or month, or feeds the API."
+        ),
         "scale",
-        Action("Upload counts", "tagging:metric_upload", "upload", UPLOAD, primary=True),
+        Action(_lazy("Upload counts"), "tagging:metric_upload", "upload", UPLOAD, primary=True),
     )
 
     def get_subtitle(self) -> str:
         counted_for = self.metric.counted_for if self.metric else unit_costs.TEAM
         if counted_for == unit_costs.COMPANY:
-            return (
+            return _(
                 "What one unit of business costs the company: its whole bill by charge day, divided by what it counted."
             )
         if counted_for != unit_costs.TEAM:
             label = named(counted_for).label
-            return (
-                f"What one unit of business costs, by {label}: what its lines cost, divided by what was counted for it."
+            return _(
+                "What one unit of business costs, by {label}: what its lines cost, divided by what was counted for it."
+            ).format(label=label)
+        if self.shared:
+            return _(
+                "What one unit of business costs each team: its direct cost and share of pools by charge day, divided "
+                "by what it counted."
             )
-        cost = "direct cost and share of pools" if self.shared else "direct cost"
-        return f"What one unit of business costs each team: its {cost} by charge day, divided by what it counted."
+        return _(
+            "What one unit of business costs each team: its direct cost by charge day, divided by what it counted."
+        )
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv" and self.metric:
@@ -80,11 +90,11 @@ class UnitCostsPage(Page, TemplateView):
 
     def check_address(self) -> None:
         super().check_address()
-        _ = self.period
+        _ignored = self.period
         there = {str(team.pk) for team in self.visible_teams}
         for pk in filter(None, self.request.GET.getlist("team")):
             if pk not in there:
-                raise BadFilter(f"There is no team {pk[:80]!r} here.")
+                raise BadFilter(_("There is no team {pk!r} here.").format(pk=pk[:80]))
 
     @cached_property
     def metric(self) -> Metric | None:
@@ -95,7 +105,7 @@ class UnitCostsPage(Page, TemplateView):
             return metrics.first()
         chosen = metrics.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 18 else None
         if chosen is None:
-            raise BadFilter(f"There is no metric {pk[:80]!r} here.")
+            raise BadFilter(_("There is no metric {pk!r} here.").format(pk=pk[:80]))
         return chosen
 
     @cached_property
@@ -191,9 +201,9 @@ class UnitCostsPage(Page, TemplateView):
         revenue = metric.revenue_currency if metric else ""
         table = UnitCostTable(rows, request=None, exclude=() if revenue else ("margin", "margin_share"))
         if revenue:
-            table.columns["margin"].column.verbose_name = f"Margin, {revenue}"
+            table.columns["margin"].column.verbose_name = _("Margin, {revenue}").format(revenue=revenue)
         if metric and metric.counted_for != unit_costs.TEAM:
-            label = "For" if metric.counted_for == unit_costs.COMPANY else named(metric.counted_for).label
+            label = _("For") if metric.counted_for == unit_costs.COMPANY else named(metric.counted_for).label
             table.columns["team"].column.verbose_name = label
         return table
 
@@ -216,10 +226,19 @@ class UnitCostsPage(Page, TemplateView):
         target = reporting_currency(self.person) or metric.target_currency or largest
         converted, missing = business_metrics.in_one_currency(series, target, metric, self.period)
         if not missing:
-            return converted, f"All currencies, converted to {target} by the rates of each {metric.grain}.", True
+            note = (
+                _("All currencies, converted to {currency} by the rates of each month.")
+                if metric.grain == Metric.Grain.MONTH
+                else _("All currencies, converted to {currency} by the rates of each day.")
+            )
+            return converted, note.format(currency=target), True
         apart = ", ".join(sorted(set(sums) - {largest}))
         shown = [one for one in series if one.currency == largest]
-        return shown, f"Without {apart}, for which rates are missing; the table has every currency.", False
+        return (
+            shown,
+            _("Without {apart}, for which rates are missing; the table has every currency.").format(apart=apart),
+            False,
+        )
 
     def _chart(self, metric: Metric, series: list[UnitCosts]) -> dict[str, Any] | None:
         """The one chart of a metric; None where nothing was counted."""
@@ -229,7 +248,8 @@ class UnitCostsPage(Page, TemplateView):
             return None
         drawn = _largest(shown)
         if len(drawn) < len(shown):
-            note = f"{note} The {MOST_LINES} of {len(shown)} that cost most; the table has all.".strip()
+            most = _("The {count} of {all} that cost most; the table has all.").format(count=MOST_LINES, all=len(shown))
+            note = f"{note} {most}".strip()
         code, days = shown[0].currency, shown[0].points
         is_by_month = self.by_month or metric.grain == Metric.Grain.MONTH
         categories = [month_text(Month.of(p.day)) if is_by_month else short_day_text(p.day) for p in days]
@@ -244,14 +264,14 @@ class UnitCostsPage(Page, TemplateView):
         if metric.target is not None and metric.target_currency == code and has_all:
             labels = [price_text(metric.target, code)] * len(days)
             lines.append(
-                {**charts.threshold("Target", price(metric.target) or metric.target, len(days)), "labels": labels}
+                {**charts.threshold(_("Target"), price(metric.target) or metric.target, len(days)), "labels": labels}
             )
         columns = zip(*(one.points for one in drawn), strict=True)
         unfinished = [next((point.lack for point in column if point.lack), "") for column in columns]
         return {
             "id": f"unit-{metric.pk}",
             "kind": "line",
-            "title": f"{code} per unit: {metric}",
+            "title": _("{code} per unit: {metric}").format(code=code, metric=metric),
             "note": note,
             "by": "month" if is_by_month else "day",
             "categories": categories,
@@ -263,7 +283,11 @@ class UnitCostsPage(Page, TemplateView):
 
     def _stats(self, metric: Metric) -> list[dict[str, Any]]:
         stats = []
-        steps = "months" if self.by_month else "days"
+        without_cost, not_counted = (
+            (_("{count} of {all} months without all of the cost"), _("{count} of {all} months not counted"))
+            if self.by_month
+            else (_("{count} of {all} days without all of the cost"), _("{count} of {all} days not counted"))
+        )
         shown = self.shown(metric, self.answer.series)
         in_target = self.beside(metric, metric.target_currency if metric.target else "")
         in_revenue = self.beside(metric, metric.revenue_currency)
@@ -271,18 +295,18 @@ class UnitCostsPage(Page, TemplateView):
             overall = unit_costs.overall(one.points)
             notes = []
             if revenue and (share := unit_costs.overall(revenue.points).margin_share) is not None:
-                notes.append(f"margin {percent_text(share)}")
+                notes.append(_("margin {share}").format(share=percent_text(share)))
             elif revenue:
-                notes.append(f"margin not known: {_first_lack(revenue) or 'no revenue'}")
+                notes.append(_("margin not known: {reason}").format(reason=_first_lack(revenue) or _("no revenue")))
             if costs and metric.target:
                 notes.append(_against_target(costs, metric.target, overall.per_unit))
-            for what, number in (
-                ("without all of the cost", sum(bool(point.lack) for point in one.points)),
-                ("not counted", sum(point.units is None and not point.lack for point in one.points)),
+            for text, number in (
+                (without_cost, sum(bool(point.lack) for point in one.points)),
+                (not_counted, sum(point.units is None and not point.lack for point in one.points)),
             ):
                 if number:
-                    notes.append(f"{number} of {len(one.points)} {steps} {what}")
-            label = f"{one.name}: {one.currency} per unit"
+                    notes.append(text.format(count=number, all=len(one.points)))
+            label = _("{name}: {currency} per unit").format(name=one.name, currency=one.currency)
             stats.append(
                 {
                     "label": label,
@@ -338,13 +362,18 @@ def _first_lack(costs: UnitCosts) -> str:
 
 def _against_target(costs: UnitCosts, target: Decimal, own: Decimal | None) -> str:
     """``target 0.0500 EUR: 12.0% above``; what was judged too where it is not the figure that it stands beside."""
-    per_unit, words = unit_costs.overall(costs.points).per_unit, f"target {price_text(target, costs.currency)}"
+    per_unit, wanted = unit_costs.overall(costs.points).per_unit, price_text(target, costs.currency)
     if per_unit is None:
-        return f"{words}: not judged, {lack}" if (lack := _first_lack(costs)) else ""
-    share = ratio(per_unit - target, target)
-    verdict = f"{percent_text(abs(share))} {'above' if share > 0 else 'below'}" if share else "met exactly"
-    with_all = f" with all currencies, {price_text(per_unit, costs.currency)}" if per_unit != own else ""
-    return f"{words}: {verdict}{with_all}"
+        lack = _first_lack(costs)
+        return _("target {target}: not judged, {reason}").format(target=wanted, reason=lack) if lack else ""
+    verdict = _("target {target}: met exactly")
+    share = ratio(per_unit - target, target) or Decimal(0)
+    if share:
+        verdict = _("target {target}: {share} above") if share > 0 else _("target {target}: {share} below")
+    words = verdict.format(target=wanted, share=percent_text(abs(share)))
+    if per_unit == own:
+        return words
+    return _("{verdict} with all currencies, {price}").format(verdict=words, price=price_text(per_unit, costs.currency))
 
 
 class UploadMetric(FormPage):
@@ -352,10 +381,10 @@ class UploadMetric(FormPage):
 
     permission_required = UPLOAD
     form_class = MetricUploadForm
-    title = "Upload counts"
+    title = _lazy("Upload counts")
     template_name = "tagging/metric_upload.html"
-    breadcrumbs = (("Unit costs", "tagging:unit_costs"),)
-    submit_label = "Look at it first"
+    breadcrumbs = ((_lazy("Unit costs"), "tagging:unit_costs"),)
+    submit_label = _lazy("Look at it first")
     cancel_url_name = "tagging:unit_costs"
 
     def form_valid(self, form: MetricUploadForm) -> HttpResponse:
@@ -372,7 +401,10 @@ class UploadMetric(FormPage):
             metric = data["metric"] or Metric.objects.create(**fields)
             result = business_metrics.save_values(metric, parsed.values, user=self.person, now=timezone.now())
             messages.success(
-                self.request, f"{metric}: {result.new} new, {result.changed} changed, {result.same} as before."
+                self.request,
+                _("{metric}: {new} new, {changed} changed, {same} as before.").format(
+                    metric=metric, new=result.new, changed=result.changed, same=result.same
+                ),
             )
             return redirect(metric.get_absolute_url())
         names = dict(Team.objects.values_list("pk", "name"))
@@ -391,7 +423,7 @@ class UploadMetric(FormPage):
 
 
 def _name_of_gap(gap: unit_costs.Gap, teams: dict[int, str], groups: Mapping[str, str]) -> str:
-    return groups.get(gap.of, gap.of) or (business_metrics.WHOLE_COMPANY if gap.team is None else teams[gap.team])
+    return groups.get(gap.of, gap.of) or (str(business_metrics.WHOLE_COMPANY) if gap.team is None else teams[gap.team])
 
 
 class EditMetric(FormPage):
@@ -401,7 +433,7 @@ class EditMetric(FormPage):
     model = Metric
     form_class = MetricForm
     template_name = "form.html"
-    title = "Edit metric"
-    breadcrumbs = (("Unit costs", "tagging:unit_costs"),)
+    title = _lazy("Edit metric")
+    breadcrumbs = ((_lazy("Unit costs"), "tagging:unit_costs"),)
     cancel_url_name = "tagging:unit_costs"
     success_message = "Saved."

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budgets.calc.controls.targets import Target
+from finops_site.lib.language import gettext_noop
 
 STOP, SCALE, DENY, KEY, QUOTA = "stop", "scale", "deny", "key", "quota"
 ACTIONS: Final = {
-    STOP: "stop dev and test machines",
-    SCALE: "scale groups down",
-    DENY: "attach a deny policy",
-    KEY: "disable keys",
-    QUOTA: "lower quotas",
+    STOP: gettext_noop("stop dev and test machines"),
+    SCALE: gettext_noop("scale groups down"),
+    DENY: gettext_noop("attach a deny policy"),
+    KEY: gettext_noop("disable keys"),
+    QUOTA: gettext_noop("lower quotas"),
 }
 # What a bill shows, so that nobody has to name it.
 FROM_BILLS: Final = (STOP, SCALE)
@@ -119,7 +120,7 @@ def _sizes(state: str) -> tuple[int, int, int]:
 
 def _smaller(target: Target, before: str, wanted: int) -> tuple[str, ...]:
     """What scaling leaves of lowest, highest and present size: the highest stays."""
-    lowest, highest, _ = _sizes(before)
+    lowest, highest, _ignored = _sizes(before)
     return (f"{min(lowest, wanted)} {highest} {wanted}",)
 
 
@@ -156,7 +157,7 @@ def _rds(what: str, rows: str, name: str, status: str) -> TargetKind:
         lambda state, before: state in ("available", "starting"),
         leaves=_states("stopped", "stopping"),
         back=("available", "starting"),
-        note="AWS starts it again by itself after seven days.",
+        note=gettext_noop("AWS starts it again by itself after seven days."),
     )
 
 
@@ -241,7 +242,7 @@ KINDS: Final = {
         leaves=_states("stopped", "stopping"),
         back=("running", "pending"),
         rehearse=lambda t, before, wanted: _aws("ec2", "StopInstances", InstanceIds=[t.name], DryRun=True),
-        note="What lies on its instance store is lost; its disks and addresses are paid for as before.",
+        note=gettext_noop("What lies on its instance store is lost; its disks and addresses are paid for as before."),
     ),
     "rds": _rds("DBInstance", "DBInstances", "DBInstanceIdentifier", "DBInstanceStatus"),
     "rds-cluster": _rds("DBCluster", "DBClusters", "DBClusterIdentifier", "Status"),
@@ -260,7 +261,7 @@ KINDS: Final = {
         lambda state, before: state in ("running", "starting"),
         leaves=_states("deallocated", "deallocating"),
         back=("running", "starting"),
-        note="Its temporary disk is lost; its disks are paid for as before.",
+        note=gettext_noop("Its temporary disk is lost; its disks are paid for as before."),
     ),
     "gce": TargetKind(
         "Compute Engine VM",
@@ -273,7 +274,7 @@ KINDS: Final = {
         lambda state, before: state in ("RUNNING", "STAGING", "PROVISIONING"),
         leaves=_states("TERMINATED", "STOPPING", "SUSPENDED"),
         back=("RUNNING", "STAGING", "PROVISIONING"),
-        note="Its local SSDs are lost; its disks and addresses are paid for as before.",
+        note=gettext_noop("Its local SSDs are lost; its disks and addresses are paid for as before."),
     ),
     "asg": TargetKind(
         "Auto Scaling group",
@@ -349,7 +350,7 @@ KINDS: Final = {
         ),
         _scaled,
         _one_number,
-        note="An autoscaler scales it up again: switch it off first.",
+        note=gettext_noop("An autoscaler scales it up again: switch it off first."),
     ),
     "kubernetes": TargetKind(
         "Kubernetes deployment",
@@ -365,7 +366,9 @@ KINDS: Final = {
         rehearse=lambda t, before, wanted: _kubectl(
             t, "scale", f"deployment/{t.name}", f"--replicas={wanted}", "--dry-run=server"
         ),
-        note="It saves when the cluster takes nodes away; an autoscaler of the deployment scales it up again.",
+        note=gettext_noop(
+            "It saves when the cluster takes nodes away; an autoscaler of the deployment scales it up again."
+        ),
     ),
     "scp": TargetKind(
         "service control policy",
@@ -379,7 +382,7 @@ KINDS: Final = {
         lambda t, before: _aws("organizations", "DetachPolicy", PolicyId=t.name, TargetId=t.group),
         lambda state, wanted: state != NOTHING,
         leaves=lambda target, before, wanted: (target.name,),
-        note="It holds for everybody in the account but not in the management account.",
+        note=gettext_noop("It holds for everybody in the account but not in the management account."),
     ),
     "iam-policy": TargetKind(
         "IAM policy",
@@ -405,7 +408,7 @@ KINDS: Final = {
         lambda t, before: _azure_policy(t, "delete"),
         lambda state, wanted: state != NOTHING,
         leaves=lambda target, before, wanted: (_assignment(target),),
-        note="It denies what is created or changed from now on; what runs goes on.",
+        note=gettext_noop("It denies what is created or changed from now on; what runs goes on."),
     ),
     "org-policy": TargetKind(
         "organisation policy constraint",
@@ -415,7 +418,7 @@ KINDS: Final = {
         lambda t, before: _org_policy(t, "delete" if before == NOTHING else "disable-enforce"),
         lambda state, wanted: state == "True",
         leaves=_states("True"),
-        note="It denies what is created or changed from now on; what runs goes on.",
+        note=gettext_noop("It denies what is created or changed from now on; what runs goes on."),
     ),
     "aws-key": TargetKind(
         "IAM access key",
@@ -432,7 +435,7 @@ KINDS: Final = {
         lambda state, wanted: state == "Inactive",
         lambda state: state == "Active",
         leaves=_states("Inactive"),
-        note="What works with the key fails until it is enabled again.",
+        note=gettext_noop("What works with the key fails until it is enabled again."),
     ),
     "google-key": TargetKind(
         "service account key",
@@ -444,7 +447,7 @@ KINDS: Final = {
         lambda state: state != NOTHING and not state.endswith("True"),
         lambda state, before: not state.endswith("True"),
         leaves=lambda target, before, wanted: (f"{target.name} True",),
-        note="What works with the key fails until it is enabled again.",
+        note=gettext_noop("What works with the key fails until it is enabled again."),
     ),
     "azure-app": TargetKind(
         "service principal",
@@ -455,7 +458,7 @@ KINDS: Final = {
         lambda state, wanted: state == "false",
         lambda state: state == "true",
         leaves=_states("false"),
-        note="Azure disables no single secret: the whole service principal signs in no more.",
+        note=gettext_noop("Azure disables no single secret: the whole service principal signs in no more."),
     ),
     "lambda": TargetKind(
         "reserved concurrency of a function",
@@ -476,7 +479,9 @@ KINDS: Final = {
         ),
         _scaled,
         lambda state: state == NOTHING or _one_number(state),
-        note="AWS's Service Quotas cannot be lowered; what comes beyond the reserved concurrency is throttled.",
+        note=gettext_noop(
+            "AWS's Service Quotas cannot be lowered; what comes beyond the reserved concurrency is throttled."
+        ),
     ),
     "google-quota": TargetKind(
         "Google quota",
@@ -491,7 +496,7 @@ KINDS: Final = {
         _one_number,
         leaves=_lowered,
         rehearse=lambda t, before, wanted: _google_quota(t, wanted, "--validate-only"),
-        note="Nothing that runs is stopped: nothing beyond it can be started.",
+        note=gettext_noop("Nothing that runs is stopped: nothing beyond it can be started."),
     ),
     "azure-quota": TargetKind(
         "Azure quota",
@@ -508,7 +513,7 @@ KINDS: Final = {
         _scaled,
         _one_number,
         leaves=_lowered,
-        note="Azure may answer a request for less with a review: nothing that runs is stopped.",
+        note=gettext_noop("Azure may answer a request for less with a review: nothing that runs is stopped."),
     ),
 }
 # Only what AWS's own API does is done by role.

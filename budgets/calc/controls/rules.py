@@ -12,6 +12,10 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop
+from finops_site.lib.words import counted, number_text
+
 PROPOSED: Final = "proposed"
 APPROVED: Final = "approved"
 REFUSED: Final = "refused"
@@ -21,14 +25,14 @@ PARTLY_DONE: Final = "partly done"
 UNDONE: Final = "undone"
 EXPIRED: Final = "expired"
 STATES: Final = {
-    PROPOSED: "proposed",
-    APPROVED: "approved",
-    REFUSED: "refused",
-    RUNNING: "running",
-    DONE: "done",
-    PARTLY_DONE: "partly done",
-    UNDONE: "undone",
-    EXPIRED: "expired",
+    PROPOSED: gettext_noop("proposed"),
+    APPROVED: gettext_noop("approved"),
+    REFUSED: gettext_noop("refused"),
+    RUNNING: gettext_noop("running"),
+    DONE: gettext_noop("done"),
+    PARTLY_DONE: gettext_noop("partly done"),
+    UNDONE: gettext_noop("undone"),
+    EXPIRED: gettext_noop("expired"),
 }
 # (state, verb) -> state: nothing else can happen to a change set.
 TRANSITIONS: Final = {
@@ -56,8 +60,8 @@ PROPOSAL_LASTS: Final = timedelta(days=3)
 LONGEST_ARMED: Final = timedelta(days=92)
 MOST_BOX_HOURS: Final = 24 * 31
 
-STOPPED: Final = "All controls are stopped by finance."
-DRY_RUN_FIRST: Final = "First the dry run: it looks at what is there now, which the undo restores."
+STOPPED: Final = gettext_noop("All controls are stopped by finance.")
+DRY_RUN_FIRST: Final = gettext_noop("First the dry run: it looks at what is there now, which the undo restores.")
 
 
 class CannotControl(ValueError):
@@ -68,7 +72,7 @@ def next_state(state: str, verb: str) -> str:
     """The state a verb leads to; raises CannotControl where it leads nowhere."""
     following = TRANSITIONS.get((state, verb))
     if following is None:
-        raise CannotControl(f"That cannot be done now: the change set is {STATES[state]}.")
+        raise CannotControl(_("That cannot be done now: the change set is {state}.").format(state=_(STATES[state])))
     return following
 
 
@@ -89,11 +93,11 @@ def approver_objection(approver: Approver, involved: Iterable[int | None]) -> st
     """Why she may not approve it; empty when she may. `involved`: who proposed it, and who defined or armed its
     control."""
     if approver.is_administrator:
-        return "Administrators run the system: they do not approve what is done to a team's machines."
+        return _("Administrators run the system: they do not approve what is done to a team's machines.")
     if not (approver.is_finance or approver.is_lead):
-        return "Finance, or whoever leads the team, approves it."
+        return _("Finance, or whoever leads the team, approves it.")
     if approver.identity in set(involved):
-        return "Somebody else has to approve it: you proposed it, or you defined or armed its control."
+        return _("Somebody else has to approve it: you proposed it, or you defined or armed its control.")
     return ""
 
 
@@ -111,7 +115,7 @@ _HARMLESS: Final = re.compile(
 _PRODUCTION: Final = re.compile(r"prod|prd|live(?![a-z])|(?<![a-z])live")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NO: Final = {"false", "no", "n", "off", "0", "none", "never"}
-NO_ENVIRONMENT: Final = "it has no tag of an environment: unknown is not dev or test"
+NO_ENVIRONMENT: Final = gettext_noop("it has no tag of an environment: unknown is not dev or test")
 
 
 def mentions_production(text: str) -> bool:
@@ -153,18 +157,22 @@ def exemption(
     for rule in exempt:
         key, equals, value = (part.strip().lower() for part in rule.partition("="))
         if key in lowered and (not equals or value in lowered[key]):
-            return f"its tag {rule.strip()} exempts it"
+            return _("its tag {rule} exempts it").format(rule=rule.strip())
     for key, value in tags.items():
         if tag_says_production(key, value or ""):
-            return f"its tag {key} says production ({value})"
+            return _("its tag {key} says production ({value})").format(key=key, value=value)
     if mentions_production(name):
-        return f"its name says production ({name})"
+        return _("its name says production ({name})").format(name=name)
     keys = {key.strip().lower() for key in environment_keys}
     values = {value for key in keys for value in lowered.get(key, ()) if value}
     if not values:
         return NO_ENVIRONMENT
     strange = sorted(values - {value.strip().lower() for value in dev})
-    return f"its environment is {', '.join(strange)}, which is none of dev and test" if strange else ""
+    return (
+        _("its environment is {names}, which is none of dev and test").format(names=", ".join(strange))
+        if strange
+        else ""
+    )
 
 
 # What stopping saves.
@@ -199,15 +207,15 @@ def saving_a_day(parts: Sequence[UsagePart]) -> tuple[Decimal | None, str]:
     """
     running = [part for part in parts if part.is_running]
     if not running:
-        return None, "the bill does not show what it costs by the hour"
+        return None, _("the bill does not show what it costs by the hour")
     covered = [part for part in running if part.is_covered]
     paid = [part.cost for part in running if not part.is_covered]
     if any(cost is None for cost in paid):
-        return None, "the bill does not show its effective cost"
+        return None, _("the bill does not show its effective cost")
     saved = sum((cost for cost in paid if cost is not None), Decimal(0))
     if covered and not saved:
-        return Decimal(0), "a commitment covers it, and is paid for all the same"
-    return saved, "what a commitment covers of it saves nothing" if covered else ""
+        return Decimal(0), _("a commitment covers it, and is paid for all the same")
+    return saved, _("what a commitment covers of it saves nothing") if covered else ""
 
 
 # How much at once.
@@ -232,9 +240,11 @@ def within_limits(
     allowed_cost, used, count, beyond = scope_cost * most_share, Decimal(0), 0, {}
     for item in sorted(candidates, key=lambda item: (-(item.saving or 0), -item.cost, item.key)):
         if count >= most:
-            beyond[item.key] = f"more than {most} at once"
+            beyond[item.key] = _("more than {most} at once").format(most=most)
         elif used + item.cost > allowed_cost:
-            beyond[item.key] = f"beyond {most_share * 100:.0f}% of what the scope costs a day"
+            beyond[item.key] = _("beyond {value}% of what the scope costs a day").format(
+                value=number_text(most_share * 100, 0)
+            )
         else:
             used, count = used + item.cost, count + 1
     return beyond
@@ -242,7 +252,15 @@ def within_limits(
 
 # For how long.
 
-WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS: Final = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 
 
 def box_end(start: datetime, hours: int | None, weekday: int | None, at: time | None, zone: str) -> datetime:
@@ -261,10 +279,10 @@ def box_end(start: datetime, hours: int | None, weekday: int | None, at: time | 
 def box_words(hours: int | None, weekday: int | None, at: time | None, zone: str) -> str:
     """``48 hours``, ``until Monday 07:00, Europe/Oslo``."""
     if hours:
-        return f"{hours} hours" if hours != 1 else "1 hour"
+        return counted(hours, "hour")
     assert weekday is not None
     assert at is not None
-    return f"until {WEEKDAYS[weekday]} {at:%H:%M}, {zone}"
+    return _("until {weekday} {at}, {zone}").format(weekday=_(WEEKDAYS[weekday]), at=f"{at:%H:%M}", zone=zone)
 
 
 # Whether it may run by itself.
@@ -274,9 +292,9 @@ def arming_objection(identity: int, involved: Iterable[int | None], until: datet
     """Why she may not arm a control until then; empty when she may. Arming takes the place of every approval, so that
     it is done by somebody else than who defined or changed the control last."""
     if identity in set(involved):
-        return "Somebody else of finance has to arm it: you defined it or changed it last."
+        return _("Somebody else of finance has to arm it: you defined it or changed it last.")
     if until <= now:
-        return "It has to be armed until a time that is ahead."
+        return _("It has to be armed until a time that is ahead.")
     if until > now + LONGEST_ARMED:
-        return f"At most {LONGEST_ARMED.days} days: then somebody looks at it again."
+        return _("At most {days} days: then somebody looks at it again.").format(days=LONGEST_ARMED.days)
     return ""

@@ -14,6 +14,7 @@ from typing import Final
 
 from budgets.calc.controls.actions import KINDS, Command, command_words, state_text
 from budgets.calc.controls.targets import AWS, Target
+from finops_site.lib.language import gettext as _
 
 CHECK, RUN, UNDO = "check", "run", "undo"
 VERBS: Final = {
@@ -214,15 +215,25 @@ def read_results(pasted: str, change_set: int, numbers: Iterable[int]) -> list[S
         if match is None:
             continue
         if int(match[1]) != change_set:
-            raise BadPaste(f"That is the output of change set {match[1]}, and this is {change_set}.")
+            raise BadPaste(
+                _("That is the output of change set {match}, and this is {change_set}.").format(
+                    match=match[1], change_set=change_set
+                )
+            )
         number, text = int(match[2]), (match[4] or "").strip()
         if number not in known:
-            raise BadPaste(f"There is no step {number} in this change set.")
+            raise BadPaste(_("There is no step {number} in this change set.").format(number=number))
         if match[3] == "state":
             text = state_text(text)
             if not _STATE.fullmatch(text):
-                raise BadPaste(f"Step {number}: {text[:60]!r} is no state that a provider prints.")
+                raise BadPaste(
+                    _("Step {number}: {text!r} is no state that a provider prints.").format(
+                        number=number, text=text[:60]
+                    )
+                )
         results[number] = StepResult(number, match[3], text)
     if not results:
-        raise BadPaste(f"It holds no line that begins with: finops control-{change_set}")
+        raise BadPaste(
+            _("It holds no line that begins with: finops control-{change_set}").format(change_set=change_set)
+        )
     return list(results.values())

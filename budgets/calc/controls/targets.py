@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from budgets.calc.controls.rules import mentions_production
+from finops_site.lib.language import gettext as _
 
 AWS, AZURE, GOOGLE, KUBERNETES = "AWS", "Azure", "Google Cloud", "Kubernetes"
 ASG_TAG: Final = "aws:autoscaling:groupname"
@@ -69,7 +70,7 @@ def machine_of(resource: str, account: str, region: str) -> Target:
     """The machine or database that a resource id of a bill names; raises NoTarget for anything else."""
     if EC2_ID.fullmatch(resource):
         if not re.fullmatch(_ACCOUNT, account) or not re.fullmatch(_REGION, region):
-            raise NoTarget("its account or region is not in the bill")
+            raise NoTarget(_("its account or region is not in the bill"))
         return Target("ec2", AWS, account, region, resource)
     if match := EC2_ARN.fullmatch(resource):
         return Target("ec2", AWS, match["account"], match["region"], match["id"])
@@ -80,7 +81,7 @@ def machine_of(resource: str, account: str, region: str) -> Target:
         return Target("azure-vm", AZURE, match["account"].lower(), region, match["id"], match["group"])
     if (match := GOOGLE_ID.fullmatch(resource)) and match["what"] == "instances" and match["level"] == "zones":
         return Target("gce", GOOGLE, match["account"], match["region"], match["id"])
-    raise NoTarget("no command is known that stops it: it is no EC2 or RDS instance, Azure VM or Compute Engine VM")
+    raise NoTarget(_("no command is known that stops it: it is no EC2 or RDS instance, Azure VM or Compute Engine VM"))
 
 
 def group_of(resource: str, account: str, region: str, tags: Mapping[str, str]) -> Target:
@@ -91,9 +92,9 @@ def group_of(resource: str, account: str, region: str, tags: Mapping[str, str]) 
         return Target("google-group", GOOGLE, match["account"], match["region"], match["id"], match["level"])
     name = next((value for key, value in tags.items() if key.lower().endswith(ASG_TAG)), "")
     if not name:
-        raise NoTarget("it belongs to no group that a command can scale")
+        raise NoTarget(_("it belongs to no group that a command can scale"))
     if not GROUP_NAME.fullmatch(name):
-        raise NoTarget("the name of its group holds signs that no group's name holds")
+        raise NoTarget(_("the name of its group holds signs that no group's name holds"))
     machine = machine_of(resource, account, region)
     return Target("asg", AWS, machine.account, machine.region, name)
 
@@ -177,19 +178,29 @@ AWS_QUOTA: Final = (
 
 def named_target(line: str) -> Target:
     """The target that a line names, like ``lambda 111122223333/eu-west-1/resize``; raises NoTarget."""
-    kind, _, rest = line.strip().partition(" ")
+    kind, _ignored, rest = line.strip().partition(" ")
     if kind == "scp" and re.search(r"/r-[0-9a-z]+$", rest.strip()):
-        raise NoTarget("The root of an organisation holds every account: name one account, or one OU.")
+        raise NoTarget(_("The root of an organisation holds every account: name one account, or one OU."))
     if kind == "iam-policy" and ":iam::aws:policy/" in rest and not rest.strip().endswith(":policy/AWSDenyAll"):
-        raise NoTarget("Of AWS's own policies only AWSDenyAll denies and allows nothing: name that, or one of yours.")
+        raise NoTarget(
+            _("Of AWS's own policies only AWSDenyAll denies and allows nothing: name that, or one of yours.")
+        )
     if kind in ("aws-quota", "service-quota"):
         raise NoTarget(AWS_QUOTA)
     if kind not in NAMED:
-        raise NoTarget(f"{kind[:40]!r} is no kind of target: begin with one of {', '.join(NAMED)}.")
+        raise NoTarget(
+            _("{kind!r} is no kind of target: begin with one of {names}.").format(
+                kind=kind[:40], names=", ".join(NAMED)
+            )
+        )
     pattern, cloud = NAMED[kind]
     match = re.fullmatch(pattern, rest.strip(), re.ASCII)
     if match is None:
-        raise NoTarget(f"{line.strip()[:120]!r} does not name one: write it like {EXAMPLES[kind]}")
+        raise NoTarget(
+            _("{value!r} does not name one: write it like {examples}").format(
+                value=line.strip()[:120], examples=EXAMPLES[kind]
+            )
+        )
     parts = match.groupdict()
     return Target(
         kind,

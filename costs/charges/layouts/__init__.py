@@ -16,6 +16,7 @@ from typing import Any
 
 from costs.charges.layouts.file_names import Part, base_of, date_of, part_of, version_of, view_of, without_values
 from costs.charges.layouts.manifests import BadManifest, Manifest, read
+from finops_site.lib.language import gettext as _
 
 # A folder that holds one period of an export. `month=` alone is a column of a table that is partitioned by it.
 PERIOD = re.compile(
@@ -83,8 +84,10 @@ def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> t
             key: entry for key, entry in by_key.items() if not f"/{key}".startswith(f"/{table}/".replace("//", "/"))
         }
         problems.append(
-            f"{table or 'This folder'} is a Delta table: which of its files count stands in _delta_log, which is not "
-            "read. Write the bill as Parquet or CSV files."
+            _(
+                "{folder} is a Delta table: which of its files count stands in _delta_log, which is not read. "
+                "Write the bill as Parquet or CSV files."
+            ).format(folder=table or _("This folder"))
         )
     manifests, bills = _by_folder(by_key.values())
     newest: list[Package] = []
@@ -244,7 +247,11 @@ def _files_of_manifest(manifest: Manifest, by_key: Mapping[str, Entry]) -> list[
         beside = f"{_folder(manifest.key)}/{file_name}".lstrip("/")
         file = by_key.get(path) or (by_key[max(tails, key=len)] if tails else by_key.get(beside))
         if file is None:
-            raise BadManifest(f"{manifest.key}: the file {name!r} that the manifest names is not there yet.")
+            raise BadManifest(
+                _("{key}: the file {name!r} that the manifest names is not there yet.").format(
+                    key=manifest.key, name=name
+                )
+            )
         files.append(file)
     return files
 
@@ -301,17 +308,22 @@ def runs(files: Iterable[Entry], *, loose: bool = False, gaps: list[str] | None 
     put_together = list(alone.values())
     for parts in parts_of_runs.values():
         parts.sort(key=lambda item: (item[0].numbers, item[1].key))
-        entries = [entry for _, entry in parts]
-        first, numbers = parts[0][0], {part.numbers[0] for part, _ in parts}
+        entries = [entry for _ignored, entry in parts]
+        first, numbers = parts[0][0], {part.numbers[0] for part, _ignored in parts}
         lacking = _lacking(first, numbers)
-        if not _is_run(first, numbers, [part for part, _ in parts]) or (lacking and loose and not first.waits):
+        if not _is_run(first, numbers, [part for part, _ignored in parts]) or (lacking and loose and not first.waits):
             # invoice-0001, -0002, -0004 are bills of their own.
             put_together += [[entry] for entry in entries]
         elif lacking:
             where = entries[0].key if first.of else f"{_folder(entries[0].key)}/{first.run}".lstrip("/")
-            missing = f"part {lacking[0]} of {first.of}" if first.of else f"part {lacking[0]}"
-            there = "" if first.of else f", and part {max(numbers)} is"
-            words = f"{where}: {missing} is not there yet{there}. They are read once all are there."
+            if first.of:
+                words = _("{where}: part {part} of {all} is not there yet. They are read once all are there.").format(
+                    where=where, part=lacking[0], all=first.of
+                )
+            else:
+                words = _(
+                    "{where}: part {part} is not there yet, and part {last} is. They are read once all are there."
+                ).format(where=where, part=lacking[0], last=max(numbers))
             if gaps is None:
                 raise BadManifest(words)
             gaps.append(words)

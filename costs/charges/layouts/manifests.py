@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finops_site.lib.language import gettext as _
+
 # The lists of files in the manifests of AWS and Azure.
 FILE_LISTS = ("reportKeys", "dataFiles", "files", "blobs")
 # What Azure's exports are of, and the format that their files have; of other types the files are no bills.
@@ -40,13 +42,13 @@ def read_json(key: str, path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except (ValueError, OSError) as error:
-        raise BadManifest(f"{key}: not a readable manifest ({error}).") from None
+        raise BadManifest(_("{key}: not a readable manifest ({error}).").format(key=key, error=error)) from None
 
 
 def read(key: str, manifest: object) -> Manifest:
     """What a manifest states; raises BadManifest. An Azure export that is no bill (a price sheet) names no files."""
     if not isinstance(manifest, Mapping):
-        raise BadManifest(f"{key}: the manifest names no files.")
+        raise BadManifest(_("{key}: the manifest names no files.").format(key=key))
     config = manifest.get("exportConfig")
     config = config if isinstance(config, Mapping) else {}
     kind = str(config.get("type") or "").lower()
@@ -60,7 +62,7 @@ def read(key: str, manifest: object) -> Manifest:
     keys = [item.get("blobName") if isinstance(item, Mapping) else item for item in listed or ()]
     names = tuple(name for name in keys if isinstance(name, str) and name)
     if not names:
-        raise BadManifest(f"{key}: the manifest names no files.")
+        raise BadManifest(_("{key}: the manifest names no files.").format(key=key))
     scope = re.fullmatch(r"/subscriptions/([^/]+)", str(config.get("resourceId") or "").rstrip("/"), re.IGNORECASE)
     rows = manifest.get("dataRowCount")
     export = manifest.get("reportName") or manifest.get("exportArn") or config.get("exportName")

@@ -4,25 +4,34 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 
 from costs.account_groups import BadGroup, remove_group, save_group
 from costs.models import AccountGroup
 from costs.web.forms import AccountGroupForm
 from costs.web.tables import AccountGroupTable
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 
-ADD = Action("Add a group", "costs:account_group_add", "plus", "costs.add_accountgroup", primary=True)
+ADD = Action(_lazy("Add a group"), "costs:account_group_add", "plus", "costs.add_accountgroup", primary=True)
 
 
 class AccountGroupsPage(ListPage):
     permission_required = "costs.view_accountgroup"
     model = AccountGroup
-    title = "Account groups"
-    subtitle = "Accounts that are looked at together. Group or filter cost by “Account group” wherever cost is asked."
-    breadcrumbs = (("Cost explorer", "costs:explorer"),)
+    title = _lazy("Account groups")
+    subtitle = _lazy(
+        "Accounts that are looked at together. Group or filter cost by “Account group” wherever cost is asked."
+    )
+    breadcrumbs = ((_lazy("Cost explorer"), "costs:explorer"),)
     actions = (ADD,)
     table_class = AccountGroupTable
-    empty = Empty("No group yet", "Put the accounts of a customer, or of an organisational unit, together.", "box", ADD)
+    empty = Empty(
+        _lazy("No group yet"),
+        _lazy("Put the accounts of a customer, or of an organisational unit, together."),
+        "box",
+        ADD,
+    )
 
     def get_queryset(self) -> QuerySet[AccountGroup]:
         return super().get_queryset().prefetch_related("accounts")
@@ -32,12 +41,12 @@ class AccountGroupPage(FormPage):
     permission_required = ("costs.add_accountgroup", "costs.change_accountgroup")
     model = AccountGroup
     form_class = AccountGroupForm
-    breadcrumbs = (("Account groups", "costs:account_groups"),)
+    breadcrumbs = ((_lazy("Account groups"), "costs:account_groups"),)
     cancel_url_name = "costs:account_groups"
     success_url = reverse_lazy("costs:account_groups")
 
     def get_title(self) -> str:
-        return AccountGroup.objects.get(pk=self.object.pk).name if self.object else "Add a group of accounts"
+        return AccountGroup.objects.get(pk=self.object.pk).name if self.object else _("Add a group of accounts")
 
     def form_valid(self, form: AccountGroupForm) -> HttpResponse:
         try:
@@ -50,8 +59,8 @@ class AccountGroupPage(FormPage):
         group: AccountGroup = form.instance
         if form.cleaned_data.get("remove"):
             remove_group(group)
-            messages.success(self.request, f"{group} is removed.")
+            messages.success(self.request, _("{group} is removed.").format(group=group))
             return group
         save_group(group, form.cleaned_data["accounts"])
-        messages.success(self.request, f"{group} is saved.")
+        messages.success(self.request, _("{group} is saved.").format(group=group))
         return group

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.clusters import shares
 from costs.clusters.receive import receive_upload
@@ -18,26 +19,29 @@ from costs.web.forms import ClusterFileForm, ClusterQuestionForm
 from costs.web.tables import ClusterShareTable
 from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.filters import form_problems
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from finops_site.ui.tables import total_rows
 
-LOAD = Action("Load allocations", "costs:clusters_load", "upload", "costs.add_clusterfile", primary=True)
+LOAD = Action(_lazy("Load allocations"), "costs:clusters_load", "upload", "costs.add_clusterfile", primary=True)
 
 
 class ClustersPage(ListPage):
     parameters = tuple(ClusterQuestionForm.base_fields)
     permission_required = "costs.view_costline"
-    title = "Kubernetes"
+    title = _lazy("Kubernetes")
     actions = (LOAD,)
     template_name = "costs/clusters.html"
     fragment_template_name = "costs/cluster_shares.html"
-    subtitle = "The cost of machines, split among what ran on them. The other pages have it already, by machine."
+    subtitle = _lazy("The cost of machines, split among what ran on them. The other pages have it already, by machine.")
     table_class = ClusterShareTable
     empty = Empty(
-        "No shares in this month",
-        "A file of OpenCost or Kubecost splits the cost of the machines that it names. An AWS report with split cost "
-        "allocation data does so as it is loaded.",
+        _lazy("No shares in this month"),
+        _lazy(
+            "A file of OpenCost or Kubecost splits the cost of the machines that it names. An AWS report "
+            "with split cost allocation data does so as it is loaded."
+        ),
         "box",
         LOAD,
     )
@@ -98,9 +102,9 @@ class ClustersPage(ListPage):
 class LoadAllocations(FormPage):
     permission_required = "costs.add_clusterfile"
     form_class = ClusterFileForm
-    title = "Load allocations"
-    breadcrumbs = (("Kubernetes", "costs:clusters"),)
-    submit_label = "Load"
+    title = _lazy("Load allocations")
+    breadcrumbs = ((_lazy("Kubernetes"), "costs:clusters"),)
+    submit_label = _lazy("Load")
     cancel_url_name = "costs:clusters"
     success_url = reverse_lazy("costs:clusters")
 
@@ -115,6 +119,9 @@ class LoadAllocations(FormPage):
         chosen = form.cleaned_data
         row = receive_upload(chosen["files"], cluster=chosen["cluster"], user=self.person)
         messages.success(
-            self.request, f"{counted(row.rows, 'row')} of {', '.join(row.clusters)} loaded. {row.notes}".strip()
+            self.request,
+            _("{rows} of {names} loaded. {notes}")
+            .format(rows=counted(row.rows, "row"), names=", ".join(row.clusters), notes=row.notes)
+            .strip(),
         )
         return row

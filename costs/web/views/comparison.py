@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.change_parts import KIND_LABELS
 from costs.query.known_until import KnownDays, known_of, known_together
@@ -17,13 +18,16 @@ from costs.web.explorer_form import CompareForm
 from costs.web.views.explorer import QuestionPage
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Period
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.view_figures import FigureRow, Figures, largest
 
 
 class ComparePage(QuestionPage):
-    title = "Compare"
-    subtitle = "Two periods by charge day, each currency as it was billed. The reasons sum to the difference exactly."
-    breadcrumbs = (("Cost explorer", "costs:explorer"),)
+    title = _lazy("Compare")
+    subtitle = _lazy(
+        "Two periods by charge day, each currency as it was billed. The reasons sum to the difference exactly."
+    )
+    breadcrumbs = ((_lazy("Cost explorer"), "costs:explorer"),)
     form_class = CompareForm
     fragment_template_name = "costs/compare_answer.html"
     export_name = "comparison"
@@ -63,12 +67,18 @@ class ComparePage(QuestionPage):
     def _in_short(self, answer: dict[str, Any]) -> Figures:
         rows, more = largest([FigureRow(row["label"], row["difference"], row["after_url"]) for row in answer["rows"]])
         before, after = answer["heads"]
-        title = f"{answer['title']}: {after} against {before}"
+        title = _("{title}: {after} against {before}").format(title=answer["title"], after=after, before=before)
         return Figures(title, answer["currency"], answer["whole"]["difference"], rows, more, is_change=True)
 
     def get_notes(self) -> list[str]:
-        days = ((self.before, "Before"), (self.question.period, "After")) if self.question else ()
-        return [*(f"{name}: {period.start} to {period.last_day}." for period, name in days), *super().get_notes()]
+        days = ((self.before, _("Before")), (self.question.period, _("After"))) if self.question else ()
+        return [
+            *(
+                _("{name}: {start} to {last_day}.").format(name=name, start=period.start, last_day=period.last_day)
+                for period, name in days
+            ),
+            *super().get_notes(),
+        ]
 
     def export_rows(self, question: Question) -> Iterable[Iterable[Any]]:
         head = [*question.group_by, "label", "currency", "before", "after", "difference", "ratio", *KIND_LABELS]

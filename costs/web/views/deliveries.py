@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -26,11 +28,12 @@ from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable
 
-UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
+UPLOAD = Action(_lazy("Upload a bill"), "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
 
@@ -38,15 +41,15 @@ CHANGES_ON_THE_PAGE = 10
 class DeliveriesPage(ListPage):
     permission_required = "costs.view_delivery"
     model = Delivery
-    title = "Deliveries"
-    subtitle = "The bills that came in, and which of them count."
+    title = _lazy("Deliveries")
+    subtitle = _lazy("The bills that came in, and which of them count.")
     actions = (UPLOAD,)
     table_class = delivery_tables.DeliveryTable
     filterset_class = DeliveryFilter
     template_name = "costs/deliveries.html"
     empty = Empty(
-        title="No bill has been delivered yet",
-        text="Upload an export of your provider: FOCUS, an AWS Cost and Usage Report or an inventory.",
+        title=_lazy("No bill has been delivered yet"),
+        text=_lazy("Upload an export of your provider: FOCUS, an AWS Cost and Usage Report or an inventory."),
         icon="file-invoice",
         action=UPLOAD,
     )
@@ -87,10 +90,12 @@ class UploadPage(FormPage):
     permission_required = "costs.add_delivery"
     form_class = BillUploadForm
     template_name = "costs/delivery_upload.html"
-    title = "Upload a bill"
-    subtitle = "It is kept as it came, read, checked to the last digit, and then replaces its months in one step."
-    breadcrumbs = (("Deliveries", "costs:deliveries"),)
-    submit_label = "Upload"
+    title = _lazy("Upload a bill")
+    subtitle = _lazy(
+        "It is kept as it came, read, checked to the last digit, and then replaces its months in one step."
+    )
+    breadcrumbs = ((_lazy("Deliveries"), "costs:deliveries"),)
+    submit_label = _lazy("Upload")
     cancel_url_name = "costs:deliveries"
 
     def form_valid(self, form: BillUploadForm) -> HttpResponseBase:
@@ -102,7 +107,7 @@ class UploadPage(FormPage):
         for received in bills:
             if received.is_new:
                 link = delivery_link(received.delivery)
-                messages.success(self.request, format_html("Received as {}. It is queued.", link))
+                messages.success(self.request, format_html(_("Received as {delivery}. It is queued."), delivery=link))
             else:
                 messages.warning(self.request, already_here(received.delivery))
         address = delivery_url(bills[0].delivery) if len(bills) == 1 else reverse("costs:deliveries")
@@ -123,14 +128,15 @@ def delivery_url(delivery: Delivery) -> str:
 
 
 def delivery_link(delivery: Delivery) -> SafeString:
-    return format_html('<a href="{}">delivery {} of {}</a>', delivery_url(delivery), delivery.pk, delivery.source)
+    words = _("delivery {number} of {source}").format(number=delivery.pk, source=delivery.source)
+    return format_html('<a href="{}">{}</a>', delivery_url(delivery), words)
 
 
 def already_here(delivery: Delivery) -> SafeString:
     return format_html(
-        "This bill is already here as {}, received {}. Nothing was counted twice.",
-        delivery_link(delivery),
-        moment_text(delivery.received_at),
+        _("This bill is already here as {delivery}, received {at}. Nothing was counted twice."),
+        delivery=delivery_link(delivery),
+        at=moment_text(delivery.received_at),
     )
 
 
@@ -138,7 +144,7 @@ class DeliveryPage(DetailPage):
     permission_required = "costs.view_delivery"
     model = Delivery
     template_name = "costs/delivery.html"
-    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+    breadcrumbs = ((_lazy("Deliveries"), "costs:deliveries"),)
 
     def get_queryset(self) -> Any:
         return with_columns(super().get_queryset()).prefetch_related("files")
@@ -146,7 +152,9 @@ class DeliveryPage(DetailPage):
     def get_subtitle(self) -> str:
         delivery = self.object
         known = [part for part in (delivery.format, delivery.provider) if part]
-        by = f"received {moment_text(delivery.received_at)} by {delivery.brought_by}"
+        by = _("received {received_at} by {brought_by}").format(
+            received_at=moment_text(delivery.received_at), brought_by=delivery.brought_by
+        )
         return ", ".join([*known, by])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -220,7 +228,7 @@ class _ListOfDelivery(ListPage):
         return get_object_or_404(rows, pk=self.kwargs["pk"])
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
-        return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
+        return [(_("Deliveries"), "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
 
 
 class RejectsPage(_ListOfDelivery):
@@ -233,24 +241,32 @@ class RejectsPage(_ListOfDelivery):
         return self.delivery.rejects.all()
 
     def get_title(self) -> str:
-        return "Rows that were not read"
+        return _("Rows that were not read")
 
     def get_export_name(self) -> str:
         return f"rejects of delivery {self.kwargs['pk']}"
 
     def get_subtitle(self) -> str:
         listed, rejected = self.rows.count(), self.delivery.rows_rejected
-        limit = "" if rejected <= listed else f" The first {listed:,} are listed."
-        return f"{rejected:,} of {counted(self.delivery.rows_read, 'row')}.{limit}"
+        words = _("{rejected} of {rows}.").format(
+            rejected=number_text(rejected), rows=counted(self.delivery.rows_read, "row")
+        )
+        if rejected <= listed:
+            return words
+        return f"{words} {_('The first {listed} are listed.').format(listed=number_text(listed))}"
 
 
 class ChangesPage(_ListOfDelivery):
     """Everything a delivery changed in the months it replaced, and its CSV."""
 
     table_class = delivery_tables.ChangeTable
-    title = "What this bill changed"
-    subtitle = "Against the bill it replaced: the days that both have, and the days that are new."
-    empty = Empty(title="Nothing was changed", text="It replaced no bill, or one with the same amounts.", icon="equal")
+    title = _lazy("What this bill changed")
+    subtitle = _lazy("Against the bill it replaced: the days that both have, and the days that are new.")
+    empty = Empty(
+        title=_lazy("Nothing was changed"),
+        text=_lazy("It replaced no bill, or one with the same amounts."),
+        icon="equal",
+    )
 
     def get_queryset(self) -> Any:
         return restatements.restated_costs(self.delivery)
@@ -263,15 +279,19 @@ class ConformancePage(_ListOfDelivery):
     """Every rule of FOCUS that a delivery was judged by, and its CSV."""
 
     table_class = conformance_tables.ConformanceTable
-    title = "Rules of FOCUS"
-    empty = Empty(title="Not judged", text="It was loaded before deliveries were judged.", icon="clipboard-check")
+    title = _lazy("Rules of FOCUS")
+    empty = Empty(
+        title=_lazy("Not judged"), text=_lazy("It was loaded before deliveries were judged."), icon="clipboard-check"
+    )
 
     def get_queryset(self) -> Any:
         return self.delivery.conformance_results.all()
 
     def get_subtitle(self) -> str:
         score = conformance_tables.delivery_score(self.delivery)
-        return f"{score} of its rows keep every rule that counts. A bill is loaded whatever its score."
+        return _("{score} of its rows keep every rule that counts. A bill is loaded whatever its score.").format(
+            score=score
+        )
 
     def get_export_name(self) -> str:
         return f"conformance of delivery {self.kwargs['pk']}"
@@ -282,7 +302,9 @@ class ConformanceRulePage(_ListOfDelivery):
 
     # Its columns are those of the bill, and none of them sorts.
     table_class = BaseTable
-    empty = Empty(title="No row to look at", text="No row of this bill breaks the rule.", icon="circle-check")
+    empty = Empty(
+        title=_lazy("No row to look at"), text=_lazy("No row of this bill breaks the rule."), icon="circle-check"
+    )
 
     @cached_property
     def result(self) -> ConformanceResult:
@@ -297,17 +319,24 @@ class ConformanceRulePage(_ListOfDelivery):
         return table
 
     def get_title(self) -> str:
-        return self.result.sentence
+        return _(self.result.sentence)
 
     def get_subtitle(self) -> str:
         shown = len(self.get_queryset())
-        limit = f", the {shown} that cost most" if shown < self.result.rows else ""
-        verb = "breaks" if self.result.rows == 1 else "break"
-        return f"{self.result.rows:,} of {counted(self.result.judged, 'row')} {verb} this rule{limit}."
+        broken = self.result.rows
+        if shown < broken:
+            words = ngettext(
+                "{broken} of {rows} breaks this rule, the {shown} that cost most.",
+                "{broken} of {rows} break this rule, the {shown} that cost most.",
+                broken,
+            )
+        else:
+            words = ngettext("{broken} of {rows} breaks this rule.", "{broken} of {rows} break this rule.", broken)
+        return words.format(broken=number_text(broken), rows=counted(self.result.judged, "row"), shown=shown)
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])
-        return [*super().get_breadcrumbs(), ("Rules of FOCUS", rules)]
+        return [*super().get_breadcrumbs(), (_("Rules of FOCUS"), rules)]
 
     def get_export_name(self) -> str:
         return f"{self.result.rule} in delivery {self.kwargs['pk']}"
@@ -318,11 +347,13 @@ class CorrectionsPage(ListPage):
 
     permission_required = "costs.view_delivery"
     table_class = delivery_tables.CorrectionTable
-    title = "Adjustments"
-    subtitle = "Charges that were invoiced in a later month than the one they belong to."
-    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+    title = _lazy("Adjustments")
+    subtitle = _lazy("Charges that were invoiced in a later month than the one they belong to.")
+    breadcrumbs = ((_lazy("Deliveries"), "costs:deliveries"),)
     empty = Empty(
-        title="No late corrections", text="Every charge was invoiced in the month of its use.", icon="circle-check"
+        title=_lazy("No late corrections"),
+        text=_lazy("Every charge was invoiced in the month of its use."),
+        icon="circle-check",
     )
 
     def get_queryset(self) -> Any:
@@ -341,7 +372,9 @@ class WithdrawDelivery(_OneDelivery, View):
             delivery.refresh_from_db()
             messages.success(request, f"{delivery}: {what_follows(delivery)}")
         else:
-            messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
+            messages.info(
+                request, _("{delivery} does not count: there is nothing to withdraw.").format(delivery=delivery)
+            )
         return redirect(delivery_url(delivery))
 
 
@@ -366,7 +399,12 @@ class DecideDelivery(_OneDelivery, View):
         if sentence:
             messages.success(request, f"{delivery} {sentence}")
         else:
-            messages.info(request, f"{delivery} is {delivery.get_status_display()}: nothing was changed.")
+            messages.info(
+                request,
+                _("{delivery} is {status}: nothing was changed.").format(
+                    delivery=delivery, status=delivery.get_status_display()
+                ),
+            )
         return redirect(delivery_url(delivery))
 
 
@@ -378,11 +416,11 @@ class FileDownload(_OneDelivery, View):
             DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
         )
         if delivered.delivery.files_removed_at:
-            raise Http404(f"The file was {retention.removal_words(delivered.delivery)}.")
+            raise Http404(_("The file was {when}.").format(when=retention.removal_words(delivered.delivery)))
         try:
             stream = delivered.full_path.open("rb")
         except FileNotFoundError:
-            raise Http404("The file is not on this server's disk any more.") from None
+            raise Http404(_("The file is not on this server's disk any more.")) from None
         return FileResponse(
             stream, as_attachment=True, filename=delivered.name, content_type="application/octet-stream"
         )
@@ -405,7 +443,9 @@ class RetryDelivery(_OneDelivery, View):
             messages.error(request, str(error))
             return redirect(delivery_url(delivery))
         if queued:
-            messages.success(request, f"{delivery} is queued again.")
+            messages.success(request, _("{delivery} is queued again.").format(delivery=delivery))
         else:
-            messages.info(request, f"{delivery} has not failed: there is nothing to try again.")
+            messages.info(
+                request, _("{delivery} has not failed: there is nothing to try again.").format(delivery=delivery)
+            )
         return redirect(delivery_url(delivery))

@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.generic import TemplateView
 
 from costs.calc.dimensions import FILTERABLE
@@ -24,7 +26,9 @@ from costs.web.explorer_form import UNIT_PRICE, ExplorerForm
 from costs.web.explorer_tables import ExplorerTables, Ranks
 from costs.web.filters import FilterBar
 from costs.web.links import compare_url, exclusions
+from finops_site.lib.words import in_sentence, number_text
 from finops_site.registry import SpanForecast
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import form_problems
 from finops_site.ui.pages import Empty, Page
@@ -32,9 +36,11 @@ from finops_site.ui.spreadsheets import TooManyRows
 from finops_site.ui.view_figures import FigureRow, Figures, ViewFigures, known_figures, largest
 
 MOST_ROWS = 1_000_000
-NOTHING_SPENT = Empty("No cost here", "Nothing was spent in this period by what you may see.", "chart-bar")
+NOTHING_SPENT = Empty(
+    _lazy("No cost here"), _lazy("Nothing was spent in this period by what you may see."), "chart-bar"
+)
 NOTHING_MATCHES = Empty(
-    "Nothing matches these filters", "No cost of these days has all of them. Take one away.", "filter-off"
+    _lazy("Nothing matches these filters"), _lazy("No cost of these days has all of them. Take one away."), "filter-off"
 )
 
 
@@ -136,12 +142,13 @@ class QuestionPage(Page, TemplateView):
     def title_of(self, question: Question) -> str:
         """``Billed cost by service and team``."""
         names = dict(self.form.groupings)
-        by = " and ".join(names.get(name, name) for name in question.group_by)
-        return f"{self.metric_text(question)}{' by ' + by.lower() if by else ''}"
+        by = f" {_('and')} ".join(in_sentence(names.get(name, name)) for name in question.group_by)
+        metric = self.metric_text(question)
+        return _("{metric} by {group}").format(metric=metric, group=by) if by else metric
 
     def metric_text(self, question: Question) -> str:
         """Which cost is shown, in words."""
-        return METRIC_LABELS[question.metric]
+        return str(METRIC_LABELS[question.metric])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         question = self.question
@@ -163,8 +170,8 @@ class QuestionPage(Page, TemplateView):
 
 
 class Explorer(QuestionPage):
-    title = "Cost explorer"
-    subtitle = "Amounts by charge day: when it was used, in UTC. Open any figure to see its cost lines."
+    title = _lazy("Cost explorer")
+    subtitle = _lazy("Amounts by charge day: when it was used, in UTC. Open any figure to see its cost lines.")
     fragment_template_name = "costs/explorer_answer.html"
     export_name = "spend"
     forecast_note = ""
@@ -232,8 +239,12 @@ class Explorer(QuestionPage):
         if not (self.question and self.form.is_about_usage):
             return ""
         count = lines_without_unit(self.person, self.question)
-        words = "1 cost line has a quantity" if count == 1 else f"{count:,} cost lines have a quantity"
-        return f"{words} without a unit, which no table has." if count else ""
+        words = ngettext(
+            "{count} cost line has a quantity without a unit, which no table has.",
+            "{count} cost lines have a quantity without a unit, which no table has.",
+            count,
+        )
+        return words.format(count=number_text(count)) if count else ""
 
     def answer_notes(self) -> list[str]:
         return [*super().answer_notes(), *filter(None, [self.left_out])]
@@ -269,17 +280,17 @@ class Explorer(QuestionPage):
     def metric_text(self, question: Question) -> str:
         """What is shown, in words: ``Effective cost``, ``Unit price by billed cost``."""
         if not self.form.is_about_usage:
-            return METRIC_LABELS[question.metric]
+            return str(METRIC_LABELS[question.metric])
         if self.form.cleaned_data["metric"] == UNIT_PRICE:
-            return f"Unit price of {METRIC_LABELS[question.metric].lower()}"
-        return "Quantity"
+            return _("Unit price of {metric}").format(metric=in_sentence(METRIC_LABELS[question.metric]))
+        return _("Quantity")
 
     def export_rows(self, question: Question) -> Iterable[Iterable[Any]]:
         user = self.person
         if self.form.is_about_usage:
             return self.usage_rows(question)
         if self.target:
-            rows, _ = currency_conversion.find_converted_spend(user, question, self.target, limit=MOST_ROWS)
+            rows, _ignored = currency_conversion.find_converted_spend(user, question, self.target, limit=MOST_ROWS)
         else:
             rows = find_spend(user, question)
         labels = group_labels(question.group_by, rows)

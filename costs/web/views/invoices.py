@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from costs.calc.filters import filter_value
@@ -32,28 +33,31 @@ from costs.web.invoice_tables import (
 from costs.web.links import lines_url
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 SHOWN_PROBLEMS = 50
 ADD, CHANGE, SIGN = "costs.add_invoice", "costs.change_invoice", "costs.sign_off_invoice"
-CRUMBS = (("Invoices", "costs:invoices"),)
-RECORD = Action("Add an invoice", "costs:invoice_add", "plus", ADD, primary=True)
-UPLOAD = Action("Upload invoices", "costs:invoices_upload", "upload", ADD)
+CRUMBS = ((_lazy("Invoices"), "costs:invoices"),)
+RECORD = Action(_lazy("Add an invoice"), "costs:invoice_add", "plus", ADD, primary=True)
+UPLOAD = Action(_lazy("Upload invoices"), "costs:invoices_upload", "upload", ADD)
 
 
 class InvoicesPage(ListPage):
     permission_required = "costs.view_invoice"
     model = Invoice
-    title = "Invoices"
-    subtitle = "What providers ask, beside what their bills sum to: the difference to the last digit."
+    title = _lazy("Invoices")
+    subtitle = _lazy("What providers ask, beside what their bills sum to: the difference to the last digit.")
     actions = (UPLOAD, RECORD)
     table_class = InvoiceTable
     filterset_class = InvoiceFilter
     empty = Empty(
-        "No invoice is recorded yet",
-        "Write down what a provider's invoice asks, or upload a list, and see whether the bill sums to the same.",
+        _lazy("No invoice is recorded yet"),
+        _lazy(
+            "Write down what a provider's invoice asks, or upload a list, and see whether the bill sums to the same."
+        ),
         "file-invoice",
         RECORD,
     )
@@ -86,13 +90,17 @@ class InvoicePage(DetailPage):
 
     def get_subtitle(self) -> str:
         invoice = self.object
-        account = invoice.billing_account or "no billing account"
-        return f"{invoice.issuer or 'An invoice'} for {account}, {month_text(invoice.billing_month, 'long')}."
+        account = invoice.billing_account or _("no billing account")
+        return _("{issuer} for {account}, {month}.").format(
+            issuer=invoice.issuer or _("An invoice"),
+            account=account,
+            month=month_text(invoice.billing_month, "long"),
+        )
 
     def get_actions(self) -> list[Action]:
         if self.object.is_signed or not self.person.has_perm(CHANGE):
             return []
-        return [Action("Edit", "costs:invoice_edit", "pencil", CHANGE, args=(self.object.pk,))]
+        return [Action(_("Edit"), "costs:invoice_edit", "pencil", CHANGE, args=(self.object.pk,))]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         invoice = self.object
@@ -159,25 +167,27 @@ class InvoicePage(DetailPage):
             invoice.pk, user=self.person, explanation=self.request.POST.get("explanation"), now=timezone.now()
         )
         books = f"{exact_text(signed.signed_books)} {signed.currency}"
-        return f"Signed off, with {books} in the books. If that changes, it is shown here and on the home page."
+        return _(
+            "Signed off, with {books} in the books. If that changes, it is shown here and on the home page."
+        ).format(books=books)
 
     def explain(self, invoice: Invoice) -> str:
         form = ExplanationForm(self.request.POST)
         if not form.is_valid():
-            raise CannotSign("An explanation has 2,000 characters at most.")
+            raise CannotSign(_("An explanation has 2,000 characters at most."))
         if invoice.is_signed:
-            raise CannotSign("It is signed off: open it again first.")
+            raise CannotSign(_("It is signed off: open it again first."))
         invoice.explanation = form.cleaned_data["explanation"].strip()
         records.save_invoice(invoice, user=self.person)
-        return "The explanation is saved."
+        return _("The explanation is saved.")
 
     def reopen(self, invoice: Invoice) -> str:
         records.reopen(invoice.pk, user=self.person)
-        return "It is open again."
+        return _("It is open again.")
 
     def remove(self, invoice: Invoice) -> str:
         records.remove(invoice.pk)
-        return f"{invoice} is removed."
+        return _("{invoice} is removed.").format(invoice=invoice)
 
 
 VERBS: dict[str, tuple[str, Callable[[InvoicePage, Invoice], str]]] = {
@@ -202,12 +212,12 @@ class InvoiceFormPage(FormPage):
         return CHANGE if "pk" in self.kwargs else ADD
 
     def get_title(self) -> str:
-        return f"Edit {self.object}" if self.object else "Add an invoice"
+        return _("Edit {object}").format(object=self.object) if self.object else _("Add an invoice")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         may_edit = request.user.is_authenticated and request.user.has_perm(CHANGE)
         if may_edit and self.object and self.object.is_signed:
-            messages.warning(request, "It is signed off: open it again before you edit it.")
+            messages.warning(request, _("It is signed off: open it again before you edit it."))
             return redirect(self.object)
         return super().dispatch(request, *args, **kwargs)
 
@@ -221,11 +231,11 @@ class UploadInvoices(FormPage):
     permission_required = ADD
     form_class = InvoiceUploadForm
     template_name = "costs/invoices_upload.html"
-    title = "Upload invoices"
-    subtitle = "One that is there already, by account, month, currency and id, gets the new values."
+    title = _lazy("Upload invoices")
+    subtitle = _lazy("One that is there already, by account, month, currency and id, gets the new values.")
     breadcrumbs = CRUMBS
-    actions = (Action("Template", "costs:invoices_template", "download", ADD),)
-    submit_label = "Upload"
+    actions = (Action(_lazy("Template"), "costs:invoices_template", "download", ADD),)
+    submit_label = _lazy("Upload")
     cancel_url_name = "costs:invoices"
 
     def form_valid(self, form: InvoiceUploadForm) -> HttpResponse:
@@ -242,8 +252,10 @@ class UploadInvoices(FormPage):
         except records.SignedAlready as error:
             form.add_error(None, str(error))
             return self.form_invalid(form)
-        ignored = f" Nothing was read from: {', '.join(read.ignored)}." if read.ignored else ""
-        messages.success(self.request, f"Invoices: {result}.{ignored}")
+        words = _("Invoices: {result}.").format(result=result)
+        if read.ignored:
+            words += " " + _("Nothing was read from: {names}.").format(names=", ".join(read.ignored))
+        messages.success(self.request, words)
         return redirect("costs:invoices")
 
 
@@ -264,7 +276,7 @@ class InvoiceDocument(Page, View):
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         invoice = get_object_or_404(Invoice.objects.visible_to(self.person), pk=pk)
         file = get_object_or_404(InvoiceFile, invoice=invoice)
-        name, _, extension = file.name.rpartition(".")
+        name, _ignored, extension = file.name.rpartition(".")
         return download(
             bytes(file.content), name or file.name, extension if name else "bin", "application/octet-stream"
         )

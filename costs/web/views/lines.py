@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import FILTERABLE
 from costs.calc.filters import is_filter_name, takes_filter
@@ -29,6 +30,7 @@ from finops_site.lib.periods import day_text, days_text, short_day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import some_of
 from finops_site.registry import registry
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import total_rows
@@ -41,17 +43,17 @@ AMOUNTS = ("ListUnitPrice", "BilledCost", "EffectiveCost", "ListCost")
 class LinesPage(ListPage):
     permission_required = "costs.view_costline"
     model = CostLine
-    title = "Cost lines"
+    title = _lazy("Cost lines")
     table_class = LineTable
     per_page = 25
     orderings = ("-charge_date", "billed_cost", "effective_cost")
     template_name = "costs/lines.html"
     fragment_template_name = "costs/lines_list.html"
     empty = Empty(
-        "No cost lines",
-        "A loaded bill makes them: one for each day, account, service, resource and set of tags.",
+        _lazy("No cost lines"),
+        _lazy("A loaded bill makes them: one for each day, account, service, resource and set of tags."),
         "list-details",
-        Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery"),
+        Action(_lazy("Upload a bill"), "costs:delivery_upload", "upload", "costs.add_delivery"),
     )
 
     def known_names(self) -> list[str]:
@@ -77,7 +79,7 @@ class LinesPage(ListPage):
             return ""
         period = self.filterset.period
         days = days_text(period.start, period.last_day)
-        return f"Charge days {days} (UTC). Open a line to see its charges as delivered."
+        return _("Charge days {days} (UTC). Open a line to see its charges as delivered.").format(days=days)
 
     def get_sums(self) -> list[dict[str, Any]]:
         """The sums of all that the filters leave, from the smallest table that knows them."""
@@ -96,7 +98,7 @@ class LinesPage(ListPage):
         """The sums of all lines: counting them takes longer."""
         if problems := self.get_problems():
             return ViewFigures(problems=problems)
-        sums = [Figures("Billed cost", row["currency"], row["billed_cost"]) for row in self.get_sums()]
+        sums = [Figures(_("Billed cost"), row["currency"], row["billed_cost"]) for row in self.get_sums()]
         return known_figures(sums, list(self.get_notes()), self.known)
 
     def get_unmatched(self) -> list[str]:
@@ -127,13 +129,13 @@ class LinePage(DetailPage):
     model = CostLine
     template_name = "costs/line.html"
     parameters: Sequence[str] = ("delivery",)
-    breadcrumbs = (("Cost lines", "costs:lines"),)
+    breadcrumbs = ((_lazy("Cost lines"), "costs:lines"),)
 
     def check_address(self) -> None:
         super().check_address()
         delivery = self.request.GET.get("delivery", "")
         if delivery and not (delivery.isascii() and delivery.isdecimal()):
-            raise BadFilter(f"{delivery[:80]!r} is no delivery: use its number.")
+            raise BadFilter(_("{delivery!r} is no delivery: use its number.").format(delivery=delivery[:80]))
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         leads_to = found_line(request, self.person, self.kwargs["key"])
@@ -154,15 +156,17 @@ class LinePage(DetailPage):
         """Leads on to the one line that stands in its place; lists several; says why there is none, which is 404."""
         addresses = addresses_of(leads_to.successors)
         if len(addresses) == 1 and leads_to.is_same_thing:
-            messages.info(self.request, f"{leads_to.reason} This line stands in the place of the one you opened.")
+            messages.info(
+                self.request, f"{leads_to.reason} {_('This line stands in the place of the one you opened.')}"
+            )
             (address,) = addresses.values()
             return redirect(address.url)
         lines = [(line, addresses[line.pk].url) for line in leads_to.successors]
         self.object = None
         if leads_to.is_beside:
-            self.title = "Several bills have this cost line"
+            self.title = _("Several bills have this cost line")
         else:
-            self.title = "This cost line was replaced" if lines else "This cost line is not there any more"
+            self.title = _("This cost line was replaced") if lines else _("This cost line is not there any more")
         context = self.get_context_data(reason=leads_to.reason, lines=lines, day=leads_to.day)
         status = 200 if lines else 404
         return TemplateResponse(self.request, "costs/line_replaced.html", context, status=status)
@@ -172,7 +176,9 @@ class LinePage(DetailPage):
         if line is None:
             return ""
         month = month_text(line.billing_month)
-        return f"Charge day {day_text(line.charge_date)}, billing month {month}, {line.provider}"
+        return _("Charge day {charge_date}, billing month {month}, {provider}").format(
+            charge_date=day_text(line.charge_date), month=month, provider=line.provider
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.object is None:
@@ -198,9 +204,11 @@ class LinePage(DetailPage):
         return {
             "id": "resource-by-day",
             "kind": "bar",
-            "title": f"{self.object.resource_name or self.object.resource} in this bill, by day",
+            "title": _("{resource} in this bill, by day").format(
+                resource=self.object.resource_name or self.object.resource
+            ),
             "categories": [short_day_text(row["day"]) for row in days],
-            "series": [charts.series("Effective cost", [row["effective_cost"] for row in days])],
+            "series": [charts.series(_("Effective cost"), [row["effective_cost"] for row in days])],
             "currency": self.object.currency,
             "table_id": "resource-days",
         }
@@ -236,7 +244,7 @@ class ChargePage(LinePage):
         self.object = leads_to.line
         charge = drilldown.charge_of(self.object, self.kwargs["charge"])
         if charge is None:
-            messages.info(request, "The bill that counts now has no such charge: it may have another cost there.")
+            messages.info(request, _("The bill that counts now has no such charge: it may have another cost there."))
             return redirect(self.address.url)
         return self.render_to_response(self.get_context_data(object=self.object, charge=charge))
 
@@ -244,7 +252,7 @@ class ChargePage(LinePage):
         return ["costs/charge_row.html" if self.wants_fragment("provider-row") else self.template_name]
 
     def get_title(self) -> str:
-        return self.title or "Charge"
+        return self.title or _("Charge")
 
     def get_subtitle(self) -> str:
         return str(self.object or "")

@@ -4,26 +4,31 @@ from typing import Any
 
 from django.contrib import messages
 from django.urls import reverse_lazy
+from django.utils.translation import ngettext
 
 from costs.models import ExchangeRate
 from costs.query import currency_conversion
 from costs.web.forms import RatesForm
 from costs.web.tables import ExchangeRateTable
-from finops_site.lib.words import counted
+from finops_site.lib.words import number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 
-LOAD = Action("Load rates", "costs:rates_load", "upload", "costs.add_exchangerate", primary=True)
+LOAD = Action(_lazy("Load rates"), "costs:rates_load", "upload", "costs.add_exchangerate", primary=True)
 
 
 class RatesPage(ListPage):
     permission_required = "costs.view_exchangerate"
-    title = "Exchange rates"
-    subtitle = "Costs stay in the currency they are billed in; these convert them where they are shown."
+    title = _lazy("Exchange rates")
+    subtitle = _lazy("Costs stay in the currency they are billed in; these convert them where they are shown.")
     actions = (LOAD,)
     table_class = ExchangeRateTable
     orderings = ("-day",)
     empty = Empty(
-        "No rates yet", "Load the ECB's history, or rates of your own: date, base, quote, rate.", "exchange", LOAD
+        _lazy("No rates yet"),
+        _lazy("Load the ECB's history, or rates of your own: date, base, quote, rate."),
+        "exchange",
+        LOAD,
     )
 
     def get_queryset(self) -> Any:
@@ -34,14 +39,18 @@ class RatesPage(ListPage):
 class LoadRates(FormPage):
     permission_required = "costs.add_exchangerate"
     form_class = RatesForm
-    title = "Load exchange rates"
-    breadcrumbs = (("Exchange rates", "costs:rates"),)
-    submit_label = "Load"
+    title = _lazy("Load exchange rates")
+    breadcrumbs = ((_lazy("Exchange rates"), "costs:rates"),)
+    submit_label = _lazy("Load")
     cancel_url_name = "costs:rates"
     success_url = reverse_lazy("costs:rates")
 
     def save(self, form: RatesForm) -> int:
         count = currency_conversion.load_rates(form.cleaned_data["file"], form.cleaned_data["source"])
-        loaded = counted(count, "rate is loaded", "rates are loaded")
-        messages.success(self.request, f"{loaded}; one for the same day replaced the one before.")
+        words = ngettext(
+            "{count} rate is loaded; one for the same day replaced the one before.",
+            "{count} rates are loaded; one for the same day replaced the one before.",
+            count,
+        )
+        messages.success(self.request, words.format(count=number_text(count)))
         return count

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from costs.models import Credential, Source
@@ -15,22 +16,23 @@ from costs.sources.health import with_last_delivery
 from costs.sources.sync import queue_sync, sync_after_change
 from costs.web.source_form import SourceForm
 from costs.web.source_tables import SourceTable, StreamTable, streams_of
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 
-ADD = Action("Connect a source", "costs:source_add", "plug", "costs.add_source", primary=True)
+ADD = Action(_lazy("Connect a source"), "costs:source_add", "plug", "costs.add_source", primary=True)
 
 
 class SourcesPage(ListPage):
     permission_required = "costs.view_source"
     model = Source
-    title = "Sources"
-    subtitle = "Where bills come from, and whether they come in time."
+    title = _lazy("Sources")
+    subtitle = _lazy("Where bills come from, and whether they come in time.")
     actions = (ADD,)
     table_class = SourceTable
     fragment_template_name = "costs/list_that_waits.html"
     empty = Empty(
-        "No source yet",
-        "Connect the bucket your provider delivers to, and the bills come by themselves every hour.",
+        _lazy("No source yet"),
+        _lazy("Connect the bucket your provider delivers to, and the bills come by themselves every hour."),
         "plug",
         ADD,
     )
@@ -50,12 +52,12 @@ class SourcePage(FormPage):
     model = Source
     form_class = SourceForm
     template_name = "costs/source.html"
-    breadcrumbs = (("Sources", "costs:sources"),)
+    breadcrumbs = ((_lazy("Sources"), "costs:sources"),)
     cancel_url_name = "costs:sources"
     success_url = reverse_lazy("costs:sources")
 
     def get_title(self) -> str:
-        return str(self.object) if self.object else "Connect a source"
+        return str(self.object) if self.object else _("Connect a source")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self.render_test() if "test" in request.POST else super().post(request, *args, **kwargs)
@@ -85,9 +87,11 @@ class SourcePage(FormPage):
     def save(self, form: SourceForm) -> Source:
         source = form.save()
         if sync_after_change(source):
-            messages.success(self.request, f"{source} is saved; its bills are being looked for.")
+            messages.success(
+                self.request, _("{source} is saved; its bills are being looked for.").format(source=source)
+            )
         else:
-            messages.success(self.request, f"{source} is saved.")
+            messages.success(self.request, _("{source} is saved.").format(source=source))
         return source
 
 
@@ -100,7 +104,7 @@ class SynchroniseNow(Page, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         source = get_object_or_404(Source.objects.visible_to(self.person), pk=pk)
         if queue_sync(source):
-            messages.success(request, f"Looking for bills of {source}.")
+            messages.success(request, _("Looking for bills of {source}.").format(source=source))
         else:
-            messages.info(request, f"{source} is not fetched from: people deliver its bills.")
+            messages.info(request, _("{source} is not fetched from: people deliver its bills.").format(source=source))
         return redirect("costs:sources")

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.query import latest_month, trends
@@ -19,8 +20,10 @@ from costs.web.links import group_filters, lines_url
 from costs.web.tables import TeamTable
 from costs.web.team_rows import team_spend_rows, team_totals
 from finops_site.lib.periods import Month
+from finops_site.lib.words import in_sentence
 from finops_site.models import Team
 from finops_site.registry import registry
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import DetailPage, Empty, Page
 from finops_site.ui.tables import total_rows
@@ -28,9 +31,9 @@ from finops_site.ui.tables import total_rows
 
 class TeamsPage(Page, TemplateView):
     permission_required = "costs.view_costline"
-    title = "Teams"
+    title = _lazy("Teams")
     template_name = "costs/teams.html"
-    empty = Empty("No team yet", "An administrator makes teams and puts people into them.", "users-group")
+    empty = Empty(_lazy("No team yet"), _lazy("An administrator makes teams and puts people into them."), "users-group")
 
     @cached_property
     def comparison(self) -> trends.Comparison:
@@ -38,8 +41,10 @@ class TeamsPage(Page, TemplateView):
         return trends.compare(self.person, latest_month.month(self.person, today), today)
 
     def get_subtitle(self) -> str:
-        metric = self.comparison.metric_label.lower()
-        return f"{self.comparison.title}, {self.comparison.against}. Each team's own {metric}, by charge day."
+        metric = in_sentence(self.comparison.metric_label)
+        return _("{comparison}, {against}. Each team's own {metric}, by charge day.").format(
+            comparison=self.comparison.title, against=self.comparison.against, metric=metric
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = team_spend_rows(self.person, self.comparison)
@@ -57,7 +62,7 @@ class TeamPage(DetailPage):
     permission_required = "costs.view_costline"
     model = Team
     template_name = "costs/team.html"
-    breadcrumbs = (("Teams", "costs:teams"),)
+    breadcrumbs = ((_lazy("Teams"), "costs:teams"),)
 
     @cached_property
     def month(self) -> Month:
@@ -76,10 +81,12 @@ class TeamPage(DetailPage):
         return {"team": [str(self.object.pk)]}
 
     def get_subtitle(self) -> str:
-        below = self.object.children.exists()
-        centre = f"Cost centre {self.object.cost_center}. " if self.object.cost_center else ""
-        metric = f"{self.comparison.metric_label}, by charge day"
-        return f"{centre}{self.comparison.title}{', teams below included' if below else ''}. {metric}."
+        days = self.comparison.title
+        below = _("{days}, teams below included.") if self.object.children.exists() else "{days}."
+        metric = _("{metric}, by charge day.").format(metric=self.comparison.metric_label)
+        centre = self.object.cost_center
+        parts = [_("Cost centre {centre}.").format(centre=centre)] if centre else []
+        return " ".join([*parts, below.format(days=days), metric])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user, month = self.person, self.month

@@ -9,7 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from tagging.chargeback import disputes
 from tagging.chargeback.disputes import CorrectingEntry, InvalidDispute
@@ -24,11 +26,11 @@ from tagging.models.chargeback import DisputeQuerySet
 class DisputesPage(ListPage):
     permission_required = "tagging.view_dispute"
     model = Dispute
-    title = "Disputes"
-    subtitle = "Lines of statements that a lead disputes, and the answers of finance."
+    title = _lazy("Disputes")
+    subtitle = _lazy("Lines of statements that a lead disputes, and the answers of finance.")
     breadcrumbs = BREADCRUMBS
     table_class = DisputeTable
-    empty = Empty("Nothing is disputed", "A team's lead disputes a line on her statement.", "checks")
+    empty = Empty(_lazy("Nothing is disputed"), _lazy("A team's lead disputes a line on her statement."), "checks")
 
     def get_queryset(self) -> DisputeQuerySet:
         return Dispute.objects.visible_to(self.person).with_statement()
@@ -38,13 +40,13 @@ class DisputePage(DetailPage):
     permission_required = "tagging.view_dispute"
     model = Dispute
     template_name = "tagging/dispute.html"
-    breadcrumbs = (*BREADCRUMBS, ("Disputes", "tagging:disputes"))
+    breadcrumbs = (*BREADCRUMBS, (_lazy("Disputes"), "tagging:disputes"))
 
     def get_queryset(self) -> DisputeQuerySet:
         return Dispute.objects.visible_to(self.person).with_statement()
 
     def get_title(self) -> str:
-        return f"Dispute of {self.object.line.label}"
+        return _("Dispute of {line}").format(line=self.object.line.label)
 
     def get_subtitle(self) -> str:
         return str(self.object.line.statement)
@@ -88,10 +90,10 @@ class DisputePage(DetailPage):
             return self.render_to_response(self.get_context_data(form=form))
         if self.object.state == Dispute.State.PROPOSED:
             messages.warning(
-                request, "Not booked yet: it is above the disputed line, so that a second person confirms it."
+                request, _("Not booked yet: it is above the disputed line, so that a second person confirms it.")
             )
         else:
-            messages.success(request, "Resolved: the person who raised it gets your answer by email.")
+            messages.success(request, _("Resolved: the person who raised it gets your answer by email."))
         return redirect(self.object)
 
     def _decide(self, request: HttpRequest) -> HttpResponse:
@@ -100,10 +102,10 @@ class DisputePage(DetailPage):
         try:
             if request.POST["verb"] == "confirm":
                 disputes.confirm_correction(self.object, self.person, timezone.now())
-                messages.success(request, "Booked: the person who raised the dispute gets the answer by email.")
+                messages.success(request, _("Booked: the person who raised the dispute gets the answer by email."))
             else:
                 disputes.reject_correction(self.object, self.person, request.POST.get("why", ""), timezone.now())
-                messages.success(request, "Nothing is booked: the dispute is open again.")
+                messages.success(request, _("Nothing is booked: the dispute is open again."))
         except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.render_to_response(self.get_context_data(decision=form))
@@ -116,7 +118,7 @@ class RaiseDispute(FormPage):
     permission_required = "tagging.add_dispute"
     form_class = DisputeForm
     template_name = "tagging/dispute_add.html"
-    submit_label = "Dispute this line"
+    submit_label = _lazy("Dispute this line")
 
     @cached_property
     def line(self) -> StatementLine:
@@ -133,7 +135,7 @@ class RaiseDispute(FormPage):
         return super().dispatch(request, *args, **kwargs)
 
     def get_title(self) -> str:
-        return f"Dispute {self.line.label}"
+        return _("Dispute {line}").format(line=self.line.label)
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         return [*BREADCRUMBS, (str(self.line.statement), self.line.statement.get_absolute_url())]
@@ -149,5 +151,5 @@ class RaiseDispute(FormPage):
         except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
-        messages.success(self.request, "Finance is notified, and answers here.")
+        messages.success(self.request, _("Finance is notified, and answers here."))
         return redirect(reverse("tagging:dispute", args=[dispute.pk]))

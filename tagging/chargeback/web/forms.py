@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from django import forms
 from django.core.validators import MaxValueValidator
+from django.utils.translation import gettext as _
 
 from costs.models import Dimension, Pool
 from finops_site.lib.money import BadAmount, parse_amount
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.filters import MonthField
 from finops_site.ui.forms import AmountField, LongForm
 from tagging.calc import pool_splits
@@ -28,28 +30,33 @@ LAST_POSTING_DAY = date(9998, 12, 31)
 class SplitForm(forms.ModelForm):
     """A split with its parts: `parts` are those of the form once it is valid."""
 
-    start = MonthField(label="From", required=False, help_text="First billing month, like 2026-03; empty: always.")
-    end = MonthField(label="Until", required=False, help_text="First billing month it no longer holds.")
+    start = MonthField(
+        label=_lazy("From"), required=False, help_text=_lazy("First billing month, like 2026-03; empty: always.")
+    )
+    end = MonthField(label=_lazy("Until"), required=False, help_text=_lazy("First billing month it no longer holds."))
     recipients = forms.MultipleChoiceField(
-        label="Among",
+        label=_lazy("Among"),
         required=False,
-        help_text="Teams, and pools that are then split themselves. None: every team with direct cost (or a value).",
+        help_text=_lazy(
+            "Teams, and pools that are then split themselves. None: every team with direct cost (or a value)."
+        ),
     )
     shares = forms.CharField(
-        label="Fixed shares, percent",
+        label=_lazy("Fixed shares, percent"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "placeholder": "Payments = 62.5\nData = 37.5"}),
-        help_text="Only for fixed shares: one team or pool a line, like “Payments = 62.5”. They make 100.",
+        help_text=_lazy("Only for fixed shares: one team or pool a line, like “Payments = 62.5”. They make 100."),
     )
 
     class Meta:
         model = Split
         fields = ["pool", "method", "metric"]
+        labels = {"pool": _lazy("Pool"), "method": _lazy("Method"), "metric": _lazy("Metric")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         teams = [(f"team-{team.pk}", team.name) for team in Team.objects.all()]
-        pools = [(f"pool-{pool.pk}", f"{pool.name} (pool)") for pool in Pool.objects.all()]
+        pools = [(f"pool-{pool.pk}", _("{pool} (pool)").format(pool=pool.name)) for pool in Pool.objects.all()]
         cast(forms.MultipleChoiceField, self.fields["recipients"]).choices = [*teams, *pools]
         self.fields["metric"].required = False
         if self.instance.pk and not self.is_bound:
@@ -80,7 +87,11 @@ class SplitForm(forms.ModelForm):
             if line.strip():
                 party, share = _parse_share(line, number, parties)
                 if party in shares:
-                    raise forms.ValidationError(f"Line {number}: {line.rpartition('=')[0].strip()} is named twice.")
+                    raise forms.ValidationError(
+                        _("Line {number}: {value} is named twice.").format(
+                            number=number, value=line.rpartition("=")[0].strip()
+                        )
+                    )
                 shares[party] = share
         return shares
 
@@ -110,16 +121,24 @@ def _first_day(month: Month | None) -> date | None:
 
 
 def _parse_share(line: str, number: int, parties: dict[str, Party]) -> tuple[Party, Decimal]:
-    name, _, text = line.rpartition("=")
+    name, _ignored, text = line.rpartition("=")
     party = parties.get(name.strip().lower())
     if party is None:
-        raise forms.ValidationError(f"Line {number}: no team and no pool is called {name.strip() or line.strip()!r}.")
+        raise forms.ValidationError(
+            _("Line {number}: no team and no pool is called {value!r}.").format(
+                number=number, value=name.strip() or line.strip()
+            )
+        )
     try:
         share = parse_amount(text.strip().removesuffix("%"), most=MOST_PERCENT)
     except BadAmount as error:
-        raise forms.ValidationError(f"Line {number}: {text.strip()!r} is no percentage. {error}") from None
+        raise forms.ValidationError(
+            _("Line {number}: {text!r} is no percentage. {error}").format(number=number, text=text.strip(), error=error)
+        ) from None
     if share.as_tuple().exponent < -9 or abs(share) > MOST_PERCENT:  # type: ignore[operator]
-        raise forms.ValidationError(f"Line {number}: {text.strip()} is no percentage of up to nine decimals.")
+        raise forms.ValidationError(
+            _("Line {number}: {text} is no percentage of up to nine decimals.").format(number=number, text=text.strip())
+        )
     return party, share
 
 
@@ -129,6 +148,7 @@ class PeriodForm(forms.ModelForm):
     class Meta:
         model = ChargebackPeriod
         fields = ["basis", "discounts"]
+        labels = {"basis": _lazy("Basis")}
         widgets = dict.fromkeys(fields, forms.Select(attrs={"class": "form-select"}))
 
 
@@ -136,10 +156,10 @@ class AccountsForm(LongForm):
     """The journal's accounts. `not_billed` are the services and pools that no bill names, once it is valid."""
 
     services = forms.CharField(
-        label="Accounts of services",
+        label=_lazy("Accounts of services"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 5, "placeholder": "Amazon EC2 = 6110\nSupport = 6120"}),
-        help_text="One service or pool a line, like “Amazon EC2 = 6110”. All others: the cost centres' account.",
+        help_text=_lazy("One service or pool a line, like “Amazon EC2 = 6110”. All others: the cost centres' account."),
     )
 
     class Meta:
@@ -173,10 +193,10 @@ class AccountsForm(LongForm):
             name, divider, account = (part.strip() for part in line.rpartition("="))
             if not (divider and name and account):
                 raise forms.ValidationError(
-                    f"Line {number}: write a service and its account, like “Amazon EC2 = 6110”."
+                    _("Line {number}: write a service and its account, like “Amazon EC2 = 6110”.").format(number=number)
                 )
             if name in accounts:
-                raise forms.ValidationError(f"Line {number}: {name} is named twice.")
+                raise forms.ValidationError(_("Line {number}: {name} is named twice.").format(number=number, name=name))
             accounts[name] = account
         billed = set(Dimension.objects.filter(name="service", value__in=accounts).values_list("value", flat=True))
         billed |= set(Pool.objects.filter(name__in=accounts).values_list("name", flat=True))
@@ -195,41 +215,45 @@ class AccountsForm(LongForm):
 class JournalForm(forms.Form):
     """How a journal is written: in which columns, and when it is posted."""
 
-    layout = forms.ChoiceField(label="Columns", choices=[(name, layout.label) for name, layout in LAYOUTS.items()])
+    layout = forms.ChoiceField(
+        label=_lazy("Columns"), choices=[(name, _lazy(layout.label)) for name, layout in LAYOUTS.items()]
+    )
     posted = forms.DateField(
-        label="Posting date",
+        label=_lazy("Posting date"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: the last day of the month.",
+        help_text=_lazy("Empty: the last day of the month."),
         # An accrual is reversed after it.
-        validators=[MaxValueValidator(LAST_POSTING_DAY, "The posting date is until 31 Dec 9998.")],
-        error_messages={"invalid": "The posting date is a day, like 2026-03-31."},
+        validators=[MaxValueValidator(LAST_POSTING_DAY, _lazy("The posting date is until 31 Dec 9998."))],
+        error_messages={"invalid": _lazy("The posting date is a day, like 2026-03-31.")},
     )
 
 
 class DisputeForm(forms.Form):
     comment = forms.CharField(
-        label="What is wrong with it?",
+        label=_lazy("What is wrong with it?"),
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="Finance reads it, and you get the answer by email. Both are kept with the statement.",
+        help_text=_lazy("Finance reads it, and you get the answer by email. Both are kept with the statement."),
     )
 
 
 class ResolveForm(forms.Form):
     """Finance's answer, with a correcting entry where an amount is given."""
 
-    answer = forms.CharField(label="Answer", max_length=4000, widget=forms.Textarea(attrs={"rows": 4}))
+    answer = forms.CharField(label=_lazy("Answer"), max_length=4000, widget=forms.Textarea(attrs={"rows": 4}))
     amount = AmountField(
-        label="Correcting entry",
+        label=_lazy("Correcting entry"),
         required=False,
         max_digits=38,
         decimal_places=18,
-        help_text="The amount that is taken off this team, in the statement's currency. Empty: the answer alone. "
-        "Above the disputed line a second person confirms it.",
+        help_text=_lazy(
+            "The amount that is taken off this team, in the statement's currency. Empty: the answer "
+            "alone. Above the disputed line a second person confirms it."
+        ),
     )
     to_team = forms.ModelChoiceField(
-        Team.objects.all(), label="Moves to", required=False, empty_label="nobody (unowned)"
+        Team.objects.all(), label=_lazy("Moves to"), required=False, empty_label=_lazy("nobody (unowned)")
     )
 
 
@@ -237,9 +261,9 @@ class DecisionForm(forms.Form):
     """What a second person says of a proposed correcting entry."""
 
     why = forms.CharField(
-        label="If not, why?",
+        label=_lazy("If not, why?"),
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Whoever proposed it reads this.",
+        help_text=_lazy("Whoever proposed it reads this."),
     )

@@ -7,8 +7,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import FormPage
@@ -42,13 +44,13 @@ class JournalPage(JournalOfMonth, TemplateView):
     template_name = "tagging/journal.html"
 
     def get_title(self) -> str:
-        kind = "Journal" if self.period.is_closed else "Accruals"
-        return f"{kind} of {month_text(self.period.billing_month, 'long')}"
+        kind = _("Journal") if self.period.is_closed else _("Accruals")
+        return _("{kind} of {month_text}").format(kind=kind, month_text=month_text(self.period.billing_month, "long"))
 
     def get_subtitle(self) -> str:
         if self.period.is_closed:
-            return "Each statement is a document: its cost centre is debited with what the statement states."
-        return "What is known of a month that is not closed, and its reversal: both are in the file."
+            return _("Each statement is a document: its cost centre is debited with what the statement states.")
+        return _("What is known of a month that is not closed, and its reversal: both are in the file.")
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         return [*BREADCRUMBS, (month_text(self.period.billing_month), self.period.get_absolute_url())]
@@ -71,7 +73,7 @@ class JournalCsv(JournalOfMonth, View):
             made = self.make_journal()
             rows = made.rows(self.form.cleaned_data["layout"])
         except CannotBook as problem:
-            messages.error(request, f"No journal was written. {problem}")
+            messages.error(request, _("No journal was written. {problem}").format(problem=problem))
             return redirect("tagging:journal", month)
         # A ledger takes it as it comes, and no mark for Excel with it.
         return csv_download(rows, f"journal {made.name}", for_excel=False)
@@ -80,8 +82,8 @@ class JournalCsv(JournalOfMonth, View):
 class JournalAccounts(FormPage):
     permission_required = "tagging.change_journalaccount"
     form_class = AccountsForm
-    title = "Journal accounts"
-    subtitle = "The accounts that the journal books to. Cost centres are the teams' own."
+    title = _lazy("Journal accounts")
+    subtitle = _lazy("The accounts that the journal books to. Cost centres are the teams' own.")
     breadcrumbs = BREADCRUMBS
     cancel_url_name = "tagging:chargeback"
     success_message = "Saved."
@@ -93,7 +95,9 @@ class JournalAccounts(FormPage):
         response = super().form_valid(form)
         if form.not_billed:
             names = ", ".join(form.not_billed)
-            messages.warning(self.request, f"No bill names {names} yet: is it written as in the cost lines?")
+            messages.warning(
+                self.request, _("No bill names {names} yet: is it written as in the cost lines?").format(names=names)
+            )
         return response
 
     def get_success_url(self) -> str:

@@ -7,11 +7,14 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.generic import TemplateView, View
 
 from costs import reconciliation
 from finops_site.celery import task
-from finops_site.lib.words import counted
+from finops_site.lib.words import in_sentence, number_text
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
@@ -32,14 +35,14 @@ from tagging.models import ChargebackPeriod
 class ChargebackPage(Page, TemplateView):
     exports = ("csv",)
     permission_required = "tagging.view_statement"
-    title = "Chargeback"
-    subtitle = "By billing month, so that a month's statements sum to its invoices."
+    title = _lazy("Chargeback")
+    subtitle = _lazy("By billing month, so that a month's statements sum to its invoices.")
     template_name = "tagging/chargeback.html"
     empty = Empty(
-        "No month to charge back yet",
-        "Every billing month that has a bill gets a draft here, a few minutes after the bill was loaded.",
+        _lazy("No month to charge back yet"),
+        _lazy("Every billing month that has a bill gets a draft here, a few minutes after the bill was loaded."),
         "receipt-2",
-        Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery"),
+        Action(_lazy("Upload a bill"), "costs:delivery_upload", "upload", "costs.add_delivery"),
     )
 
     def get_table(self) -> BaseTable:
@@ -63,7 +66,7 @@ class MonthPage(PeriodPage, TemplateView):
     template_name = "tagging/chargeback_month.html"
 
     def get_title(self) -> str:
-        return f"Chargeback of {month_text(self.period.billing_month, 'long')}"
+        return _("Chargeback of {month_text}").format(month_text=month_text(self.period.billing_month, "long"))
 
     def get_subtitle(self) -> str:
         return self.period_summary
@@ -122,10 +125,14 @@ class CloseMonth(PeriodPage, View):
             if isinstance(problem, closing.DraftOutdated):
                 task("tagging.tasks.refresh_chargeback").delay_on_commit()
         else:
-            numbered = counted(len(statements), "statement is", "statements are")
-            became = f"{numbered} numbered, and the leads are notified" if statements else "no team is charged for it"
-            text = f"{month} is closed: {became}."
-            messages.success(request, text)
+            text = _("{month} is closed: no team is charged for it.")
+            if statements:
+                text = ngettext(
+                    "{month} is closed: {count} statement is numbered, and the leads are notified.",
+                    "{month} is closed: {count} statements are numbered, and the leads are notified.",
+                    len(statements),
+                )
+            messages.success(request, text.format(month=month, count=number_text(len(statements))))
         return redirect(self.period)
 
 
@@ -139,12 +146,16 @@ class SetMonthAside(PeriodPage, View):
         try:
             if request.POST.get("verb") == "take_back":
                 closing.take_back(self.period)
-                messages.success(request, f"{month} is a draft again: it is being computed.")
+                messages.success(request, _("{month} is a draft again: it is being computed.").format(month=month))
             else:
                 and_before = request.POST.get("verb") == "aside_before"
                 months = closing.set_aside(self.period, self.person, timezone.now(), and_before=and_before)
-                aside = counted(len(months), "month is", "months are")
-                messages.success(request, f"{aside} set aside: nobody is charged for it.")
+                text = ngettext(
+                    "{count} month is set aside: nobody is charged for it.",
+                    "{count} months are set aside: nobody is charged for it.",
+                    len(months),
+                )
+                messages.success(request, text.format(count=number_text(len(months))))
         except closing.CannotClose as problem:
             messages.warning(request, str(problem))
         return redirect(self.period)
@@ -155,7 +166,7 @@ class PeriodSettings(PeriodPage, FormPage):
 
     permission_required = "tagging.close_chargebackperiod"
     form_class = PeriodForm
-    title = "Basis of the month"
+    title = _lazy("Basis of the month")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "instance": self.period}
@@ -168,11 +179,12 @@ class PeriodSettings(PeriodPage, FormPage):
                 locked.basis, locked.discounts = form.cleaned_data["basis"], form.cleaned_data["discounts"]
                 locked.save(update_fields=["basis", "discounts"])
         if not locked.is_draft:
-            state = locked.get_state_display().lower()
-            messages.warning(self.request, f"{locked.month} is {state}: its basis stays what it was.")
+            text = _("{month} is {state}: its basis stays what it was.")
+            state = in_sentence(locked.get_state_display())
+            messages.warning(self.request, text.format(month=locked.month, state=state))
             return redirect(locked)
         refresh_draft(ChargebackPeriod.objects.get(pk=self.period.pk), timezone.now())
-        messages.success(self.request, "Saved: the draft is computed again on this basis.")
+        messages.success(self.request, _("Saved: the draft is computed again on this basis."))
         return redirect(self.period)
 
 
@@ -184,7 +196,7 @@ class RefreshMonth(PeriodPage, View):
 
     def post(self, request: HttpRequest, month: str) -> HttpResponse:
         if refresh_draft(self.period, timezone.now()):
-            messages.success(request, "The draft is computed again from today's cost data.")
+            messages.success(request, _("The draft is computed again from today's cost data."))
         return redirect(self.period)
 
 

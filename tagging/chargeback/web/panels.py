@@ -1,13 +1,16 @@
 """Chargeback on the home page and in the monthly report."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import in_sentence
 from finops_site.models import Membership
 from finops_site.people.signed_in import signed_in_user
 from tagging.chargeback.links import CostLineLinks
@@ -42,17 +45,21 @@ def _company_parts(period: ChargebackPeriod) -> list[dict[str, Any]]:
         {
             "currency": total.currency,
             "parts": [
-                ("direct", total.document_direct, url),
-                ("shared", total.document_shared, url),
-                *([("in pools nobody can take", total.document_unallocated, "")] if total.document_unallocated else []),
+                (_("direct"), total.document_direct, url),
+                (_("shared"), total.document_shared, url),
+                *(
+                    [(_("in pools nobody can take"), total.document_unallocated, "")]
+                    if total.document_unallocated
+                    else []
+                ),
                 (
-                    "unowned",
+                    _("unowned"),
                     total.document_unowned,
                     links.month(period.month, team="none", currency=total.currency),
                 ),
-                *([("rounding", total.document_rounding, "")] if total.document_rounding else []),
+                *([(_("rounding"), total.document_rounding, "")] if total.document_rounding else []),
             ],
-            "label": "bill",
+            "label": _("bill"),
             "total": total.document_bill,
             "url": links.month(period.month, currency=total.currency),
             "month": period.billing_month,
@@ -70,14 +77,17 @@ def _team_parts(statements: Sequence[Statement]) -> list[dict[str, Any]]:
             continue
         url, code = statement.get_absolute_url(), statement.currency
         booked = exact_sum([statement.document_corrections, statement.document_adjustments])
-        rest = (("spread discounts", statement.document_spread, url), ("corrections and adjustments", booked, url))
+        rest = (
+            (_("spread discounts"), statement.document_spread, url),
+            (_("corrections and adjustments"), booked, url),
+        )
         direct_url = links.month(latest.month, own_team=statement.team_id, currency=code)
-        parts = [("direct", statement.document_direct, direct_url), ("shared", statement.document_shared, url)]
+        parts = [(_("direct"), statement.document_direct, direct_url), (_("shared"), statement.document_shared, url)]
         shown.append(
             {
                 "currency": code,
                 "parts": [*parts, *(part for part in rest if part[1])],
-                "label": "statement",
+                "label": _("statement"),
                 "total": statement.document_total,
                 "url": url,
                 "month": latest.billing_month,
@@ -94,19 +104,28 @@ def report_section(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     first = statements[0]
     states = {
-        "closed": "closed",
-        "aside": "set aside: nobody is charged",
-        "draft": "a draft: it changes until finance closes the month",
+        "closed": _("closed"),
+        "aside": _("set aside: nobody is charged"),
+        "draft": _("a draft: it changes until finance closes the month"),
     }
     state = states[first.period.state]
     table = [
         [
             statement.team_name,
-            statement.number or "draft",
+            statement.number or _("draft"),
             {"amount": statement.document_total, "currency": statement.currency, "url": statement.get_absolute_url()},
         ]
         for statement in statements
     ]
-    text = [f"By billing month, {first.period.get_basis_display().lower()}; {state}."]
-    tables = [{"head": ["Team", "Statement", "Charged"], "rows": table}]
+    text = [
+        _("By billing month, {basis}; {state}.").format(
+            basis=in_sentence(first.period.get_basis_display()), state=state
+        )
+    ]
+    tables = [{"head": [_("Team"), _("Statement"), _("Charged")], "rows": table}]
     return {"text": text, "tables": tables, "statements": statements}
+
+
+def count_closed_months(since: date, as_of: date) -> int:
+    """Months that were closed, and so charged to teams, from the day `since` to the end of the day `as_of`."""
+    return ChargebackPeriod.objects.closed().filter(closed_at__date__gte=since, closed_at__date__lte=as_of).count()

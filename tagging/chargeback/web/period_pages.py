@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from costs.query.known_until import KnownDays
 from finops_site.lib.periods import Month
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
 from tagging.chargeback.periods import known_of_month, period_summary
 from tagging.models import ChargebackPeriod
 
-BREADCRUMBS = (("Chargeback", "tagging:chargeback"),)
+BREADCRUMBS = ((_lazy("Chargeback"), "tagging:chargeback"),)
 
 
 class PeriodPage(Page):

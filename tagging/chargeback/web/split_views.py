@@ -6,9 +6,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from costs.models import Pool
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from tagging.calc.pool_splits import BadSplit
 from tagging.chargeback import splits
@@ -18,22 +20,24 @@ from tagging.chargeback.web.tables import SharedCostChangeTable, SplitTable
 from tagging.models import Split
 from tagging.models.chargeback import SplitQuerySet
 
-ADD = Action("Add a split", "tagging:split_add", "plus", "tagging.add_split", primary=True)
-POOLS = Action("Pools", "tagging:pools", "stack-2", "costs.view_pool")
+ADD = Action(_lazy("Add a split"), "tagging:split_add", "plus", "tagging.add_split", primary=True)
+POOLS = Action(_lazy("Pools"), "tagging:pools", "stack-2", "costs.view_pool")
 
 
 class SplitsPage(ListPage):
     permission_required = "tagging.view_split"
     model = Split
-    title = "Splits of pools"
-    subtitle = "Cost that several teams share, and who takes how much of it. By billing month."
+    title = _lazy("Splits of pools")
+    subtitle = _lazy("Cost that several teams share, and who takes how much of it. By billing month.")
     breadcrumbs = BREADCRUMBS
     actions = (POOLS, ADD)
     table_class = SplitTable
     template_name = "tagging/splits.html"
     empty = Empty(
-        "No pool is split yet",
-        "An ownership rule puts cost into a pool; a split says who shares it. Until then it is charged to nobody.",
+        _lazy("No pool is split yet"),
+        _lazy(
+            "An ownership rule puts cost into a pool; a split says who shares it. Until then it is charged to nobody."
+        ),
         "switch-horizontal",
         ADD,
     )
@@ -53,13 +57,13 @@ class SplitPage(FormPage):
     form_class = SplitForm
     model = Split
     template_name = "tagging/split.html"
-    breadcrumbs = (*BREADCRUMBS, ("Splits of pools", "tagging:splits"))
+    breadcrumbs = (*BREADCRUMBS, (_lazy("Splits of pools"), "tagging:splits"))
     cancel_url_name = "tagging:splits"
     success_url = reverse_lazy("tagging:splits")
-    success_message = "Saved: drafts are computed again; closed months stay as they are."
+    success_message = _lazy("Saved: drafts are computed again; closed months stay as they are.")
 
     def get_title(self) -> str:
-        return str(self.object) if self.object else "Add a split"
+        return str(self.object) if self.object else _("Add a split")
 
     def form_valid(self, form: SplitForm) -> HttpResponse:
         if "preview" in self.request.POST:
@@ -103,5 +107,8 @@ class RemoveSplit(Page, View):
         except BadSplit as error:
             messages.error(request, str(error))
             return redirect("tagging:split", pk)
-        messages.success(request, f"The split of {split.pool} is removed: without one its cost is charged to nobody.")
+        messages.success(
+            request,
+            _("The split of {pool} is removed: without one its cost is charged to nobody.").format(pool=split.pool),
+        )
         return redirect("tagging:splits")

@@ -9,11 +9,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from costs.models import Pool
 from costs.query.trends import Comparison
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month
+from finops_site.lib.words import in_sentence
+from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, MonthColumn, StatusColumn, total_rows
 from tagging.calc.journal import JournalEntry
@@ -23,32 +26,32 @@ from tagging.chargeback.statement_changes import against_of
 from tagging.models import ChargebackPeriod, Dispute, Split
 
 PERIOD_STATES: dict[str, tuple[str, str, str]] = {
-    ChargebackPeriod.State.DRAFT: ("Draft", "busy", "pencil"),
-    ChargebackPeriod.State.CLOSED: ("Closed", "good", "lock"),
-    ChargebackPeriod.State.ASIDE: ("Set aside", "calm", "archive"),
+    ChargebackPeriod.State.DRAFT: (_lazy("Draft"), "busy", "pencil"),
+    ChargebackPeriod.State.CLOSED: (_lazy("Closed"), "good", "lock"),
+    ChargebackPeriod.State.ASIDE: (_lazy("Set aside"), "calm", "archive"),
 }
 DISPUTE_STATES: dict[str, tuple[str, str, str]] = {
-    Dispute.State.OPEN: ("Open", "warn", "flag"),
-    Dispute.State.PROPOSED: ("Waits for a second person", "warn", "users"),
-    Dispute.State.ANSWERED: ("Answered", "calm", "checks"),
-    Dispute.State.CORRECTED: ("Corrected", "good", "circle-check"),
+    Dispute.State.OPEN: (_lazy("Open"), "warn", "flag"),
+    Dispute.State.PROPOSED: (_lazy("Waits for a second person"), "warn", "users"),
+    Dispute.State.ANSWERED: (_lazy("Answered"), "calm", "checks"),
+    Dispute.State.CORRECTED: (_lazy("Corrected"), "good", "circle-check"),
 }
 
 
 class MonthTable(BaseTable):
     """Months of the whole company."""
 
-    billing_month = MonthColumn("Billing month")
-    state = StatusColumn(states=PERIOD_STATES)
-    bill: MoneyColumn | None = MoneyColumn("Bill")
-    direct = MoneyColumn("Direct")
-    shared = MoneyColumn("Shared")
-    to_nobody: MoneyColumn | None = MoneyColumn("Charged to nobody")
-    corrections: MoneyColumn | None = MoneyColumn("Corrections")
+    billing_month = MonthColumn(_lazy("Billing month"))
+    state = StatusColumn(_lazy("State"), states=PERIOD_STATES)
+    bill: MoneyColumn | None = MoneyColumn(_lazy("Bill"))
+    direct = MoneyColumn(_lazy("Direct"))
+    shared = MoneyColumn(_lazy("Shared"))
+    to_nobody: MoneyColumn | None = MoneyColumn(_lazy("Charged to nobody"))
+    corrections: MoneyColumn | None = MoneyColumn(_lazy("Corrections"))
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Months of chargeback"
+        caption = _lazy("Months of chargeback")
 
     def render_billing_month(self, value: date) -> SafeString:
         url = reverse("tagging:chargeback_month", args=[str(Month.of(value))])
@@ -61,12 +64,12 @@ class TeamMonthTable(MonthTable):
     bill = None
     to_nobody = None
     corrections = None
-    spread = MoneyColumn("Spread discounts")
-    booked = MoneyColumn("Corrections and adjustments")
-    total = MoneyColumn("Total")
+    spread = MoneyColumn(_lazy("Spread discounts"))
+    booked = MoneyColumn(_lazy("Corrections and adjustments"))
+    total = MoneyColumn(_lazy("Total"))
 
     class Meta(MonthTable.Meta):
-        caption = "Your teams' months"
+        caption = _lazy("Your teams' months")
 
     @classmethod
     def of(cls, rows: Sequence[dict[str, Any]]) -> "TeamMonthTable":
@@ -75,19 +78,19 @@ class TeamMonthTable(MonthTable):
 
 
 class TeamsOfMonthTable(BaseTable):
-    team = django_tables2.Column()
-    direct = MoneyColumn("Direct")
-    shared = MoneyColumn("Shared")
-    spread = MoneyColumn("Spread discounts")
-    booked = MoneyColumn("Corrections, adjustments")
-    total = MoneyColumn("Total")
-    change = ChangeColumn("Against last month", before="before")
-    with_below = MoneyColumn("With teams below")
-    number = django_tables2.Column("Statement", attrs={"td": {"class": "nowrap"}})
+    team = django_tables2.Column(_lazy("Team"))
+    direct = MoneyColumn(_lazy("Direct"))
+    shared = MoneyColumn(_lazy("Shared"))
+    spread = MoneyColumn(_lazy("Spread discounts"))
+    booked = MoneyColumn(_lazy("Corrections, adjustments"))
+    total = MoneyColumn(_lazy("Total"))
+    change = ChangeColumn(_lazy("Against last month"), before="before")
+    with_below = MoneyColumn(_lazy("With teams below"))
+    number = django_tables2.Column(_lazy("Statement"), attrs={"td": {"class": "nowrap"}})
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Teams"
+        caption = _lazy("Teams")
 
     def render_team(self, record: dict[str, Any]) -> SafeString | str:
         name = format_html('<span class="tree-{}">{}</span>', min(record["depth"], 4), record["team"])
@@ -109,7 +112,7 @@ class TeamsOfMonthTable(BaseTable):
                 "before": row.before,
                 "change": row.change,
                 "with_below": row.with_below,
-                "number": (row.statement.number or period.get_state_display().lower()) if row.statement else "—",
+                "number": (row.statement.number or in_sentence(period.get_state_display())) if row.statement else "—",
                 **{name: getattr(row, name) for name in names},
             }
             for row in rows
@@ -131,14 +134,14 @@ class TeamsOfMonthTable(BaseTable):
 
 
 class SplitTable(BaseTable):
-    pool = django_tables2.Column()
-    method = django_tables2.Column("Split")
-    parts = django_tables2.Column("Among", accessor="pk")
-    dates = django_tables2.Column("Billing months", accessor="pk")
+    pool = django_tables2.Column(_lazy("Pool"))
+    method = django_tables2.Column(_lazy("Split"))
+    parts = django_tables2.Column(_lazy("Among"), accessor="pk")
+    dates = django_tables2.Column(_lazy("Billing months"), accessor="pk")
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Splits of pools"
+        caption = _lazy("Splits of pools")
 
     def render_pool(self, value: Pool, record: Split) -> SafeString | str:
         if self.request and self.request.user.has_perm("tagging.change_split"):
@@ -150,7 +153,11 @@ class SplitTable(BaseTable):
 
     def render_parts(self, record: Split) -> str:
         parts = [str(part) + (" (pool)" if part.into_id else "") for part in record.parts.all()]
-        everybody = f"every team with {record.metric}" if record.metric else "every team with direct cost"
+        everybody = (
+            _("every team with {metric}").format(metric=record.metric)
+            if record.metric
+            else _("every team with direct cost")
+        )
         return ", ".join(parts) or everybody
 
     def render_dates(self, record: Split) -> str:
@@ -158,45 +165,45 @@ class SplitTable(BaseTable):
 
 
 class SharedCostChangeTable(BaseTable):
-    team = django_tables2.Column()
-    before = MoneyColumn("Shared cost now")
-    after = MoneyColumn("After")
-    difference = ChangeColumn("Moves", before="before")
+    team = django_tables2.Column(_lazy("Team"))
+    before = MoneyColumn(_lazy("Shared cost now"))
+    after = MoneyColumn(_lazy("After"))
+    difference = ChangeColumn(_lazy("Moves"), before="before")
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "What saving would move"
+        caption = _lazy("What saving would move")
 
 
 class DisputeTable(BaseTable):
-    line = django_tables2.Column("Line", accessor="line.label")
-    team = django_tables2.Column("Team", accessor="line.statement.team_name")
-    month = MonthColumn("Billing month", accessor="line.statement.period.month")
-    amount = MoneyColumn("Amount", accessor="line.document_amount", currency="line.statement.currency")
-    state = StatusColumn(states=DISPUTE_STATES)
-    raised_by = django_tables2.Column("Raised by")
-    raised_at = DayColumn()
+    line = django_tables2.Column(_lazy("Line"), accessor="line.label")
+    team = django_tables2.Column(_lazy("Team"), accessor="line.statement.team_name")
+    month = MonthColumn(_lazy("Billing month"), accessor="line.statement.period.month")
+    amount = MoneyColumn(_lazy("Amount"), accessor="line.document_amount", currency="line.statement.currency")
+    state = StatusColumn(_lazy("State"), states=DISPUTE_STATES)
+    raised_by = django_tables2.Column(_lazy("Raised by"))
+    raised_at = DayColumn(_lazy("Raised at"))
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Disputes"
+        caption = _lazy("Disputes")
 
     def render_line(self, value: str, record: Dispute) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
 
 
 class JournalTable(BaseTable):
-    document = django_tables2.Column("Document", attrs={"td": {"class": "nowrap"}})
-    posted = DayColumn(verbose_name="Posting date")
-    account = django_tables2.Column("Account")
-    cost_center = django_tables2.Column("Cost centre")
-    debit = MoneyColumn("Debit", default="")
-    credit = MoneyColumn("Credit", default="")
-    text = django_tables2.Column("Text")
+    document = django_tables2.Column(_lazy("Document"), attrs={"td": {"class": "nowrap"}})
+    posted = DayColumn(verbose_name=_lazy("Posting date"))
+    account = django_tables2.Column(_lazy("Account"))
+    cost_center = django_tables2.Column(_lazy("Cost centre"))
+    debit = MoneyColumn(_lazy("Debit"), default="")
+    credit = MoneyColumn(_lazy("Credit"), default="")
+    text = django_tables2.Column(_lazy("Text"))
 
     class Meta(BaseTable.Meta):
         orderable = False
-        caption = "Entries"
+        caption = _lazy("Entries")
 
     @classmethod
     def of(cls, entries: Sequence[JournalEntry]) -> "JournalTable":

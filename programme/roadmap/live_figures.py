@@ -1,0 +1,89 @@
+"""The figures that milestones and risks are held against: KPIs and counts that pillars register, of the whole company.
+
+A figure is named by its kind and its name: "kpi:commitment-coverage", "count:budgets-in-force".
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from finops_site.lib.person import Person, WholeCompany
+from finops_site.registry import Kpi, ProgressCount, Unit, registry
+from finops_site.ui.figures import measure_text
+
+logger = logging.getLogger(__name__)
+
+KPI, COUNT = "kpi", "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a figure was on a day: None where it is not known, with the reason."""
+
+    value: Decimal | None
+    unit: str = ""
+    currency: str = ""
+    reason: str = ""
+    url: str = ""
+
+
+def figure_labels() -> dict[str, str]:
+    """{figure: its label} of all that are registered, in their order."""
+    kpis = {f"{KPI}:{kpi.name}": str(kpi.label) for kpi in registry.of(Kpi)}
+    return kpis | {f"{COUNT}:{count.name}": str(count.label) for count in registry.of(ProgressCount)}
+
+
+def label_of(figure: str) -> str:
+    """The label of a figure; its name where nobody registers it any more."""
+    return figure_labels().get(figure, figure.partition(":")[2])
+
+
+def read_figures(figures: Collection[str], since: date, as_of: date) -> dict[str, Figure]:
+    """Each figure as of a day, counts since `since`; one that fails is unknown and in the log, and stops no other."""
+    # The same person for all of them: what several figures stand on is worked out once.
+    company = WholeCompany()
+    return {figure: _read(company, figure, since, as_of) for figure in sorted(set(figures))}
+
+
+def _read(company: Person, figure: str, since: date, as_of: date) -> Figure:
+    kind, _colon, name = figure.partition(":")
+    try:
+        if kind == COUNT:
+            return _read_count(name, since, as_of)
+        return _read_kpi(company, name, as_of)
+    except Exception:
+        logger.exception("figure %s as of %s", figure, as_of)
+        return Figure(None, reason=_("It could not be worked out; the log says why."))
+
+
+def _read_kpi(company: Person, name: str, as_of: date) -> Figure:
+    kpi = next((kpi for kpi in registry.of(Kpi) if kpi.name == name), None)
+    if kpi is None:
+        return Figure(None, reason=_("Nobody works out this figure any more."))
+    measure = kpi.measure(company, as_of)
+    if measure is None:
+        return Figure(None, str(kpi.unit), reason=str(kpi.why_unknown or _("There is nothing to measure yet."))[:300])
+    reason = "" if measure.value is not None else str(measure.description)
+    return Figure(measure.value, str(measure.unit), measure.currency, reason[:300], measure.url)
+
+
+def _read_count(name: str, since: date, as_of: date) -> Figure:
+    source = next((source for source in registry.of(ProgressCount) if source.name == name), None)
+    if source is None:
+        return Figure(None, reason=_("Nobody counts this any more."))
+    count = source.count(since, as_of)
+    if count is None:
+        return Figure(None, COUNT, reason=_("It is not known yet."))
+    return Figure(Decimal(count), COUNT)
+
+
+def value_text(value: Decimal | None, unit: str, currency: str = "", *, places: int = 1) -> str:
+    """``41.2%``, ``3`` or ``1,200.00 USD``, in the reader's language; a dash where it is not known."""
+    if value is None:
+        return "—"
+    known = Unit(unit) if unit in set(Unit) else Unit.COUNT
+    return measure_text(value, known, currency, places=places)
