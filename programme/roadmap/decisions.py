@@ -65,7 +65,8 @@ def figures_of(as_of: date) -> list[FigureEvidence]:
         if measure is None and kpi.target is not None:
             # One that nobody can measure is no target that was reached.
             text = str(kpi.why_unknown)
-            measure = against(Measure(None, kpi.unit, kpi.target, kpi.better, text), targets.get(kpi.name))
+            empty = Measure(None, kpi.unit, kpi.target, kpi.better, text, currency=kpi.currency)
+            measure = against(empty, targets.get(kpi.name))
         if measure is not None:
             rows.append(
                 FigureEvidence(
