@@ -21,6 +21,7 @@ from finops_site.registry import (
     PendingDecisionSource,
     PeriodSection,
     ReportSection,
+    SavingsEvidenceSource,
     SearchSource,
     SetupStep,
     ToDoSource,
@@ -98,7 +99,16 @@ class BudgetsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import demo_removal, kpis, nightly_checks, panels, receivers, search, to_do  # noqa: F401
+        from budgets import (  # noqa: F401
+            demo_removal,
+            kpis,
+            nightly_checks,
+            panels,
+            receivers,
+            savings_evidence,
+            search,
+            to_do,
+        )
         from budgets.alerts import notifications, unsent
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
@@ -197,6 +207,10 @@ class BudgetsConfig(PillarConfig):
             ),
             ReportSection(
                 "controls", _lazy("Cost controls"), "", control_panels.controls_report, "budgets.view_control", 21
+            ),
+            SavingsEvidenceSource("controls", _lazy("Cost controls"), "alerts", savings_evidence.control_evidence, 20),
+            SavingsEvidenceSource(
+                "avoided-overruns", _lazy("Avoided overruns"), "alerts", savings_evidence.avoided_overruns, 90
             ),
             MessageQueue(
                 "alerts", _lazy("Messages of alerts"), unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20

@@ -6,6 +6,7 @@ from finops_site.registry import (
     Better,
     DemoPart,
     DemoStep,
+    ExchangeRateSource,
     Freshness,
     HealthCheck,
     HomeFigure,
@@ -23,6 +24,7 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    TeamCostSource,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
@@ -113,6 +115,7 @@ class CostsConfig(PillarConfig):
         from costs.ingest.demo import load_demo_bills, load_short_bill
         from costs.invoices import pending_decisions
         from costs.invoices.demo import make_invoices
+        from costs.programme_facts import exchange_rate, team_costs
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import home_forecast, panels, period_report, report_section
@@ -206,6 +209,8 @@ class CostsConfig(PillarConfig):
             PeriodSection("why", _lazy("Why it changed"), period_report.why_section, may_see, 21, in_update=True),
             PeriodSection("by-team", _lazy("Who spent it"), period_report.team_section, may_see, 22),
             PeriodSection("forecast", _lazy("What comes"), period_report.forecast_section, may_see, 70, in_update=True),
+            TeamCostSource("costs", team_costs),
+            ExchangeRateSource("costs", exchange_rate),
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),

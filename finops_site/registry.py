@@ -711,6 +711,77 @@ class SearchSource:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class SavingsEvidence:
+    """What was saved in a month and is proved; negative where it cost more than it would have without.
+
+    `scope` names what it was saved on (``resource:i-0ab``, ``team:4``), `within` the wider scopes that contain it:
+    where the scope of one row meets the scope or the `within` of another, both may show the same money: it counts once.
+    `evidence` says in a sentence how it is proved; `url` is the page that shows it.
+    """
+
+    month: Month
+    amount: Decimal
+    currency: str
+    what: str
+    evidence: str
+    url: str
+    scope: frozenset[str]
+    within: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SavingsEvidenceSource:
+    """Who proves savings: `rows(user, as_of)`, of what the user may see, never more than is known as of that day.
+
+    `lever` is the pillar of the savings model that they belong to: ``commitments``, ``alerts``, ``tags`` or ``usage``.
+    Lower orders are stronger proof, as bills are stronger than forecasts: what two sources show counts as the first's.
+    """
+
+    name: str
+    label: str
+    lever: str
+    rows: Callable[[Person, date], Sequence[SavingsEvidence]]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMonthCost:
+    """What a team owns of the cost of a month; `team` is None for what nobody owns."""
+
+    team: int | None
+    month: Month
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class TeamCostSource:
+    """Cost by team and month: `months(user, period, as_of)`, only months that the bills know to their end."""
+
+    name: str
+    months: Callable[[Person, Period, date], Sequence[TeamMonthCost]]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StatementReadSource:
+    """Since when teams see their cost: `since()`, {team: the day on which it first had its statement}."""
+
+    name: str
+    since: Callable[[], Mapping[int, date]]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRateSource:
+    """The company's exchange rates: `rate(currency, target, month)`, what one unit is worth; None without one."""
+
+    name: str
+    rate: Callable[[str, str, Month], Decimal | None]
+    order: int = 100
+
+
 Entry = (
     NavItem
     | NavSection
@@ -742,6 +813,10 @@ Entry = (
     | CostForecaster
     | LineFactSource
     | SearchSource
+    | SavingsEvidenceSource
+    | TeamCostSource
+    | StatementReadSource
+    | ExchangeRateSource
 )
 Kind = TypeVar("Kind", bound=Entry)
 
@@ -875,6 +950,13 @@ class Registry:
         """The advice of all pillars about this cost, what saves most first; what saves an unknown amount follows."""
         items = [item for source in self.allowed(AdviceSource, user) for item in source.items(user, filters, as_of)]
         return sorted(items, key=lambda item: (item.amount is None, -(item.amount or 0)))[:limit]
+
+    def exchange_rate(self, currency: str, target: str, month: Month) -> Decimal | None:
+        """What one unit of `currency` is worth in `target`, by the first source that knows; None where none does."""
+        if currency == target:
+            return Decimal(1)
+        rates = (source.rate(currency, target, month) for source in self.of(ExchangeRateSource))
+        return next((rate for rate in rates if rate is not None), None)
 
 
 registry = Registry()

@@ -5,7 +5,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from programme.models import DecisionPoint, Programme
+from programme.models import Assumption, AssumptionChange, DecisionPoint, Programme
 
 
 class ReadOnly(ModelAdmin):
@@ -34,3 +34,15 @@ class DecisionPointAdmin(ReadOnly):
     list_display = ["name", "programme", "due", "verdict", "decided_by_name", "decided_at"]
     list_filter = ["verdict"]
     list_select_related = ["programme"]
+
+
+@admin.register(Assumption)
+class AssumptionAdmin(ReadOnly):
+    list_display = ["key", "conservative", "expected", "optimistic", "currency", "source", "changed_by", "changed_at"]
+    list_select_related = ["changed_by"]
+
+
+@admin.register(AssumptionChange)
+class AssumptionChangeAdmin(ReadOnly):
+    list_display = ["assumption", "at", "by_name", "reason"]
+    list_select_related = ["assumption"]

@@ -18,7 +18,7 @@ from finops_site.registry import (
 from finops_site.translation import gettext_lazy as _lazy
 
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
-DECIDES = {"programme.change_kpi"}
+DECIDES = {"programme.change_kpi", "programme.change_assumption"}
 COMMENTS = {"programme.add_kpicomment"}
 SEE_SCHEDULES = "programme.view_reportschedule"
 RUNS_SCHEDULES = {
@@ -28,6 +28,8 @@ RUNS_SCHEDULES = {
     "programme.delete_reportschedule",
     "programme.send_madereport",
 }
+# The savings model is of the whole company.
+READ_SAVINGS = {"programme.view_assumption", "programme.view_assumptionchange"}
 # The plan is finance's; who owns a milestone ticks it.
 PLAN = {"programme.add_programme", "programme.change_programme"}
 DECIDE, SIGN = "programme.decide_decisionpoint", "programme.sign_decisionpoint"
@@ -45,10 +47,10 @@ class ProgrammeConfig(PillarConfig):
             *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),
             "programme.view_madereport",
         },
-        FINANCE: DECIDES | COMMENTS | PLAN | RUNS_SCHEDULES | {DECIDE, SIGN, TICK},
-        EXECUTIVE: COMMENTS | {DECIDE, SIGN, TICK, SEE_SCHEDULES},
+        FINANCE: DECIDES | COMMENTS | PLAN | READ_SAVINGS | RUNS_SCHEDULES | {DECIDE, SIGN, TICK},
+        EXECUTIVE: COMMENTS | READ_SAVINGS | {DECIDE, SIGN, TICK, SEE_SCHEDULES},
         ENGINEERING: {SIGN, TICK},
-        ADMINISTRATOR: {SEE_SCHEDULES},
+        ADMINISTRATOR: READ_SAVINGS | {SEE_SCHEDULES},
     }
     never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK} | RUNS_SCHEDULES - {SEE_SCHEDULES}
     schedule = {
@@ -104,7 +106,9 @@ class ProgrammeConfig(PillarConfig):
         from programme.kpis import nights, targets
 
         registry.add(
-            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
+            NavItem(
+                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="f"
+            ),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),
@@ -118,6 +122,20 @@ class ProgrammeConfig(PillarConfig):
         for name in AUDITED:
             auditlog.register(self.get_model(name), exclude_fields=NIGHTLY_FIELDS.get(name, []))
         registry.add(*ROADMAP)
+
+    def register_savings_model(self) -> None:
+        from auditlog.registry import auditlog
+
+        from programme.savings_model import demo, kpis
+
+        for name in ("SavingsModel", "Assumption"):
+            auditlog.register(self.get_model(name))
+        registry.add(
+            NavTab(_lazy("Savings model"), "programme:savings", "programme:kpis", "programme.view_assumption", 40),
+            *kpis.KPIS,
+            DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
+            DemoStep("savings model", demo.make_savings_model, 95),
+        )
 
 
 def kpi_url(name: str) -> str:

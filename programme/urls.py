@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 from programme.kpis import views as kpis
 from programme.reports import report_pages, schedule_pages
 from programme.roadmap import decision_views, item_views, programme_views
+from programme.savings_model import views as savings
 
 app_name = "programme"
 
@@ -57,4 +58,12 @@ KPIS = [
     path("programme/kpis/<slug:name>/", kpis.KpiPage.as_view(), name="kpi"),
     path("programme/kpis/<slug:name>/edit/", kpis.EditKpi.as_view(), name="kpi_edit"),
 ]
-urlpatterns = [*KPIS, *ROADMAP, *REPORTS]
+SAVINGS = [
+    path("programme/savings/", savings.SavingsPage.as_view(), name="savings"),
+    path("programme/savings/start/", savings.StartPage.as_view(), name="savings_start"),
+    path("programme/savings/history/", savings.ChangesPage.as_view(), name="savings_changes"),
+    path("programme/savings/proved/", savings.EvidencePage.as_view(), name="savings_evidence"),
+    path("programme/savings/assumptions/<int:pk>/", savings.AssumptionPage.as_view(), name="assumption"),
+    path("programme/savings/assumptions/<int:pk>/edit/", savings.AssumptionEditPage.as_view(), name="assumption_edit"),
+]
+urlpatterns = [*KPIS, *ROADMAP, *SAVINGS, *REPORTS]

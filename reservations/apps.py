@@ -20,6 +20,7 @@ from finops_site.registry import (
     PeriodSection,
     ProgressCount,
     ReportSection,
+    SavingsEvidenceSource,
     SearchSource,
     ToDoSource,
     registry,
@@ -99,6 +100,7 @@ class ReservationsConfig(PillarConfig):
         """What commitments add to the pages, the nights and the reports of the site."""
         from reservations import demo_removal, kpi_registrations, kpis, nightly, panels, reports, search, to_do
         from reservations.inventory import known_changes
+        from reservations.savings.evidence import ledger_evidence
 
         nav, saved, purchases = (
             "reservations:overview",
@@ -121,6 +123,7 @@ class ReservationsConfig(PillarConfig):
             ProgressCount("commitments-bought", _lazy("Reservations bought"), kpis.count_bought, 60),
             *kpi_registrations.kpis(see, saved),
             AdviceSource("commitments", panels.commitment_advice, plans, 61),
+            SavingsEvidenceSource("savings-ledger", _lazy("Savings ledger"), "commitments", ledger_evidence, 10),
             NotificationKind("purchase-asked", _lazy("Purchases to approve"), decides, 40),
             NotificationKind("purchase-decided", _lazy("Purchases that were decided"), purchases, 41),
             NotificationKind("commitment-notice", _lazy("Commitments that end or are poorly used"), see, 42),

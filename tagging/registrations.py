@@ -22,6 +22,7 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    StatementReadSource,
     TeamDocumentSource,
     TeamPanel,
     ToDoSource,
@@ -31,6 +32,7 @@ from finops_site.translation import gettext_lazy as _lazy
 from tagging import demo_removal, kpis, pending_decisions, period_report, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
+from tagging.chargeback.first_statements import first_statements
 from tagging.chargeback.web import panels as chargeback_panels
 from tagging.ownership import demo as ownership_demo
 from tagging.ownership import ownership_figures
@@ -134,6 +136,7 @@ OWNERSHIP = (
     LineFactSource("ownership rule", ownership_figures.rule_of_line, "tagging.view_ownershiprule"),
 )
 CHARGEBACK = (
+    StatementReadSource("statements", first_statements),
     SearchSource("statements", _lazy("Statements"), "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
     DemoPart("rules", _lazy("Rules and statements"), demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
     DemoPart("owners", _lazy("Owners of what stays"), lambda: [], demo_removal.assign_owners_again, 50),

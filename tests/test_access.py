@@ -30,10 +30,11 @@ from finops_site.lib.periods import Month, Period
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
-from programme.models import MadeReport, ReportDelivery, ReportRun, ReportSchedule
+from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
 from programme.roadmap import plans
 from programme.roadmap.seed_plan import ninety_days
+from programme.savings_model.assumptions import start_model
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
 from tagging.chargeback import draft_statements
 from tagging.models import (
@@ -138,6 +139,14 @@ ACCESS = {
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
     "programme": WHOLE_COMPANY,
+    **dict.fromkeys(
+        ("programme:savings", "programme:savings_changes", "programme:savings_evidence", "programme:assumption"),
+        WHOLE_COMPANY,
+    ),
+    "programme:savings_start": FINANCE_ONLY,
+    "programme:assumption_edit": row(SIGN_IN, all=404, ada=403, fay=200, max=403),
+    **dict.fromkeys(("api:savings-model", "api:savings-evidence", "api:savings-assumption-list"), API_WHOLE_COMPANY),
+    **dict.fromkeys(("api:savings-assumption-change-list", "api:savings-assumption-detail"), API_WHOLE_COMPANY),
     "programme:kpis": EVERYBODY,
     "programme:kpi": EVERYBODY,
     "programme:kpi_edit": FINANCE_ONLY,
@@ -661,7 +670,7 @@ def arguments(name, line):
         return chargeback_arguments(name, line)
     if name.startswith(("api:pool", "api:split", "api:dispute", "api:adjustment")):
         return of_shared_cost(name, line)
-    if name.startswith(("programme:", "api:kpi")):
+    if name.startswith(("programme:", "api:kpi", "api:savings-")):
         return of_programme(name.split(":")[-1])
     if name == "api:audit-detail":
         return [LogEntry.objects.first().pk]
@@ -743,8 +752,12 @@ def roadmap_arguments(name):
 
 
 def of_programme(kind):
-    """A KPI that everybody sees, each of her own teams."""
-    return ["tag-compliance"] if kind.startswith("kpi") and kind != "kpis" else []
+    """A KPI that everybody sees, each of her own teams, or an assumption of the savings model."""
+    if kind.startswith("kpi"):
+        return ["tag-compliance"] if kind != "kpis" else []
+    start_model(user=None, currency="USD", start=Month(2026, 3), now=timezone.now())
+    has_key = kind.startswith("assumption") or kind == "savings-assumption-detail"
+    return [Assumption.objects.get(key="investment").pk] if has_key else []
 
 
 def of_views(kind, line):

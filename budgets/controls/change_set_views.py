@@ -165,7 +165,7 @@ def _stats(row: ControlChangeSet, steps: list[ControlStep]) -> list[dict[str, An
     cards: list[dict[str, Any]] = [
         {
             "label": _("Resources"),
-            "value": f"{len(steps):,}",
+            "value": number_text(len(steps)),
             "note": _("{count} left out").format(count=number_text(row.left_out_count))
             if row.left_out_count
             else _("none left out"),

@@ -12,7 +12,7 @@ from statistics import median
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import day_text, short_day_text
-from finops_site.lib.words import counted, number_text, some_of
+from finops_site.lib.words import counted, number_text, share_text, some_of
 
 # What is smaller than this share of the month may vanish without a question.
 NOTABLE = Decimal("0.01")
@@ -219,7 +219,10 @@ def _lost_descriptions(described: Sequence[DescribedCost]) -> list[str]:
             none = _("{name} were on {before} of the cost in {currency}; none of it has them now.")
         sentences.append(
             (words if row.after else none).format(
-                name=row.name, before=f"{row.share_before:.1%}", after=f"{row.share_after:.1%}", currency=row.currency
+                name=row.name,
+                before=share_text(row.share_before, 1),
+                after=share_text(row.share_after, 1),
+                currency=row.currency,
             )
         )
     return sentences
@@ -242,7 +245,7 @@ def _moved(owners: Sequence[CostComparison], limits: Limits) -> str:
         for row in rows
     )
     return _("{share} of the cost on the same days has another owner: {listed} {currency}.").format(
-        share=f"{moved / size:.1%}", listed=listed, currency=rows[0].currency
+        share=share_text(moved / size, 1), listed=listed, currency=rows[0].currency
     )
 
 
@@ -260,7 +263,7 @@ def _crept(largest: Sequence[LargestVersion], currency: str, limits: Limits) -> 
                 received_on=day_text(row.received_on),
                 largest=number_text(row.largest, 2),
                 share=f"{row.now / row.largest - 1:+.1%}",
-                down=f"{limits.down:.1%}",
+                down=share_text(limits.down, 1),
             )
     return ""
 
@@ -281,7 +284,7 @@ def _outside(row: CostComparison, limits: Limits, what: str) -> str:
         after=number_text(row.after or 0, 2),
         currency=row.currency,
         share=f"{share:+.1%}",
-        limit=f"{limit:.1%}",
+        limit=share_text(limit, 1),
     )
 
 

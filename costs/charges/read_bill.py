@@ -462,7 +462,7 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
     notes += _notes_on_changes(db, table)
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
-        notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []
+        notes += [remark.format(number_text(row[0]))] if row and row[0] else []
     return notes
 
 

@@ -25,7 +25,7 @@ def number_text(value: Decimal | float, places: int = 0) -> str:
 
 def share_text(share: Decimal | float, places: int = 0) -> str:
     """The ratio 0.123 as ``12%``, or as ``12.3%`` with one place."""
-    return percent_figure(f"{share * 100:,.{places}f}")
+    return percent_figure(f"{share:,.{places}%}".removesuffix("%"))
 
 
 def age_text(age: timedelta) -> str:

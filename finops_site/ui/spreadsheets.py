@@ -1,4 +1,4 @@
-"""Workbooks: amounts as numbers with every digit shown, their currency beside them, and nothing that runs.
+"""Workbooks: amounts as numbers with every digit shown, their currency beside them; of what people typed nothing runs.
 
 A spreadsheet keeps 15 digits of a number: an amount with more is written as text, so that none is lost.
 """
@@ -7,6 +7,7 @@ import io
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,6 +26,17 @@ LONGEST_TEXT = 32_767
 MOST_ROWS = 1_048_576
 # What XML may not hold.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A cell that the spreadsheet computes, of our own making: ``=C2*12``; `value` is what it comes to now.
+
+    None is a formula whose result is not known: the cell is empty until it is.
+    """
+
+    text: str
+    value: Decimal | str | None = None
 
 
 class TooManyRows(ValueError):
@@ -99,7 +111,11 @@ class _Formats(dict[tuple[str, bool], Any]):
 
 def _write(sheet: Worksheet, place: tuple[int, int], value: object, formats: _Formats) -> None:
     in_header = place[0] == 0
-    if isinstance(value, datetime):
+    if isinstance(value, Formula):
+        result = value.value
+        number_format = "#,##0.00" if isinstance(result, Decimal) else ""
+        sheet.write_formula(*place, value.text, formats[number_format, in_header], "" if result is None else result)
+    elif isinstance(value, datetime):
         sheet.write_datetime(*place, value.replace(tzinfo=None), formats["yyyy-mm-dd hh:mm:ss", in_header])
     elif isinstance(value, date):
         sheet.write_datetime(*place, value, formats["yyyy-mm-dd", in_header])

@@ -19,8 +19,11 @@ from programme.models.roadmap import (
     Risk,
     SignOff,
 )
+from programme.models.savings_model import Assumption, AssumptionChange, SavingsModel
 
 __all__ = [
+    "Assumption",
+    "AssumptionChange",
     "Communication",
     "DecisionIsRecorded",
     "DecisionPoint",
@@ -40,5 +43,6 @@ __all__ = [
     "ReportRun",
     "ReportSchedule",
     "Risk",
+    "SavingsModel",
     "SignOff",
 ]

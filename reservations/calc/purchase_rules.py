@@ -14,7 +14,7 @@ from finops_site.lib.language import gettext as _
 from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import day_text
-from finops_site.lib.words import number_text
+from finops_site.lib.words import number_text, share_text
 from reservations.calc.terms import HOURS_A_YEAR
 
 WAITING: Final = "waiting"
@@ -193,7 +193,7 @@ def describe_moves(
         fell = (demand_then - demand_now) / demand_then
         moves.append(
             _("What it can cover cost {demand_then} a day on demand and costs {demand_now} now: {fell} less.").format(
-                demand_then=number_text(demand_then, 2), demand_now=number_text(demand_now, 2), fell=f"{fell:.0%}"
+                demand_then=number_text(demand_then, 2), demand_now=number_text(demand_now, 2), fell=share_text(fell)
             )
         )
     return moves

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_text
-from finops_site.lib.words import number_text
+from finops_site.lib.words import number_text, share_text
 from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.terms import AWS, AZURE, AZURE_RESERVATION, PLANS, RI_CONVERTIBLE, provider_of
 from reservations.inventory.commitment_use import CommitmentUse, days_before, use_of
@@ -82,10 +82,10 @@ def _sell(commitment: Commitment, share: Decimal, months: Decimal, rest: Decimal
         "{marketplace_fee}, and {recurring} that need not be paid. AWS requires that it was held for "
         "30 days."
     ).format(
-        value=f"{1 - share:.0%}",
+        value=share_text(1 - share),
         months=number_text(months, 1),
         proceeds=number_text(proceeds, 2),
-        marketplace_fee=f"{MARKETPLACE_FEE:.0%}",
+        marketplace_fee=share_text(MARKETPLACE_FEE),
         recurring=number_text(recurring, 2),
     )
     known = commitment.upfront is not None or commitment.recurring_hourly is not None
@@ -121,7 +121,7 @@ def _wait(commitment: Commitment, week: CommitmentUse, rest: Decimal | None, day
         trend = _("{before} the week before, {now} now: rising")
         if week.share < before:
             trend = _("{before} the week before, {now} now: falling")
-    working = trend.format(before=f"{before:.0%}", now=f"{week.share:.0%}")
+    working = trend.format(before=share_text(before), now=share_text(week.share))
     if rest is not None:
         working = _("{trend}; unchanged it costs {amount} until it ends").format(
             trend=working, amount=number_text(rest, 2)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.money import exact_text, formatted
 from finops_site.lib.periods import Period, day_text
+from finops_site.lib.words import share_text
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, User
@@ -87,7 +88,7 @@ def _notice_low_week(commitment: Commitment, week: Period, day: date) -> Notice 
         "{commitment} was used to {share} in the week of {start}: {unused_cost} {code} were paid for nothing."
     ).format(
         commitment=commitment,
-        share=f"{use.share:.0%}",
+        share=share_text(use.share),
         start=day_text(week.start),
         unused_cost=formatted(use.unused_cost, code),
         code=code,

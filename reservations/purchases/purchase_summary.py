@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import day_text, months_later
+from finops_site.lib.words import share_text
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_titles import term_text
 from reservations.models import PurchaseRequest
@@ -32,7 +33,7 @@ def describe_commitment(row: PurchaseRequest, now: datetime) -> str:
 def describe_fall(row: PurchaseRequest) -> str:
     """What becomes of its saving when demand falls."""
     code, saving = row.currency, purchase_rules.saving_after_fall(row.on_demand_cost, row.committed_cost)
-    fall = f"{purchase_rules.FALL:.0%}"
+    fall = share_text(purchase_rules.FALL)
     if saving < 0:
         return _(
             "If what it covers falls by {fall}, it still costs the same, and costs up to {amount} {code} a year more "

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from django.utils.translation import gettext as _
 
+from finops_site.lib.words import share_text
 from finops_site.translation import gettext_lazy as _lazy
 from reservations.optimizer.application import (
     apply_purchases,
@@ -119,12 +120,12 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
             # Of coverage the person's own share: the problem's is that of what is left to cover.
             of_all = solved.parameters.target_coverage if limit == "maximum_coverage" else None
             value = getattr(solved.market.problem.limits, limit) if of_all is None else of_all
-            amount = f"{value:.0%}" if limit in SHARES else f"{value:,.2f} {solved.plan.currency}"
+            amount = share_text(value) if limit in SHARES else f"{value:,.2f} {solved.plan.currency}"
             return LIMIT, _("{alone}: the limit “{limit} {amount}” stopped it here.").format(
                 alone=alone, limit=LIMIT_WORDS[limit], amount=amount
             )
         return SOLVER, _("{alone}: the plan is within {solver_gap} of the best one by this rule.").format(
-            alone=alone, solver_gap=f"{solved.solver_gap:.2%}"
+            alone=alone, solver_gap=share_text(solved.solver_gap, 2)
         )
     if last_return < least_return - NEAR and solved.parameters.minimum_coverage:
         return LIMIT, _("{alone}: the limit “{limit}” asked for it.").format(
@@ -137,13 +138,13 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
                 "{last_return} of what it commits, the next {next_return}; {least_return} is asked."
             ).format(
                 alone=alone,
-                last_return=f"{last_return:.1%}",
-                next_return=f"{next_return:.1%}",
-                least_return=f"{least_return:.1%}",
+                last_return=share_text(last_return, 1),
+                next_return=share_text(next_return, 1),
+                least_return=share_text(least_return, 1),
             )
         )
     return SOLVER, _("{alone}: the plan is within {solver_gap} of the best one by this rule.").format(
-        alone=alone, solver_gap=f"{solved.solver_gap:.2%}"
+        alone=alone, solver_gap=share_text(solved.solver_gap, 2)
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text
-from finops_site.lib.words import number_text, some_of
+from finops_site.lib.words import number_text, share_text, some_of
 from finops_site.translation import gettext_lazy as _lazy
 from reservations.calc.terms import KINDS
 from reservations.models import PlanItem
@@ -154,7 +154,7 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
             _(
                 "The solver ran out of its {time_limit} s: this is the best plan so far, at most {gap} "
                 "dearer than the best there can be."
-            ).format(time_limit=f"{solved.time_limit:g}", gap=f"{solution.gap:.1%}")
+            ).format(time_limit=f"{solved.time_limit:g}", gap=share_text(solution.gap, 1))
         )
     target, held = parameters.target_coverage, solved.covered.share
     if target is not None and held > NEAR:
@@ -170,7 +170,7 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
                 "most {target}”."
             )
         )
-        yield text.format(held=f"{held:.0%}", target=f"{target:.0%}")
+        yield text.format(held=share_text(held), target=share_text(target))
     if not solution.is_feasible:
         yield _("The coverage asked for cannot be reached within the other limits: this plan stays below it.")
     if parameters.max_upfront == 0:
@@ -179,7 +179,7 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
         text = _("A negotiated discount of {share} is taken off list prices on demand.")
         if parameters.negotiated_on_commitments:
             text = _("A negotiated discount of {share} is taken off list prices on demand and on commitments.")
-        yield text.format(share=f"{parameters.negotiated:.1%}")
+        yield text.format(share=share_text(parameters.negotiated, 1))
     if not parameters.is_shared:
         yield _("Accounts do not share commitments: each is advised for itself, and its purchases cover nobody else.")
     if parameters.cash_rate:
@@ -187,5 +187,5 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
             _(
                 "Cash costs {cash_rate} a year: upfront counts as so much dearer, and the last slice saves "
                 "at least that share of what it commits. The costs shown are those of the bill, without it."
-            ).format(cash_rate=f"{parameters.cash_rate:.1%}")
+            ).format(cash_rate=share_text(parameters.cash_rate, 1))
         )

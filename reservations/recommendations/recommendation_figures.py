@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from finops_site.lib import charts
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import short_day_text
-from finops_site.lib.words import number_text
+from finops_site.lib.words import number_text, share_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import percent_text
 from reservations.calc.terms import KINDS
@@ -248,7 +248,7 @@ def limit_texts(plan: Plan) -> list[tuple[str, str]]:
     for name, label in LABELS.items():
         value = parameters.get(name)
         if value:
-            limits.append((label.capitalize(), f"{value:.0%}" if name in shares else f"{value:,g}"))
+            limits.append((label.capitalize(), share_text(value) if name in shares else f"{value:,g}"))
         elif value == 0 and name not in ("cash_rate", "negotiated"):
             limits.append((label.capitalize(), "0"))
     return limits

@@ -133,7 +133,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
             cards.append(
                 {
                     "label": _("Excepted"),
-                    "value": f"{total.count(EXCEPTED):,}",
+                    "value": number_text(total.count(EXCEPTED)),
                     "note": _("not counted while the exception lasts"),
                     "url": worklist_url(self.charge_month, state="excepted"),
                     "icon": "clock",

@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("programme", "0002_programmes_with_milestones_and_decisions"),
+        ("programme", "0003_savings_model"),
         ("costs", "0040_places_of_focus_exports"),
         ("finops_site", "0011_language_and_time_zone"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

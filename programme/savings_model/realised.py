@@ -1,0 +1,81 @@
+"""What was saved and is proved: from evidence that pillars register, never from the model."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+from finops_site.lib.money import EXACT
+from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
+from finops_site.registry import SavingsEvidenceSource, registry
+from finops_site.ui.request_memo import request_memo
+from programme.calc.double_counting import Claim, CountedClaim, count_once
+
+
+@dataclass(frozen=True)
+class RealisedSavings:
+    """Every claim with what of it counts, and the sums in one currency; `apart` are those that no rate converts."""
+
+    currency: str
+    counted: Sequence[CountedClaim]
+    by_month: Mapping[tuple[Month, str], Decimal]
+    apart: Mapping[str, Decimal]
+
+    @cached_property
+    def months(self) -> list[Month]:
+        """Every month in which something is proved."""
+        return sorted({month for month, _ in self.by_month})
+
+    def total(self, *, lever: str = "", first: Month | None = None, last: Month | None = None) -> Decimal | None:
+        """The sum of months and levers that were asked for; None where nothing of it is proved."""
+        amounts = [
+            amount
+            for (month, of), amount in self.by_month.items()
+            if (not lever or of == lever) and (first is None or month >= first) and (last is None or month <= last)
+        ]
+        result = Decimal(0)
+        for amount in amounts:
+            result = EXACT.add(result, amount)
+        return result if amounts else None
+
+    def of_month(self, month: Month, lever: str = "") -> Decimal | None:
+        return self.total(lever=lever, first=month, last=month)
+
+
+def realised_savings(user: Person, currency: str, as_of: date) -> RealisedSavings:
+    """What of the user's rows is proved up to `as_of`, summed in `currency` by the company's rates of each month."""
+
+    def compute() -> RealisedSavings:
+        counted = [one for one in count_once(_claims(user, as_of)) if one.claim.row.month <= Month.of(as_of)]
+        by_month: dict[tuple[Month, str], Decimal] = defaultdict(Decimal)
+        apart: dict[str, Decimal] = defaultdict(Decimal)
+        for one in counted:
+            row = one.claim.row
+            rate = registry.exchange_rate(row.currency, currency, row.month)
+            if rate is None:
+                apart[row.currency] = EXACT.add(apart[row.currency], one.counted)
+                continue
+            key = (row.month, one.claim.lever)
+            by_month[key] = EXACT.add(by_month[key], EXACT.multiply(one.counted, rate))
+        return RealisedSavings(currency, counted, dict(by_month), dict(apart))
+
+    return request_memo(user, ("realised savings", currency, as_of), compute)
+
+
+def _claims(user: Person, as_of: date) -> Iterator[Claim]:
+    for source in registry.of(SavingsEvidenceSource):
+        for row in source.rows(user, as_of):
+            yield Claim(row, source.lever, source.label, source.order)
+
+
+def months_until_paid_back(realised: RealisedSavings, start: Month, last: Month, paid: Decimal) -> int | None:
+    """After how many months since `start` what is proved had reached what was paid; None where it has not."""
+    together = Decimal(0)
+    for number in range(1, (last.year - start.year) * 12 + last.number - start.number + 2):
+        together = EXACT.add(together, realised.of_month(start.plus(number - 1)) or Decimal(0))
+        if together >= paid:
+            return number
+    return None
