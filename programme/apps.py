@@ -40,15 +40,16 @@ class ProgrammeConfig(PillarConfig):
         self.register_savings_model()
 
     def register_kpis(self) -> None:
-        from programme.kpis import nights, targets
+        from programme.kpis import demo, nights, targets
 
         registry.add(
-            NavItem(
-                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="f"
-            ),
+            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),
+            # After the pillars, whose figures it stores; removed before them.
+            DemoStep("KPIs", demo.make_kpis, 85),
+            DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
         )
 
     def register_roadmap(self) -> None:

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from finops_site.lib.money import EXACT, STORED_UNIT
 from finops_site.lib.periods import Month
 from finops_site.lib.person import WholeCompany
 from finops_site.registry import Kpi, Measure, NightlyCheckFailed, registry
@@ -69,7 +71,7 @@ def make_day(kpi: Kpi, measure: Measure | None, day: date, now: datetime) -> Kpi
     return KpiDay(
         name=kpi.name,
         day=day,
-        value=measure.value,
+        value=as_stored(measure.value),
         unit=measure.unit.value,
         currency=measure.currency,
         target=measure.target if target is None else target.value,
@@ -78,6 +80,11 @@ def make_day(kpi: Kpi, measure: Measure | None, day: date, now: datetime) -> Kpi
         url=measure.url[:500],
         made_at=now,
     )
+
+
+def as_stored(value: Decimal | None) -> Decimal | None:
+    """A value in the digits that are stored: one more digit would be a difference that nobody made."""
+    return None if value is None else value.quantize(STORED_UNIT, context=EXACT)
 
 
 def unknown_measure(kpi: Kpi) -> Measure:
@@ -103,7 +110,7 @@ def count_again(as_of: date, *, names: Iterable[str] | None = None) -> int:
         except Exception:
             logger.exception("the KPI %s could not be counted again as of %s", row.name, row.day)
             continue
-        recount = KpiRecount(kpi_day=row, value=measure.value, currency=measure.currency, counted_at=now)
+        recount = KpiRecount(kpi_day=row, value=as_stored(measure.value), currency=measure.currency, counted_at=now)
         differing += recount.differs
         rows.append(recount)
     KpiRecount.objects.bulk_create(

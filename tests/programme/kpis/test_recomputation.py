@@ -1,0 +1,155 @@
+"""Every KPI of the demo equals what plain SQL makes of the tables below it."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from budgets import demo as budgets_demo
+from finops_site.models import Team, User
+from finops_site.registry import Kpi, registry
+from programme.kpis import demo, nights
+from programme.models import Kpi as KpiSettings
+from programme.models import KpiComment, KpiDay
+from reservations import demo as commitments_demo
+from reservations.models import Coverage
+from tagging.models import ChargebackPeriod, Metric, MetricValue, Statement
+from tagging.ownership.demo import make_ownership_rules
+from tagging.policy import compliance
+from tests.people import signed_in
+from tests.shared_fixtures import shared
+
+pytestmark = pytest.mark.django_db
+AS_OF = date(2026, 11, 29)
+QUIET = [].append
+
+
+@shared
+def company(people):
+    """The demo's second organisation with its commitments, budgets, compliance and counts of orders."""
+    make_ownership_rules(QUIET, as_of=AS_OF)
+    commitments_demo.own_commitments(QUIET, as_of=AS_OF)
+    commitments_demo.prove_savings(QUIET, as_of=AS_OF)
+    compliance.refresh_compliance()
+    budgets_demo.make_budgets(QUIET, as_of=AS_OF)
+    orders = Metric.objects.create(name="orders", grain="month", counted_for="company")
+    MetricValue.objects.create(metric=orders, day=date(2026, 10, 1), value=Decimal(4000))
+    closed_at = timezone.now().replace(year=2026, month=11, day=20)
+    period = ChargebackPeriod.objects.create(billing_month=date(2026, 10, 1), state="closed", closed_at=closed_at)
+    for name in ("Payments", "Data"):
+        team = Team.objects.get(name=name)
+        Statement.objects.create(period=period, team=team, currency="USD", team_name=name, number=f"2026-{name}")
+
+
+def ask(sql, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchone()
+
+
+def measures(person):
+    return {kpi.name: measure for kpi, measure in registry.measures(person, AS_OF)}
+
+
+def percent(part, total, places=1):
+    return round(Decimal(part) * 100 / Decimal(total), places)
+
+
+def test_cost_with_an_owner_is_that_of_the_cost_lines(company, fay):
+    owned, total = ask(
+        "select sum(billed_cost) filter (where owner_id is not null or pool_id is not null), sum(billed_cost)"
+        " from costs_costline where charge_date between '2026-11-01' and %s",
+        AS_OF,
+    )
+    by_name = measures(fay)
+    assert total > 0
+    assert by_name["owned-cost"].value == percent(owned, total)
+    assert by_name["unallocated-share"].value == 100 - percent(owned, total)
+
+
+def test_coverage_utilisation_and_savings_rate_are_those_of_the_days(company, fay):
+    newest = Coverage.objects.latest("day").day
+    covered, eligible, paid = ask(
+        "select sum(covered_cost), sum(eligible_cost), sum(paid) from reservations_coverage where day > %s - 30", newest
+    )
+    committed, unused = ask(
+        "select sum(paid), sum(unused_cost) from reservations_utilisation where day > %s - 30", newest
+    )
+    by_name = measures(fay)
+    assert covered > 0
+    assert by_name["commitment-coverage"].value == percent(covered, eligible, 2)
+    assert by_name["commitment-utilisation"].value == percent(committed - unused, committed, 2)
+    assert by_name["effective-savings-rate"].value == percent(eligible - paid, eligible, 2)
+
+
+def test_savings_are_those_of_the_ledger(company, fay):
+    year, month = ask(
+        "select sum(realised), sum(realised) filter (where month = '2026-10-01') from reservations_ledgermonth"
+        " where month >= '2025-12-01'"
+    )
+    by_name = measures(fay)
+    assert by_name["savings-realised"].value == year
+    assert by_name["monthly-savings"].value == month
+
+
+def test_compliance_is_that_of_the_resources(company, fay):
+    measure = measures(fay)["tag-compliance"]
+    counted, to_fix = (one.value for one in (measure.inputs[0], measure.inputs[2]))
+    assert counted > 0
+    assert measure.value == percent(counted - to_fix, counted)
+
+
+def test_budgets_forecasts_and_alerts_are_those_of_their_tables(company, fay):
+    by_name = measures(fay)
+    assert by_name["active-budgets"].value == ask("select count(*) from budgets_budget where state = 'active'")[0]
+    rows = ask(
+        "select sum(p50 * (1 - (backtest->'wape'->'forecast'->>'14')::numeric)) / sum(p50) * 100, count(*) from ("
+        " select distinct on (p.budget_id) f.p50, f.backtest from budgets_forecast f"
+        " join budgets_budgetperiod p on p.id = f.period_id join budgets_budget b on b.id = p.budget_id"
+        " where b.state = 'active' and p.start <= %s and p.end > %s and f.as_of <= %s"
+        " order by p.budget_id, f.as_of desc, f.id desc) newest where backtest->'wape'->'forecast' is not null"
+        " and p50 > 0",
+        *[AS_OF] * 3,
+    )
+    accuracy = by_name.get("forecast-accuracy")
+    assert (accuracy and accuracy.value) == (rows[0] and round(rows[0], 1))
+
+
+def test_a_unit_costs_the_bill_by_what_was_counted(company, fay):
+    (cost,) = ask("select sum(billed_cost) from costs_costline where charge_date between '2026-10-01' and '2026-10-31'")
+    assert round(measures(fay)["unit-cost"].value, 12) == round(cost / 4000, 12)
+
+
+def test_a_lead_who_opens_her_statement_is_counted_once_and_a_deleted_team_not_at_all(company, fay, lea, eli):
+    assert measures(fay)["team-adoption"].value == 0
+    payments = Team.objects.get(name="Payments")
+    for person in (eli, fay, lea, lea):
+        assert signed_in(person).get(reverse("tagging:statement", args=["2026-10", payments.pk])).status_code == 200
+    later = date(2999, 1, 1)
+    adoption = {kpi.name: kpi for kpi in registry.of(Kpi)}["team-adoption"].measure
+    assert adoption(fay, later).value == 50
+    # Her team alone, for lea; before any month was closed there is no denominator, and so no figure.
+    assert adoption(lea, later).value == 100
+    assert adoption(fay, date(2026, 11, 1)) is None
+    Statement.objects.filter(team__name="Data").delete()
+    assert adoption(fay, later).value == 100
+
+
+def test_the_demo_has_a_past_owners_and_every_input_opens(company, fay, monkeypatch):
+    demo.make_kpis(QUIET, as_of=AS_OF)
+    assert KpiDay.objects.filter(name="commitment-coverage").count() == len(demo.NIGHTS_AGO)
+    assert KpiSettings.objects.get(name="tag-compliance").owner.email.startswith("lea@")
+    browser = signed_in(fay)
+    for kpi, measure in registry.measures(fay, AS_OF):
+        assert browser.get(f"/programme/kpis/{kpi.name}/").status_code == 200
+        for one in measure.inputs:
+            assert browser.get(one.url).status_code == 200, (kpi.name, one.url)
+    nights.count_again(AS_OF)
+    monkeypatch.setattr(demo, "demo_people", User.objects.all)
+    demo.remove_kpis()
+    assert not KpiDay.objects.exists()
+    assert not KpiSettings.objects.exists()
+    assert not KpiComment.objects.exists()
