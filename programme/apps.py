@@ -71,6 +71,7 @@ class ProgrammeConfig(PillarConfig):
         auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
         self.register_kpis()
         self.register_roadmap()
+        self.register_savings_model()
         self.register_reports()
 
     def register_reports(self) -> None:
@@ -83,7 +84,7 @@ class ProgrammeConfig(PillarConfig):
         made, reports = "programme.view_madereport", "reports"
         registry.add(
             NavTab(_lazy("Reviews and updates"), "programme:reports", reports, made, 10),
-            NavTab(_lazy("Schedules"), "programme:report_schedules", reports, made, 20),
+            NavTab(_lazy("Schedules"), "programme:report_schedules", reports, SEE_SCHEDULES, 20),
             PeriodSection(
                 "promises", _lazy("Promised and achieved"), sections.promises_section, "costs.view_company", 10
             ),
@@ -97,7 +98,7 @@ class ProgrammeConfig(PillarConfig):
             ),
             NotificationKind("scheduled-report", _lazy("Scheduled reports"), made, 50),
             NotificationKind("report-not-sent", _lazy("Reports that somebody did not get"), SEE_SCHEDULES, 51),
-            DemoStep("reports", demo.make_reports, 92),
+            DemoStep("reports", demo.make_reports, 96),
             DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
         )
@@ -106,7 +107,9 @@ class ProgrammeConfig(PillarConfig):
         from programme.kpis import demo, nights, targets
 
         registry.add(
-            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
+            NavItem(
+                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="n"
+            ),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),
