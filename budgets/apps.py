@@ -19,6 +19,7 @@ from finops_site.registry import (
     OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
+    PeriodSection,
     ReportSection,
     SavingsEvidenceSource,
     SearchSource,
@@ -185,6 +186,9 @@ class BudgetsConfig(PillarConfig):
             ),
             *kpis.KPIS,
             ReportSection("budgets", _lazy("Budgets"), table, panels.budgets_report, may_see, 20),
+            PeriodSection(
+                "budgets", _lazy("Budgets and alerts"), panels.budgets_of_period, may_see, 60, in_update=True
+            ),
             SearchSource("budgets", _lazy("Budgets"), "target", search.find_budgets, may_see, 30),
             BudgetSource("budgets", panels.team_budgets, may_see),
             CostForecaster("budgets", forecast_spans, may_see),

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.anomalies.anomaly_words import PATTERNS, words_of
 from budgets.forecast import status
@@ -19,18 +20,20 @@ from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast, Propo
 from budgets.planning import annual_plan
 from costs.query.known_until import known_in
 from finops_site.lib.money import formatted
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month, Period, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.people.demo_rows import without_demo
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import Better, Measure, MeasureInput, PendingDecision, TeamBudget, Unit
+from finops_site.ui.figures import percent_text
 from finops_site.ui.pending_decisions import decision_items
 
 SHOWN = 6
 RESPONSE_TARGET_HOURS = Decimal(24)
 RESPONSE_DAYS = 90
 MOST_NOTES = 3
+MOST_PERIODS = 12
 UNANSWERED = Q(acknowledged_at=None, resolved_at=None)
 
 
@@ -219,3 +222,54 @@ def _report_cells(row: dict[str, Any]) -> list[str]:
     amounts = [row["period"].budgeted, *([forecast.known_spent, forecast.p50] if forecast else [None, None])]
     texts = ["—" if amount is None else f"{formatted(amount, code)} {code}" for amount in amounts]
     return [row["budget"].name, *texts, row["badge"][0]]
+
+
+def budgets_of_period(user: Person, period: Period, today: date) -> dict[str, Any] | None:
+    """The budgets of a quarter: which were kept, which were not, and how alerts were answered."""
+    inside = BudgetPeriod.objects.visible_to(user).of_active().filter(start__lt=period.end, end__gt=period.start)
+    periods = list(inside.select_related("budget__team").order_by("budget__name", "start"))
+    if not periods:
+        return None
+    rows = _rows(periods)
+    over = [row for row in rows if row["share"] is not None and row["share"] > 1]
+    alerts = Alert.objects.visible_to(user).filter(
+        opened_at__date__gte=period.start, opened_at__date__lt=min(period.end, today + timedelta(days=1))
+    )
+    counts = alerts.aggregate(all=Count("pk"), unanswered=Count("pk", filter=UNANSWERED))
+    budgets = len({row["budget"].pk for row in rows})
+    sentence = _("{budgets} budgets with {periods} periods: {over} of these are over their amount.").format(
+        budgets=budgets, periods=len(rows), over=len(over)
+    )
+    answered = _("No alert was opened.")
+    if counts["all"]:
+        answered = ngettext(
+            "{count} alert was opened, and {answered} was answered.",
+            "{count} alerts were opened, and {answered} of them were answered.",
+            counts["all"],
+        ).format(count=counts["all"], answered=counts["all"] - counts["unanswered"])
+    listed = sorted(over, key=lambda row: -row["share"])[:MOST_PERIODS]
+    return {
+        "text": [sentence, answered],
+        "tables": [
+            {
+                "title": _("Over their amount"),
+                "head": [_("Budget"), _("Days"), _("Amount"), _("Spent"), _("Share")],
+                "rows": [_period_cells(row) for row in listed],
+            }
+        ]
+        if listed
+        else [],
+        "brief": {"text": [sentence, answered]},
+        "links": [(_("Budgets"), reverse("budgets:budgets"))],
+    }
+
+
+def _period_cells(row: dict[str, Any]) -> list[Any]:
+    period, code = row["period"], row["budget"].currency
+    return [
+        {"text": row["budget"].name, "url": row["budget"].get_absolute_url()},
+        _("{first} to {last}").format(first=day_text(period.start), last=day_text(period.period.last_day)),
+        {"amount": period.budgeted, "currency": code},
+        {"amount": row["forecast"].known_spent, "currency": code},
+        percent_text(row["share"]) or "—",
+    ]

@@ -7,6 +7,7 @@ from finops_site.registry import (
     DemoPart,
     DemoStep,
     ExchangeRateSource,
+    Freshness,
     HealthCheck,
     HomeFigure,
     Kpi,
@@ -17,6 +18,7 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    PeriodSection,
     ProgressCount,
     ReportMonthSource,
     ReportSection,
@@ -116,7 +118,7 @@ class CostsConfig(PillarConfig):
         from costs.programme_facts import exchange_rate, team_costs
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
-        from costs.web import home_forecast, panels, report_section
+        from costs.web import home_forecast, panels, period_report, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("AccountGroup"))
@@ -202,6 +204,11 @@ class CostsConfig(PillarConfig):
             ReportSection(
                 "by-service", _lazy("By service, and what changed"), "", report_section.service_section, may_see, 12
             ),
+            Freshness("bills", period_report.known_text, may_see),
+            PeriodSection("spend", _lazy("Spend"), period_report.spend_section, may_see, 20, in_update=True),
+            PeriodSection("why", _lazy("Why it changed"), period_report.why_section, may_see, 21, in_update=True),
+            PeriodSection("by-team", _lazy("Who spent it"), period_report.team_section, may_see, 22),
+            PeriodSection("forecast", _lazy("What comes"), period_report.forecast_section, may_see, 70, in_update=True),
             TeamCostSource("costs", team_costs),
             ExchangeRateSource("costs", exchange_rate),
             PendingDecisionSource(

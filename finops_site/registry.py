@@ -278,6 +278,58 @@ class ReportSection:
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodSection:
+    """A part of the reports about more or less than a month: the quarterly review, the update of two weeks.
+
+    `context(user, period, today)` is that of a ReportSection; the first sentence of its text is what its page says at
+    its head. `in_update`: its brief is in the update, too.
+    """
+
+    name: str
+    title: str
+    context: Callable[[Person, Period, date], dict[str, Any] | None]
+    permission: str = ""
+    order: int = 100
+    in_update: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Until when the figures of a period are known: `known(user, period, today)`, one sentence for every page of it."""
+
+    name: str
+    known: Callable[[Person, Period, date], str]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TeamDocument:
+    """The document of one team and month as it was closed: the same bytes for everybody, ever after."""
+
+    team: int
+    team_name: str
+    file_name: str
+    content: bytes
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class TeamDocumentSource:
+    """Who keeps documents of teams: `documents(teams, month)`, none of a month that is not closed.
+
+    `newest(today)` is the newest month that is closed; None where none is.
+    """
+
+    name: str
+    label: str
+    documents: Callable[[Sequence[int], Month], list[TeamDocument]]
+    newest: Callable[[date], Month | None]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class ReportMonth:
     """A month that has a report, and in a few words what is in it."""
 
@@ -744,6 +796,9 @@ Entry = (
     | ProgressCount
     | KpiArchive
     | ReportSection
+    | PeriodSection
+    | Freshness
+    | TeamDocumentSource
     | ReportMonthSource
     | NightlyCheck
     | HealthCheck
@@ -847,6 +902,19 @@ class Registry:
         """Every section of the report of `month` that this person may see and that has something to show."""
         sections = [(section, section.context(user, month)) for section in self.allowed(ReportSection, user)]
         return [(section, context) for section, context in sections if context is not None]
+
+    def period_sections(
+        self, user: Person, period: Period, today: date, *, of_update: bool = False
+    ) -> list[tuple[PeriodSection, dict[str, Any]]]:
+        """Every section of a report about `period` that this person may see and that has something to show."""
+        sections = [one for one in self.allowed(PeriodSection, user) if one.in_update or not of_update]
+        contexts = [(section, section.context(user, period, today)) for section in sections]
+        return [(section, context) for section, context in contexts if context is not None]
+
+    def known_texts(self, user: Person, period: Period, today: date) -> list[str]:
+        """Until when what a person sees of a period is known, in a sentence of each source."""
+        texts = (source.known(user, period, today) for source in self.allowed(Freshness, user))
+        return [text for text in texts if text]
 
     def report_months(self, user: Person, today: date) -> list[ReportMonth]:
         """Every month that has a report for this person, the newest first, with the descriptions of all sources."""

@@ -319,6 +319,10 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost
 
 # Notifications on the site, read or not, are removed after so many days (0: never).
 FINOPS_KEEP_NOTIFICATIONS_DAYS = env.int("FINOPS_KEEP_NOTIFICATIONS_DAYS", default=90)
+# Reports that were made are kept for ten years, as books are in most countries; 0: for ever.
+FINOPS_KEEP_REPORTS_DAYS = env.int("FINOPS_KEEP_REPORTS_DAYS", default=3653)
+# A folder of fonts for scripts that the fonts here do not have: Chinese, Japanese, Korean, Hindi.
+FINOPS_FONTS = env.str("FINOPS_FONTS", default="")
 
 # Hosts inside our own network that a webhook may be sent to; all others must be public and encrypted.
 FINOPS_HTTP_ALLOWED_HOSTS = env.list("FINOPS_HTTP_ALLOWED_HOSTS", default=[])

@@ -1,13 +1,33 @@
+from celery.schedules import crontab
 from django.urls import reverse
 
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
-from finops_site.registry import DemoPart, DemoStep, KpiArchive, NavItem, NavTab, NightlyCheck, registry
+from finops_site.registry import (
+    DemoPart,
+    DemoStep,
+    KpiArchive,
+    NavItem,
+    NavTab,
+    NightlyCheck,
+    NotificationKind,
+    OutgoingEmailCheck,
+    PeriodSection,
+    registry,
+)
 from finops_site.translation import gettext_lazy as _lazy
 
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
 DECIDES = {"programme.change_kpi", "programme.change_assumption"}
 COMMENTS = {"programme.add_kpicomment"}
+SEE_SCHEDULES = "programme.view_reportschedule"
+RUNS_SCHEDULES = {
+    SEE_SCHEDULES,
+    "programme.add_reportschedule",
+    "programme.change_reportschedule",
+    "programme.delete_reportschedule",
+    "programme.send_madereport",
+}
 # The savings model is of the whole company.
 READ_SAVINGS = {"programme.view_assumption", "programme.view_assumptionchange"}
 # The plan is finance's; who owns a milestone ticks it.
@@ -23,13 +43,27 @@ class ProgrammeConfig(PillarConfig):
     urls = "programme.urls"
     api_urls = "programme.api.urls"
     permissions = {
-        EVERYBODY: {"programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"},
-        ADMINISTRATOR: READ_SAVINGS,
-        FINANCE: DECIDES | COMMENTS | READ_SAVINGS | PLAN | {DECIDE, SIGN, TICK},
-        EXECUTIVE: COMMENTS | READ_SAVINGS | {DECIDE, SIGN, TICK},
+        EVERYBODY: {
+            *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),
+            "programme.view_madereport",
+        },
+        FINANCE: DECIDES | COMMENTS | PLAN | READ_SAVINGS | RUNS_SCHEDULES | {DECIDE, SIGN, TICK},
+        EXECUTIVE: COMMENTS | READ_SAVINGS | {DECIDE, SIGN, TICK, SEE_SCHEDULES},
         ENGINEERING: {SIGN, TICK},
+        ADMINISTRATOR: READ_SAVINGS | {SEE_SCHEDULES},
     }
-    never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK}
+    never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK} | RUNS_SCHEDULES - {SEE_SCHEDULES}
+    schedule = {
+        # Five past, so that a report that is due at eight is there soon after.
+        "scheduled-reports-every-five-minutes": {
+            "task": "programme.tasks.make_due_reports",
+            "schedule": crontab(minute="*/5"),
+        },
+        "remove-old-reports-every-night": {
+            "task": "programme.tasks.remove_old_reports",
+            "schedule": crontab(hour=3, minute=50),
+        },
+    }
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
@@ -38,12 +72,44 @@ class ProgrammeConfig(PillarConfig):
         self.register_kpis()
         self.register_roadmap()
         self.register_savings_model()
+        self.register_reports()
+
+    def register_reports(self) -> None:
+        from auditlog.registry import auditlog
+
+        from programme.reports import demo, letters, sections
+
+        for name in ("ReportSchedule", "ReportRecipient"):
+            auditlog.register(self.get_model(name), exclude_fields=["pause_reason", "url"])
+        made, reports = "programme.view_madereport", "reports"
+        registry.add(
+            NavTab(_lazy("Reviews and updates"), "programme:reports", reports, made, 10),
+            NavTab(_lazy("Schedules"), "programme:report_schedules", reports, SEE_SCHEDULES, 20),
+            PeriodSection(
+                "promises", _lazy("Promised and achieved"), sections.promises_section, "costs.view_company", 10
+            ),
+            PeriodSection(
+                "decisions",
+                _lazy("Decisions asked"),
+                sections.decisions_section,
+                "costs.view_company",
+                90,
+                in_update=True,
+            ),
+            NotificationKind("scheduled-report", _lazy("Scheduled reports"), made, 50),
+            NotificationKind("report-not-sent", _lazy("Reports that somebody did not get"), SEE_SCHEDULES, 51),
+            DemoStep("reports", demo.make_reports, 96),
+            DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
+            OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
+        )
 
     def register_kpis(self) -> None:
         from programme.kpis import demo, nights, targets
 
         registry.add(
-            NavItem(_lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs")),
+            NavItem(
+                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="n"
+            ),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),

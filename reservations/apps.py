@@ -17,6 +17,7 @@ from finops_site.registry import (
     NightlyCheck,
     NotificationKind,
     PendingDecisionSource,
+    PeriodSection,
     ProgressCount,
     ReportSection,
     SavingsEvidenceSource,
@@ -158,6 +159,7 @@ class ReservationsConfig(PillarConfig):
             ReportSection(
                 "commitments", _lazy("Commitments"), "reservations/report.html", reports.commitments_report, see, 61
             ),
+            PeriodSection("commitments", _lazy("Commitments"), reports.commitments_of_period, see, 41, in_update=True),
             DemoStep("owned commitments", partial(run_demo_step, "own_commitments"), 78, "commitments"),
             DemoPart("commitments", _lazy("Commitments"), demo_removal.counts, demo_removal.remove_commitments, 10),
             DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),

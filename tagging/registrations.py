@@ -17,17 +17,19 @@ from finops_site.registry import (
     NotificationKind,
     Panel,
     PendingDecisionSource,
+    PeriodSection,
     ProgressCount,
     ReportSection,
     SearchSource,
     SetupStep,
     StatementReadSource,
+    TeamDocumentSource,
     TeamPanel,
     ToDoSource,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
-from tagging import demo_removal, kpis, pending_decisions, search, to_do
+from tagging import demo_removal, kpis, pending_decisions, period_report, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.first_statements import first_statements
@@ -194,6 +196,14 @@ CHARGEBACK = (
         SEE_STATEMENTS,
         60,
     ),
+    TeamDocumentSource(
+        "statements",
+        _lazy("Statements"),
+        period_report.team_documents,
+        period_report.newest_closed_month,
+        SEE_STATEMENTS,
+        60,
+    ),
     ProgressCount("closed-months", _lazy("Months charged to teams"), chargeback_panels.count_closed_months, 40),
     # After the bills, the splits and the metrics.
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
@@ -228,6 +238,8 @@ POLICY = (
     ),
     ProgressCount("required-tags", _lazy("Required tags"), policy_panels.count_required_tags, 30),
     *kpis.KPIS,
+    PeriodSection("tags", _lazy("Tags"), period_report.compliance_section, SEE_COSTS, 50, in_update=True),
+    PeriodSection("unit-cost", _lazy("What one unit costs"), period_report.unit_cost_section, SEE_COSTS, 30),
     ReportSection(
         "tags", _lazy("Tag compliance"), "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40
     ),

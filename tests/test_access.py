@@ -26,11 +26,12 @@ from costs.models import AccountGroup, CostLine, FocusExport, Invoice, InvoiceFi
 from costs.query import drilldown
 from costs.query.line_addresses import keys_of
 from finops_site.api.base import HoldsPermission
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, Period
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
-from programme.models import Assumption
+from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
+from programme.reports import compose, composed, readers
 from programme.roadmap import plans
 from programme.roadmap.seed_plan import ninety_days
 from programme.savings_model.assumptions import start_model
@@ -176,6 +177,30 @@ ACCESS = {
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
+    "programme:reports": EVERYBODY,
+    "programme:make_report": EVERYBODY,
+    # Of Payments.
+    **dict.fromkeys(
+        ("programme:report", "programme:report_pdf", "programme:made_report", "programme:made_report_pdf"),
+        LINE_OF_PAYMENTS,
+    ),
+    # One's own alone.
+    "programme:report_run": row(SIGN_IN, all=404, lea=200),
+    "programme:report_schedules": WHOLE_COMPANY,
+    "programme:report_schedule": WHOLE_COMPANY,
+    "programme:report_schedule_add": FINANCE_ONLY,
+    "programme:report_schedule_edit": row(SIGN_IN, all=404, fay=200, ada=403, max=403),
+    "programme:report_schedule_act": FINANCE_POSTS,
+    "programme:report_send_again": FINANCE_POSTS,
+    "api:made-report-list": API_EVERYBODY,
+    "api:made-report-detail": API_LINE_OF_PAYMENTS,
+    "api:made-report-pdf": API_LINE_OF_PAYMENTS,
+    "api:report-schedule-list": API_WHOLE_COMPANY,
+    "api:report-schedule-detail": API_WHOLE_COMPANY,
+    **dict.fromkeys(
+        ("api:report-schedule-pause", "api:report-schedule-resume", "api:report-schedule-send"),
+        row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
+    ),
     "budgets:budgets": EVERYBODY,
     "budgets:annual_plan": EVERYBODY,
     "budgets:company_year": FINANCE_ONLY,
@@ -604,8 +629,41 @@ def of_tags(name, line):
     return ["azure-policy"] if name == "prevention_file" else []
 
 
+REPORTS = (
+    "programme:report",
+    "programme:made_report",
+    "programme:make_report",
+    "api:made-report",
+    "api:report-schedule",
+)
+
+
+def of_made_reports(kind, line):
+    """A report of Payments that was made, lea's that is being made, and a schedule of fay's."""
+    if kind in ("reports", "make_report", "report_schedules", "report_schedule_add") or kind.endswith("-list"):
+        return []
+    days = {"kind": "update", "start": date(2026, 2, 20), "end": date(2026, 3, 6)}
+    if kind in ("report", "report_pdf"):
+        return ["update", days["end"]]
+    if kind.startswith(("made_report", "made-report")):
+        figures = {**days, "as_of": days["end"], "scope_key": "x", "sha256": "x"}
+        report = compose.compose(
+            "update", readers.scope_of(person("lea")), Period(days["start"], days["end"]), days["end"]
+        )
+        return [MadeReport.objects.create(**figures, teams=[line.owner_id], figures=composed.to_json(report)).pk]
+    if kind == "report_run":
+        return [ReportRun.objects.create(**days, due_at=timezone.now(), asked_by=person("lea")).pk]
+    schedule = ReportSchedule.objects.create(name="Monthly", kind="monthly", owner=person("fay"), since=days["start"])
+    if kind == "report_send_again":
+        run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
+        return [ReportDelivery.objects.create(run=run, to="lea@demo.example").pk]
+    return [schedule.pk, "pause"] if kind == "report_schedule_act" else [schedule.pk]
+
+
 def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team, its delivery, or a thing of its team."""
+    if name.startswith(REPORTS):
+        return of_made_reports(name.split(":")[-1], line)
     if name in ROADMAP:
         return roadmap_arguments(name)
     if name in CHARGEBACK:

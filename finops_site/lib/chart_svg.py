@@ -46,11 +46,11 @@ def svg(chart: dict[str, Any], *, width: int = 640, height: int = 260, theme: st
     """The chart as one SVG text; kinds: stacked-bar, bar, line, area, sparkline, horizontal-bar, share, treemap.
 
     A series of the kind "band" is drawn as a filled strip, one of the kind "line" over the bars as a line. Bars across
-    (and treemaps, drawn as such) are as high as their rows need.
+    (and treemaps and the steps of a waterfall, drawn as such) are as high as their rows need.
     """
     shades = palette(theme)
     kind = chart["kind"]
-    if kind in ("horizontal-bar", "treemap"):
+    if kind in ("horizontal-bar", "treemap") or chart.get("across"):
         return _bars_across(chart, shades, width)
     if kind == "share":
         return _share(chart, shades, width)
@@ -215,14 +215,14 @@ def _bars_across(chart: dict[str, Any], shades: dict[str, Any], width: int) -> s
     names = min(max((_text_width(name) for name, *_ in rows), default=0.0) + 10, width * 0.38)
     words = max((_text_width(label) for *_, label in rows), default=0.0) + 10
     left, right = names, width - words
-    values = [value for _, value, _, _ in rows] or [0.0]
-    low, high = min(0.0, *values), max(0.0, *values)
+    ends = [end for _, pair, _, _ in rows for end in pair] or [0.0]
+    low, high = min(0.0, *ends), max(0.0, *ends)
     room = (right - left) / ((high - low) or 1.0)
     zero = left - low * room
     parts = []
-    for number, (name, value, shade, label) in enumerate(rows):
+    for number, (name, pair, shade, label) in enumerate(rows):
         middle = number * ROW + ROW / 2
-        start, wide = zero + min(value, 0.0) * room, abs(value) * room
+        start, wide = zero + min(pair) * room, max(abs(pair[1] - pair[0]) * room, 1.0 if pair[0] else 0.0)
         box = f'x="{start:.1f}" y="{middle - 7:.1f}" width="{wide:.1f}" height="14"'
         parts.append(_text(0, middle + 4, _cut(name, names - 8), shades["ink"]))
         parts.append(f'<rect {box} rx="2" fill="{shade}"/>')
@@ -230,17 +230,23 @@ def _bars_across(chart: dict[str, Any], shades: dict[str, Any], width: int) -> s
     return _frame(chart, width, max(len(rows), 1) * ROW, parts)
 
 
-def _rows(chart: dict[str, Any], shades: dict[str, Any]) -> list[tuple[str, float, str, str]]:
-    """(name, value, colour, words) of each bar across."""
+def _rows(chart: dict[str, Any], shades: dict[str, Any]) -> list[tuple[str, tuple[float, float], str, str]]:
+    """(name, from where to where, colour, words) of each bar across; a step begins where the one before it ended."""
     many = chart["series"]
     if chart["kind"] == "treemap":
-        return [
-            (str(one["name"]), _float(one["data"][0]) or 0.0, _shade(chart, one, shades), charts.words(one, chart)[0])
-            for one in many
-        ]
-    one = many[0]
-    figures = zip(chart["categories"], one["data"], charts.words(one, chart), strict=True)
-    return [(str(name), _float(value) or 0.0, _shade(chart, one, shades), label) for name, value, label in figures]
+        return [(str(one["name"]), (0.0, _float(one["data"][0]) or 0.0), *_look(chart, one, shades, 0)) for one in many]
+    rows = []
+    for number, name in enumerate(chart["categories"]):
+        one = next((one for one in many if one["data"][number] is not None), many[0])
+        low, high = (one.get(end, one["data"])[number] for end in ("low", "high"))
+        start = (_float(low) or 0.0) if _kind(one) == "step" else 0.0
+        rows.append((str(name), (start, _float(high) or 0.0), *_look(chart, one, shades, number)))
+    return rows
+
+
+def _look(chart: dict[str, Any], one: dict[str, Any], shades: dict[str, Any], number: int) -> tuple[str, str]:
+    """The colour of a bar across, and its figure in words."""
+    return _shade(chart, one, shades), charts.words(one, chart)[number]
 
 
 def _share(chart: dict[str, Any], shades: dict[str, Any], width: int) -> str:

@@ -29,18 +29,18 @@ def render_report(report: Report) -> bytes:
             {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
             for gate in report.gates
         ],
-        "briefs": [_section(part, "brief") for part in report.briefs],
-        "sections": [_section(part) for part in report.parts],
+        "briefs": [section_data(part, "brief") for part in report.briefs],
+        "sections": [section_data(part) for part in report.parts],
     }
     return typst_documents.render_pdf("report", data, files)
 
 
-def _section(part: Part, files: str = "") -> dict[str, Any]:
-    """A part as Typst draws it; `files` begins the names of its drawings."""
+def section_data(part: Part, files: str = "") -> dict[str, Any]:
+    """A part as Typst draws it, in every report; `files` begins the names of its drawings."""
     return {
         "title": part.title,
         "text": part.text or ([] if not part.template else [_("This part stands on the page of the report.")]),
-        "stats": [_stat(stat) for stat in part.stats],
+        "stats": [stat_data(stat) for stat in part.stats],
         "charts": [
             {"file": f"{files}{part.name}-{number}", "title": chart.get("title") or _("Chart")}
             for number, chart in enumerate(part.charts)
@@ -58,7 +58,7 @@ def _section(part: Part, files: str = "") -> dict[str, Any]:
     }
 
 
-def _stat(stat: Mapping[str, Any]) -> dict[str, Any]:
+def stat_data(stat: Mapping[str, Any]) -> dict[str, Any]:
     """A figure with what stands under it: its change, then its note."""
     code, amount, before = stat.get("currency"), stat.get("amount"), stat.get("before")
     value = _amount(amount, code) if code else str(stat.get("value", ABSENT))

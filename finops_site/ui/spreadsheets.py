@@ -50,29 +50,50 @@ def xlsx(rows: Iterable[Iterable[Any]], *, title: str = "Sheet", notes: Sequence
 
     A row goes to the disk as soon as the next one begins, so that memory does not grow with their number.
     """
+    sheets: list[tuple[str, Iterable[Iterable[Any]]]] = [(title, rows)]
+    if notes:
+        sheets.append(("Notes" if _name(title) != "Notes" else "Notes on it", ([note] for note in notes)))
+    return xlsx_sheets(sheets)
+
+
+def xlsx_sheets(sheets: Iterable[tuple[str, Iterable[Iterable[Any]]]]) -> bytes:
+    """(title, rows) of each sheet as one workbook; titles are cut and numbered where they would be the same."""
     file = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "tmpdir": folder}
         book = Workbook(file, options)
-        allowed = "".join(char for char in title if char not in "[]:*?/\\'" and char.isprintable())
-        sheet = book.add_worksheet(allowed[:31].strip() or "Sheet")
-        sheet.freeze_panes(1, 0)
-        formats = _Formats(book)
-        for number, row in enumerate(rows):
-            if number >= MOST_ROWS:
-                raise TooManyRows(
-                    _("A sheet holds {most_rows} rows; export it as CSV, or filter it first.").format(
-                        most_rows=number_text(MOST_ROWS)
+        formats, used = _Formats(book), set[str]()
+        for title, rows in sheets:
+            name = _free_name(_name(title), used)
+            used.add(name.lower())
+            sheet = book.add_worksheet(name)
+            sheet.freeze_panes(1, 0)
+            for number, row in enumerate(rows):
+                if number >= MOST_ROWS:
+                    raise TooManyRows(
+                        _("A sheet holds {most_rows} rows; export it as CSV, or filter it first.").format(
+                            most_rows=number_text(MOST_ROWS)
+                        )
                     )
-                )
-            for column, value in enumerate(row):
-                _write(sheet, (number, column), value, formats)
-        if notes:
-            page = book.add_worksheet("Notes" if sheet.get_name() != "Notes" else "Notes on it")
-            for number, note in enumerate(notes):
-                _write(page, (number, 0), note, formats)
+                for column, value in enumerate(row):
+                    _write(sheet, (number, column), value, formats)
         book.close()
     return file.getvalue()
+
+
+def _name(title: str) -> str:
+    """What a sheet may be called."""
+    allowed = "".join(char for char in title if char not in "[]:*?/\\'" and char.isprintable())
+    return allowed[:31].strip() or "Sheet"
+
+
+def _free_name(name: str, used: set[str]) -> str:
+    """`name`, or the same with a number where there is one of that name."""
+    number, free = 1, name
+    while free.lower() in used:
+        number += 1
+        free = f"{name[: 30 - len(str(number))]} {number}"
+    return free
 
 
 class _Formats(dict[tuple[str, bool], Any]):

@@ -3,9 +3,11 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from programme.api import kpis, roadmap, savings_model
+from programme.api import kpis, reports, roadmap, savings_model
 
 router = SimpleRouter()
+router.register("made-reports", reports.MadeReportViewSet, "made-report")
+router.register("report-schedules", reports.ReportScheduleViewSet, "report-schedule")
 router.register("programmes", roadmap.ProgrammeViewSet, "programme")
 router.register("milestones", roadmap.MilestoneViewSet, "milestone")
 router.register("risks", roadmap.RiskViewSet, "risk")

@@ -1,4 +1,12 @@
 from programme.models.kpis import Kpi, KpiComment, KpiDay, KpiRecount
+from programme.models.reports import (
+    MadeReport,
+    ReportDelivery,
+    ReportKind,
+    ReportRecipient,
+    ReportRun,
+    ReportSchedule,
+)
 from programme.models.roadmap import (
     Communication,
     DecisionIsRecorded,
@@ -23,11 +31,17 @@ __all__ = [
     "KpiComment",
     "KpiDay",
     "KpiRecount",
+    "MadeReport",
     "Milestone",
     "Phase",
     "Programme",
     "ProgrammeTemplate",
     "ProgrammeWeek",
+    "ReportDelivery",
+    "ReportKind",
+    "ReportRecipient",
+    "ReportRun",
+    "ReportSchedule",
     "Risk",
     "SavingsModel",
     "SignOff",

@@ -81,6 +81,7 @@ def render_statements(statements: list[Statement], reader: Person, today: date) 
             part for part in (numbers and _("Statement {numbers}").format(numbers=numbers), state, basis) if part
         ),
         "note": _("Cost centre {cost_center}").format(cost_center=first.cost_center) if first.cost_center else "",
+        "date": today.isoformat(),
         "sections": [
             *([{"title": _("What is not known yet"), "text": list(notes)}] if notes else []),
             *(section for shown in statement_details(statements, reader, today) for section in _sections(shown)),

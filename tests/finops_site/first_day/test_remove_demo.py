@@ -75,7 +75,16 @@ def test_removing_the_demo_leaves_what_is_real_and_the_books_agree(both):
     steps = []
     remove_demo.remove_demo(steps.append)
     assert [step.strip() for step in steps] == [
-        *("KPIs", "The programme", "Commitments", "Budgets", "Rules and statements", "Bills"),
+        *(
+            "KPIs",
+            "The programme",
+            "Savings model",
+            "Reports",
+            "Commitments",
+            "Budgets",
+            "Rules and statements",
+            "Bills",
+        ),
         *("Owners of what stays", "Pools"),
         "People and teams",
     ]

@@ -78,8 +78,8 @@ def test_whose_rights_ended_sees_no_figures_of_it_on_any_door(people, lea, clien
     Membership.objects.filter(user=lea).delete()
     client = client_of(lea)
     page, answer = client.get(PAGE).content.decode(), client.get(API)
-    assert notifications.NOT_VISIBLE in page
-    assert answer.json()["results"][0]["text"] == notifications.NOT_VISIBLE
+    assert str(notifications.NOT_VISIBLE) in page
+    assert answer.json()["results"][0]["text"] == str(notifications.NOT_VISIBLE)
     assert "5,000" not in page + answer.content.decode()
 
 
@@ -113,8 +113,8 @@ def test_what_somebody_must_get_cannot_be_switched_off_and_says_why(people, lea,
     )
     reason = notifications.kind_of(kind).always_mailed
     assert answer.status_code == 400
-    assert reason in answer.json()["detail"]
-    assert reason in client.get(WHERE).content.decode()
+    assert str(reason) in answer.json()["detail"]
+    assert str(reason) in client.get(WHERE).content.decode()
     NotificationPreference.objects.update(by_mail=False)
     queue(1, kind=kind)
     outbox.send_queued_emails(NOW)

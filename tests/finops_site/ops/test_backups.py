@@ -132,6 +132,7 @@ def test_neither_a_house_in_use_nor_another_backup_is_overwritten(made, house, t
         call_command("backup", str(made))
 
 
+@pytest.mark.django_db
 def test_without_the_programs_of_postgres_one_line_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(backups.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -141,6 +142,7 @@ def test_without_the_programs_of_postgres_one_line_says_so(tmp_path, monkeypatch
     assert not (tmp_path / "x.finops").exists()
 
 
+@pytest.mark.django_db
 def test_what_is_no_file_is_named(tmp_path):
     for path, output in (("nothing.finops", "there is no file"), (".", "is a folder")):
         with pytest.raises(BadInput, match=output):

@@ -1,0 +1,149 @@
+"""Reports on paper: one idea a page, a first page that stands alone, scope and freshness at the foot of every page."""
+
+import re
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from finops_site.lib import chart_svg
+from finops_site.lib.periods import day_text
+from finops_site.reports import typst_documents
+from finops_site.reports.report_pdf import section_data, stat_data
+from programme.models import ReportKind
+from programme.reports.composed import ComposedReport
+
+# A report that nobody reads is none: beyond this somebody chooses a team, or takes the workbook.
+MOST_PAGES = 200
+ROWS_A_PAGE = 36
+# Of a table on a page of one idea, beside a drawing and alone.
+MOST_ROWS, MOST_ROWS_ALONE = 12, 18
+# What the first page has room for.
+MOST_GATES = 7
+PAGE = re.compile(rb"/Type\s*/Page\b")
+
+
+class ReportTooLong(Exception):
+    """The report would have too many pages; the message says how many, and what to do instead."""
+
+
+def render(report: ComposedReport) -> bytes:
+    """The report as a PDF. Raises ReportTooLong."""
+    check_length(report)
+    return _monthly(report) if report.kind == ReportKind.MONTHLY else _review(report)
+
+
+def check_length(report: ComposedReport) -> None:
+    """Raises ReportTooLong before anything is drawn: about as many pages as its rows fill."""
+    if report.kind != ReportKind.MONTHLY:
+        # Tables of other kinds are cut to their pages.
+        return
+    pages = len(report.parts) + sum(len(table["rows"]) for _title, table in report.tables()) // ROWS_A_PAGE
+    if pages > MOST_PAGES:
+        raise ReportTooLong(
+            _(
+                "The report would have about {pages} pages, and {most} is the most: "
+                "choose a team, or take its tables as a workbook."
+            ).format(pages=f"{pages:,}", most=MOST_PAGES)
+        )
+
+
+def pages_of(content: bytes) -> int:
+    """How many pages a PDF of ours has."""
+    return len(PAGE.findall(content))
+
+
+def _foot(report: ComposedReport) -> str:
+    return " ".join([f"{report.scope}.", report.known])
+
+
+def _head(report: ComposedReport) -> dict[str, Any]:
+    return {
+        "title": report.title,
+        "subtitle": _("{scope}. As of {day}. {known}").format(
+            scope=report.scope, day=day_text(report.as_of), known=report.known
+        ),
+        "note": _foot(report),
+        "date": report.as_of.isoformat(),
+    }
+
+
+def _gates(report: ComposedReport) -> list[dict[str, str]]:
+    names = ("label", "value", "state", "verdict", "description")
+    return [{name: str(getattr(gate, name)) for name in names} for gate in report.gates]
+
+
+def _monthly(report: ComposedReport) -> bytes:
+    files: dict[str, str | bytes] = {}
+    for name, parts, height in (("brief", report.briefs, 190), ("", report.parts, 230)):
+        for part in parts:
+            for number, chart in enumerate(part.charts):
+                files[f"{name}{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=height)
+    data = {
+        **_head(report),
+        "summary": "",
+        "gates": _gates(report),
+        "briefs": [section_data(part, "brief") for part in report.briefs],
+        "sections": [section_data(part) for part in report.parts],
+    }
+    return typst_documents.render_pdf("report", data, files)
+
+
+def _review(report: ComposedReport) -> bytes:
+    alone = report.kind == ReportKind.UPDATE
+    files: dict[str, str | bytes] = {}
+    first: dict[str, Any] = {
+        "lead": list(report.lead),
+        "stats": [stat_data(stat) for stat in report.stats],
+        "charts": [],
+    }
+    if report.chart:
+        files["first"] = chart_svg.svg(report.chart, width=640 if alone else 420, height=190)
+        first["charts"] = [{"file": "first", "title": report.chart.get("title") or _("Chart")}]
+    for part in () if alone else report.parts:
+        for number, chart in enumerate(part.charts):
+            wide = 420 if part.tables else 760
+            files[f"{part.name}-{number}"] = chart_svg.svg(chart, width=wide, height=250)
+    sections = [] if alone else [_shortened(section_data(part)) for part in report.parts]
+    data = {
+        **_head(report),
+        "gates": _gates(report)[:MOST_GATES],
+        "first": first,
+        "sections": sections,
+        "alone": alone,
+        "wide": not alone,
+        "about": about_lines(report),
+        "words": {"gates": _("Targets of the programme"), "about": _("About these figures")},
+    }
+    return typst_documents.render_pdf("review", data, files)
+
+
+def about_lines(report: ComposedReport) -> list[str]:
+    """What a reader must know of the figures before she forwards them."""
+    return [
+        _("Whose cost: {scope}. Days: {first} to {last}, by charge day.").format(
+            scope=report.scope, first=day_text(report.period.start), last=day_text(report.period.last_day)
+        ),
+        report.known,
+        _("Why cost changed is found resource by resource; the parts sum to the change exactly."),
+        _("What was saved is what bills prove. What was only planned stands in no sum."),
+        _("A figure that is not known is shown as not known, and never as zero."),
+        _("Amounts are rounded for reading; the workbook and the pages hold every digit."),
+        _("This report was kept as it was made, as of {day}; later bills do not change it.").format(
+            day=day_text(report.as_of)
+        ),
+        *report.notes,
+    ]
+
+
+def _shortened(section: dict[str, Any]) -> dict[str, Any]:
+    """The section with tables that fit its page; the workbook has every row, and what a drawing says already."""
+    tables = []
+    drawn = 1 if section["charts"] and len(section["tables"]) > 1 else 0
+    for table in section["tables"][drawn:]:
+        most = MOST_ROWS if section["charts"] else MOST_ROWS_ALONE
+        rest = len(table["rows"]) - most
+        if rest > 1:
+            more = [_("{count} more: in the workbook").format(count=rest), *[""] * (len(table["head"]) - 1)]
+            table = {**table, "rows": [*table["rows"][:most], more]}
+        tables.append(table)
+    return {**section, "tables": tables}

@@ -1,0 +1,86 @@
+"""What finance does with schedules of reports: make, change, pause, resume, delete."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from finops_site.models import User
+from programme.calc.due_moments import Every
+from programme.models import ReportRecipient, ReportSchedule
+
+RHYTHM = ("every", "weekday", "day", "hour", "time_zone", "kind")
+
+
+@transaction.atomic
+def save_schedule(
+    schedule: ReportSchedule, people: Sequence[User], addresses: Sequence[str], now: datetime
+) -> ReportSchedule:
+    """Saves it with its recipients. What was due before it was made, or before its days were changed, is not sent."""
+    before = ReportSchedule.objects.filter(pk=schedule.pk).first() if schedule.pk else None
+    schedule.had_team = schedule.team_id is not None
+    if before is None or any(getattr(before, name) != getattr(schedule, name) for name in RHYTHM):
+        schedule.active_from = now
+    if before is None:
+        schedule.since = now.astimezone(ZoneInfo(schedule.time_zone)).date()
+    schedule.save()
+    _set_recipients(schedule, people, addresses)
+    return schedule
+
+
+def _set_recipients(schedule: ReportSchedule, people: Sequence[User], addresses: Sequence[str]) -> None:
+    rows = list(schedule.recipients.all())
+    wanted = {person.pk for person in people}
+    small = {address.lower(): address for address in addresses}
+    for row in rows:
+        if row.user_id not in wanted and row.address.lower() not in small:
+            row.delete()
+    have = {row.user_id for row in rows} | {row.address.lower() for row in rows if row.address}
+    for person in people:
+        if person.pk not in have:
+            ReportRecipient.objects.create(schedule=schedule, user=person)
+    for key, address in small.items():
+        if key not in have:
+            ReportRecipient.objects.create(schedule=schedule, address=address)
+
+
+def pause(schedule: ReportSchedule) -> None:
+    schedule.is_paused, schedule.pause_reason = True, ""
+    schedule.save(update_fields=["is_paused", "pause_reason"])
+
+
+def resume(schedule: ReportSchedule, now: datetime) -> None:
+    """It goes on with its next moment; what was due meanwhile is not sent."""
+    schedule.is_paused, schedule.pause_reason, schedule.active_from = False, "", now
+    schedule.save(update_fields=["is_paused", "pause_reason", "active_from"])
+
+
+def when_text(schedule: ReportSchedule) -> str:
+    """``every Monday at 8:00, Europe/Berlin``."""
+    at = {"hour": f"{schedule.hour}:00", "zone": schedule.time_zone, "day": schedule.day}
+    weekday = str(weekdays()[schedule.weekday])
+    if schedule.every == Every.WEEK:
+        return _("every {weekday} at {hour}, {zone}").format(weekday=weekday, **at)
+    if schedule.every == Every.TWO_WEEKS:
+        return _("every second {weekday} at {hour}, {zone}").format(weekday=weekday, **at)
+    if schedule.every == Every.QUARTER:
+        return _("every quarter on day {day} at {hour}, {zone}").format(**at)
+    return _("every month on day {day} at {hour}, {zone}").format(**at)
+
+
+def weekdays() -> list[str]:
+    return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
+
+
+def to_text(schedule: ReportSchedule) -> str:
+    """To whom it goes, in a few words."""
+    if schedule.channel != schedule.Channel.MAIL:
+        return schedule.get_channel_display()
+    names = [str(row) for row in schedule.recipients.all()]
+    if schedule.to_leads:
+        names.insert(0, _("everybody who leads a team"))
+    if len(names) > 3:
+        return _("{names} and {count} more").format(names=", ".join(names[:2]), count=len(names) - 2)
+    return ", ".join(names) or "—"

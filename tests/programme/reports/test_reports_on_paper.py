@@ -1,0 +1,157 @@
+"""Reports on paper and as files: what stands on every page, how long it may be, names in any script."""
+
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from openpyxl import load_workbook
+from pypdf import PdfReader
+
+from finops_site.lib.money import exact_sum
+from finops_site.lib.periods import Period
+from finops_site.models import SavedView, Team
+from finops_site.registry import ReportSection
+from finops_site.reports.monthly_report import make_part
+from finops_site.reports.typst_documents import is_archivable
+from programme.calc.due_moments import days_of
+from programme.models import MadeReport, ReportRun
+from programme.reports import compose, composed, files, paper, readers, runs
+from tests.people import signed_in
+
+pytestmark = pytest.mark.django_db
+TODAY = date(2026, 4, 3)
+QUARTER = Period(date(2026, 1, 1), date(2026, 4, 1))
+
+
+def part(**context):
+    return make_part(ReportSection("teams", "Teams", "", lambda user, month: None), context)
+
+
+def report(*parts, kind="quarterly", scope="The whole company"):
+    made = composed.ComposedReport(
+        kind, "Review", scope, "Cost known until 31 Mar 2026.", QUARTER, TODAY, [], [], parts
+    )
+    return made
+
+
+def pages_of(content):
+    return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(content)).pages]
+
+
+def many_rows(count):
+    rows = [[f"Team {number}", {"amount": Decimal(number), "currency": "USD"}] for number in range(count)]
+    return part(text="All teams.", tables=[{"title": "Teams", "head": ["Team", "Cost"], "rows": rows}])
+
+
+@pytest.fixture
+def quarter(two_months, max_):
+    return compose.compose("quarterly", readers.scope_of(max_), QUARTER, TODAY)
+
+
+def test_the_review_says_whose_cost_and_until_when_it_is_known_on_every_page(quarter):
+    pages = pages_of(paper.render(quarter))
+    assert len(pages) == 1 + len(quarter.parts)
+    assert [page for page in pages if "The whole company." not in page or "Cost known" not in page] == []
+
+
+def test_the_review_is_pdf_a_and_tagged(quarter):
+    content = paper.render(quarter)
+    root = PdfReader(io.BytesIO(content)).trailer["/Root"]
+    assert is_archivable(content)
+    assert root["/MarkInfo"]["/Marked"]
+    assert "/StructTreeRoot" in root
+    assert paper.pages_of(content) == len(pages_of(content))
+
+
+def test_the_first_page_says_what_the_parts_of_the_change_say_and_they_sum_to_it(two_months, max_):
+    """March against February: 130 + 40 against 100 + 50."""
+    update = compose.compose("update", readers.scope_of(max_), Period(date(2026, 3, 1), date(2026, 3, 15)), TODAY)
+    assert "170.00 USD" in update.lead[0]
+    assert len(pages_of(paper.render(update))) == 1
+    why = compose.compose("quarterly", readers.scope_of(max_), Period(date(2026, 3, 1), date(2026, 4, 1)), TODAY)
+    table = next(table for title, table in why.tables() if "Why" in table["title"])
+    parts = exact_sum(row[1]["amount"] for row in table["rows"])
+    assert parts == table["totals"][0][1]["amount"] == Decimal(20)
+    assert any("+20.00 USD" in sentence for sentence in why.lead)
+
+
+def test_what_the_archive_keeps_draws_the_same_bytes(quarter):
+    stored = composed.from_json(json.loads(json.dumps(composed.to_json(quarter))))
+    assert paper.render(stored) == paper.render(quarter)
+
+
+def test_a_report_of_five_hundred_pages_is_refused_before_it_is_drawn():
+    with pytest.raises(paper.ReportTooLong, match="about 500 pages, and 200 is the most"):
+        paper.render(report(many_rows(499 * 36), kind="monthly"))
+
+
+def test_a_long_table_of_the_review_fits_its_page_and_the_workbook_has_it_all():
+    long = report(many_rows(500))
+    assert len(pages_of(paper.render(long))) == 2
+    assert "482 more: in the workbook" in pages_of(paper.render(long))[1]
+    book = load_workbook(io.BytesIO(files.workbook(long)))
+    assert book.worksheets[1].max_row == 501
+    assert [cell.value for cell in book.worksheets[1][2]] == ["Team 0", 0, "USD"]
+
+
+def test_the_csv_has_a_row_for_each_cell_with_every_digit():
+    cell = {"amount": Decimal("1.123456789012345678"), "currency": "USD"}
+    table = {"title": "Teams", "head": ["Team", "Cost"], "rows": [["=Payments", cell]]}
+    rows = list(files.csv_rows(report(part(tables=[table]))))
+    assert rows[1] == ["Teams", "Teams", "=Payments", "Cost", Decimal("1.123456789012345678"), "USD", ""]
+
+
+@pytest.mark.parametrize("name", ["فريق المدفوعات", "Ομάδα Πληρωμών", "Платежи", "決済チーム", "भुगतान"])
+def test_a_name_in_any_script_makes_a_pdf_and_says_where_a_font_is_missing(name, caplog):
+    """PDF/A where the fonts of this machine have every character; else an ordinary PDF and a line in the log."""
+    content = paper.render(report(part(text=f"{name} spent most."), scope=name))
+    assert pages_of(content)
+    assert is_archivable(content) == ("no font here has" not in caplog.text)
+
+
+def test_a_lead_has_the_review_of_her_own_teams(two_months, lea):
+    made = compose.compose("quarterly", readers.scope_of(lea), QUARTER, TODAY)
+    text = " ".join(pages_of(paper.render(made)))
+    assert "130.00" in text
+    assert not [words for words in ("170.00", "Data machines", "40.00", "Unowned") if words in text]
+
+
+def test_a_saved_view_in_a_report_shows_each_reader_her_own_rows(two_months, fay, lea):
+    view = SavedView.objects.create(
+        owner=fay, name="By team", with_company=True, path="/costs/", query="group_by=team&from=2026-03&to=2026-03"
+    )
+    texts = []
+    for user in (fay, lea):
+        scope, days = readers.scope_of(user), days_of("monthly", TODAY)
+        made = compose.compose("monthly", scope, days, TODAY, view=view, user=user)
+        texts.append(str(composed.to_json(made)["parts"][-1]))
+    assert ["40" in text for text in texts] == [True, False]
+    assert all("130" in text for text in texts)
+
+
+def test_max_makes_a_report_on_its_page_and_reads_it_there(two_months, max_):
+    client = signed_in(max_)
+    answer = client.post("/programme/reports/make/", {"kind": "quarterly", "day": "2026-04-03"})
+    run = ReportRun.objects.get()
+    assert "Waits for a worker" in client.get(answer["Location"]).content.decode()
+    assert runs.make_run(run.pk, datetime(2026, 4, 3, tzinfo=UTC))
+    made = MadeReport.objects.get()
+    assert client.get(answer["Location"])["Location"] == made.get_absolute_url()
+    page = client.get(made.get_absolute_url()).content.decode()
+    for words in ("320.00", "2026-Q1", made.sha256, "PDF/A-2a"):
+        assert words in page, words
+    assert b"320" in client.get(f"{made.get_absolute_url()}?_export=csv").getvalue()
+
+
+def test_a_report_of_a_team_that_she_may_not_see_is_refused_at_once(two_months, lea):
+    team = Team.objects.get(name="Data")
+    answer = signed_in(lea).post("/programme/reports/make/", {"kind": "update", "team": team.pk})
+    assert "team" in answer.context["form"].errors
+    assert not ReportRun.objects.exists()
+
+
+def test_a_month_without_any_bill_has_no_review_and_says_so(people, max_):
+    with pytest.raises(compose.NothingToReport, match="no bill of these days is loaded"):
+        compose.compose("monthly", readers.scope_of(max_), days_of("monthly", date(2024, 2, 1)), TODAY)
