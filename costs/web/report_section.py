@@ -152,7 +152,12 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
         ]
     by = "team" if user.sees_whole_company else "service"
     charts = [
-        {**chart, "title": _("Thirteen months by {by}, {currency}").format(by=by, currency=chart["currency"])}
+        {
+            **chart,
+            "title": _("Thirteen months by {by}, {currency}").format(
+                by=trends.history_label(by), currency=chart["currency"]
+            ),
+        }
         for chart in trends.monthly_history(user, comparison, by, {}).charts
     ]
     sentences = [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)]

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted
 
 OTHER = "Other"
 ABSENT = "—"
-# What a chart says of a step that is not over, or not delivered to its end.
-SO_FAR = "so far"
+
+
+def so_far() -> str:
+    """What a chart says of a step that is not over, or not delivered to its end."""
+    return _("so far")
 
 
 def series(name: str, data: Sequence[Decimal | int | None], **more: Any) -> dict[str, Any]:
@@ -34,7 +38,11 @@ def band(
     """A strip between `low` and `high`, such as a forecast's interval; None in either where there is none."""
     pairs = list(zip(low, high, strict=True))
     unit = {"currency": currency}
-    labels = [ABSENT if None in pair else f"{_words(pair[0], unit)} to {_words(pair[1], unit)}" for pair in pairs]
+    between = _("{low} to {high}")
+    labels = [
+        ABSENT if None in pair else between.format(low=_words(pair[0], unit), high=_words(pair[1], unit))
+        for pair in pairs
+    ]
     return series(name, high, kind="band", low=list(low), high=list(high), labels=labels)
 
 
@@ -45,21 +53,21 @@ def waterfall(
 
     The steps must sum to the difference of the totals: raises ValueError where they do not.
     """
-    if EXACT.add(before[1], exact_sum(amount for _, amount in steps)) != after[1]:
+    if EXACT.add(before[1], exact_sum(amount for _ignored, amount in steps)) != after[1]:
         raise ValueError("the steps of a waterfall must lead from its first total to its last")
     level, ends = before[1], []
-    for _, amount in steps:
+    for _ignored, amount in steps:
         ends.append((level, EXACT.add(level, amount)))
         level = ends[-1][1]
     zero, nothing = Decimal(0), [None] * len(steps)
-    more, less = ([amount if amount * sign > 0 else None for _, amount in steps] for sign in (1, -1))
+    more, less = ([amount if amount * sign > 0 else None for _ignored, amount in steps] for sign in (1, -1))
     totals = [(zero, before[1]), *ends, (zero, after[1])]
     return {
-        "categories": [before[0], *(name for name, _ in steps), after[0]],
+        "categories": [before[0], *(name for name, _ignored in steps), after[0]],
         "series": [
-            _steps("Total", [before[1], *nothing, after[1]], totals, tone="calm"),
-            _steps("More", [None, *more, None], [None, *ends, None], tone="bad"),
-            _steps("Less", [None, *less, None], [None, *ends, None], tone="good"),
+            _steps(_("Total"), [before[1], *nothing, after[1]], totals, tone="calm"),
+            _steps(_("More"), [None, *more, None], [None, *ends, None], tone="bad"),
+            _steps(_("Less"), [None, *less, None], [None, *ends, None], tone="good"),
         ],
     }
 
