@@ -55,10 +55,17 @@ def _brace_names(text: str) -> set[str]:
         return set()
 
 
+def _empty_catalog(language: str) -> Catalog:
+    """A catalog that counts as PLURALS says: CLDR has a third form of French, for millions, which Django lacks."""
+    catalog = Catalog(locale=language)
+    catalog.mime_headers = [("Plural-Forms", PLURALS[language])]
+    return catalog
+
+
 def read_catalog(path: Path, language: str) -> Catalog:
     """The catalog in a file; an empty one where there is none."""
     if not path.exists():
-        return Catalog(locale=language)
+        return _empty_catalog(language)
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
@@ -84,16 +91,18 @@ def merged(
 
     What the code says no more stays at the end, marked as obsolete, for the day it comes back.
     """
-    catalog = Catalog(locale=language)
+    catalog = _empty_catalog(language)
     for text, places in sorted(texts.items(), key=lambda item: item[0].key):
         before = next((message for one in known if (message := _translation(one, text)) is not None), None)
-        catalog.add(
+        entry = Message(
             (text.one, text.many) if text.many else text.one,
-            before,
+            before or "",
             locations=[(place, 0) for place in sorted(places)],
-            flags=_flags(text),
             context=text.context or None,
         )
+        # Not the flags that Babel finds: it takes "40% coverage" for a format of Python's.
+        entry.flags = set(_flags(text))
+        catalog[entry.id] = entry
     keys = {text.key for text in texts}
     gone = {key: message for key, message in translations_in(old).items() if key not in keys}
     # No type says that these are kept by their text.
