@@ -120,10 +120,10 @@ class DeliveryTable(BaseTable):
     def render_received_at(self, value: datetime, record: Delivery) -> SafeString:
         by = record.brought_by
         return format_html(
-            '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">by {}</div>',
+            '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">{}</div>',
             f"{value:%Y-%m-%d %H:%M:%S}",
             moment_text(value),
-            by,
+            _("by {person}").format(person=by),
         )
 
     def value_received_at(self, value: datetime) -> str:
