@@ -56,7 +56,7 @@ def _brace_names(text: str) -> set[str]:
 
 
 def _empty_catalog(language: str) -> Catalog:
-    """A catalog that counts as PLURALS says: CLDR has a third form of French, for millions, that Django does not use."""
+    """A catalog that counts as PLURALS says: CLDR has a third form of French, for millions, which Django lacks."""
     catalog = Catalog(locale=language)
     catalog.mime_headers = [("Plural-Forms", PLURALS[language])]
     return catalog
@@ -94,13 +94,15 @@ def merged(
     catalog = _empty_catalog(language)
     for text, places in sorted(texts.items(), key=lambda item: item[0].key):
         before = next((message for one in known if (message := _translation(one, text)) is not None), None)
-        catalog.add(
+        entry = Message(
             (text.one, text.many) if text.many else text.one,
-            before,
+            before or "",
             locations=[(place, 0) for place in sorted(places)],
-            flags=_flags(text),
             context=text.context or None,
         )
+        # Not the flags that Babel finds: it takes "40% coverage" for a format of Python's.
+        entry.flags = set(_flags(text))
+        catalog[entry.id] = entry
     keys = {text.key for text in texts}
     gone = {key: message for key, message in translations_in(old).items() if key not in keys}
     # No type says that these are kept by their text.
