@@ -127,11 +127,6 @@ class MonthlyHistory:
     apart: Mapping[str, date] = field(default_factory=dict)
 
 
-def history_label(by: str) -> str:
-    """The dimension of the monthly history as its title says it: ``Thirteen months by team``."""
-    return _("team") if by == "team" else _("service")
-
-
 def monthly_history(user: Person, comparison: Comparison, by: str, filters: Filters) -> MonthlyHistory:
     """A chart for each currency: 13 months that end with the one compared, stacked by a dimension."""
     period, shown_in = comparison.year, comparison.shown_in
@@ -145,7 +140,7 @@ def monthly_history(user: Person, comparison: Comparison, by: str, filters: Filt
 
 
 def _history_chart(pivot: Pivot, by: str, comparison: Comparison) -> dict[str, Any]:
-    unfinished = {} if comparison.has_full_month else {comparison.month.start: charting.so_far()}
+    unfinished = {} if comparison.has_full_month else {comparison.month.start: _(charting.SO_FAR)}
     return {
         "id": f"course-{by}-{pivot.currency.lower()}",
         "kind": "stacked-bar",

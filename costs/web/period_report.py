@@ -142,7 +142,7 @@ def _history(user: Person, days: _Days, code: str) -> dict[str, Any]:
     texts = [month_text(step) if by_month else day_text(step) for step in steps]
     cut = days.now.last_day
     unfinished = [
-        charts.so_far() if by_month and Month.of(step).period.last_day > cut >= step else "" for step in steps
+        _(charts.SO_FAR) if by_month and Month.of(step).period.last_day > cut >= step else "" for step in steps
     ]
     title = _("Months, {currency}") if by_month else _("Days, {currency}")
     return {

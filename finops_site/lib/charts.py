@@ -8,15 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted
 
-OTHER = "Other"
+OTHER = _noop("Other")
 ABSENT = "—"
-
-
-def so_far() -> str:
-    """What a chart says of a step that is not over, or not delivered to its end."""
-    return _("so far")
+# What a chart says of a step that is not over, or not delivered to its end.
+SO_FAR = _noop("so far")
 
 
 def series(name: str, data: Sequence[Decimal | int | None], **more: Any) -> dict[str, Any]:
@@ -38,9 +36,8 @@ def band(
     """A strip between `low` and `high`, such as a forecast's interval; None in either where there is none."""
     pairs = list(zip(low, high, strict=True))
     unit = {"currency": currency}
-    between = _("{low} to {high}")
     labels = [
-        ABSENT if None in pair else between.format(low=_words(pair[0], unit), high=_words(pair[1], unit))
+        ABSENT if None in pair else _("{low} to {high}").format(low=_words(pair[0], unit), high=_words(pair[1], unit))
         for pair in pairs
     ]
     return series(name, high, kind="band", low=list(low), high=list(high), labels=labels)
@@ -53,17 +50,17 @@ def waterfall(
 
     The steps must sum to the difference of the totals: raises ValueError where they do not.
     """
-    if EXACT.add(before[1], exact_sum(amount for _ignored, amount in steps)) != after[1]:
+    if EXACT.add(before[1], exact_sum(amount for _name, amount in steps)) != after[1]:
         raise ValueError("the steps of a waterfall must lead from its first total to its last")
     level, ends = before[1], []
-    for _ignored, amount in steps:
+    for _name, amount in steps:
         ends.append((level, EXACT.add(level, amount)))
         level = ends[-1][1]
     zero, nothing = Decimal(0), [None] * len(steps)
-    more, less = ([amount if amount * sign > 0 else None for _ignored, amount in steps] for sign in (1, -1))
+    more, less = ([amount if amount * sign > 0 else None for _name, amount in steps] for sign in (1, -1))
     totals = [(zero, before[1]), *ends, (zero, after[1])]
     return {
-        "categories": [before[0], *(name for name, _ignored in steps), after[0]],
+        "categories": [before[0], *(name for name, _ in steps), after[0]],
         "series": [
             _steps(_("Total"), [before[1], *nothing, after[1]], totals, tone="calm"),
             _steps(_("More"), [None, *more, None], [None, *ends, None], tone="bad"),
@@ -89,7 +86,7 @@ def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str,
     rest = ranked[limit:]
     columns = zip(*(one["data"] for one in rest), strict=True)
     data = [None if all(value is None for value in column) else exact_sum(filter(None, column)) for column in columns]
-    return [*ranked[:limit], {"name": f"{OTHER} ({len(rest)})", "data": data, "other": True}]
+    return [*ranked[:limit], {"name": f"{_(OTHER)} ({len(rest)})", "data": data, "other": True}]
 
 
 def for_browser(chart: dict[str, Any]) -> dict[str, Any]:
