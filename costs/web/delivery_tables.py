@@ -118,9 +118,9 @@ class DeliveryTable(BaseTable):
         return "" if share is None else f"{share:f}"
 
     def render_received_at(self, value: datetime, record: Delivery) -> SafeString:
-        by = record.brought_by
+        by = _("by {person}").format(person=record.brought_by)
         return format_html(
-            '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">by {}</div>',
+            '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">{}</div>',
             f"{value:%Y-%m-%d %H:%M:%S}",
             moment_text(value),
             by,
