@@ -59,7 +59,7 @@ def conflicts(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """What the database refuses because it is there already is a conflict (409); all else as the framework answers it."""
+    """What the database refuses as being there already is a conflict (409); all else as the framework answers it."""
     reason = unique_violations.reason_of(error)
     return exception_handler(Conflict(reason) if reason else error, context)
 
