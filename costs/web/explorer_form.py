@@ -48,10 +48,10 @@ class ExplorerForm(forms.Form):
     PERIODS = {
         "this-month": _lazy("This month"),
         "last-month": _lazy("Last month"),
-        "3-months": "Last 3 months",
-        "6-months": "Last 6 months",
-        "12-months": "Last 12 months",
-        "": "From … to …",
+        "3-months": _lazy("Last 3 months"),
+        "6-months": _lazy("Last 6 months"),
+        "12-months": _lazy("Last 12 months"),
+        "": _lazy("From … to …"),
     }
     DEFAULT_PERIOD = "6-months"
     MONTHS = {"this-month": 1, "3-months": 3, "6-months": 6, "12-months": 12}
