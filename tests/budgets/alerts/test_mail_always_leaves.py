@@ -195,7 +195,7 @@ class TestChannel:
         def post(recipient, message, name, now):
             if recipient.budget.name == "Odd":
                 raise trouble[0]
-            posted.append(message.text)
+            posted.append(message.headline)
 
         monkeypatch.setattr(channels, "_post", post)
         return posted, trouble
