@@ -297,7 +297,7 @@ class BudgetForm(LongForm):
                 label=_("Condition {number}").format(number=number), choices=dimensions, required=False
             )
             self.fields[fields[1]] = forms.ChoiceField(
-                label=_("How it is compared"), choices=[(str(op), words) for op, words in OPERATOR_WORDS.items()]
+                label=_("How it is compared"), choices=[(str(op), _(words)) for op, words in OPERATOR_WORDS.items()]
             )
             self.fields[fields[1]].initial = str(Operator.NOT)
             self.fields[fields[1]].required = False
@@ -484,8 +484,8 @@ class ProposeChangeForm(forms.Form):
         self.ahead = [row for row in budget.periods.all() if row.end > today]
         first = cast(forms.ChoiceField, self.fields["first"])
         first.choices = [(row.start.isoformat(), _("{words} on").format(words=row.words)) for row in self.ahead]
-        self.fields["amount"].label = _("Amount, {get_kind_display}, in {currency}").format(
-            get_kind_display=budget.get_kind_display(), currency=budget.currency
+        self.fields["amount"].label = _("Amount, {kind}, in {currency}").format(
+            kind=budget.get_kind_display(), currency=budget.currency
         )
         self.initial.setdefault("version", budget.version)
         # As it is now: what is proposed is a change of it.
