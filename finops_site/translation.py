@@ -12,3 +12,8 @@ def gettext_lazy(text: str) -> str:
     is needed (JSON, a key, ``" ".join``), write str(...) around it.
     """
     return cast(str, translation.gettext_lazy(text))
+
+
+def pgettext_lazy(context: str, text: str) -> str:
+    """`text` as it is meant in `context`, like `gettext_lazy`: "To" a day is not "To" a person."""
+    return cast(str, translation.pgettext_lazy(context, text))

@@ -59,7 +59,7 @@ def alert_drivers(alert: Alert, as_of: date | None = None) -> list[Cause]:
         Cause(
             driver.label,
             driver.change.key,
-            driver.change.kind,
+            _(driver.change.kind),
             driver.change.difference,
             code,
             _lines_url(comparison, filters, driver.change.key),

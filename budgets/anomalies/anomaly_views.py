@@ -35,6 +35,7 @@ from finops_site.lib.periods import Period, day_text, days_text, short_day_text
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, StatusColumn
 
@@ -51,7 +52,7 @@ LEARNT_DAYS = 180
 
 class AnomalyTable(BaseTable):
     day = DayColumn(_lazy("From"))
-    last_day = DayColumn(_lazy("To"))
+    last_day = DayColumn(pgettext_lazy("day", "To"))
     scope = django_tables2.Column(_lazy("What"), accessor="scope_name", orderable=False)
     team = django_tables2.Column(_lazy("Team"), default=_lazy("Unowned"))
     pattern = StatusColumn(verbose_name=_lazy("Kind"), states=PATTERNS)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.generic import View
 
@@ -73,7 +74,7 @@ class ControlPage(DetailPage):
         control = self.object
         return (
             _("{when}. {what}, for {box_words}.")
-            .format(when=control.when, what=control.what.capitalize(), box_words=control.box_words)
+            .format(when=control.when, what=capfirst(control.what), box_words=control.box_words)
             .replace("for until", "until")
         )
 

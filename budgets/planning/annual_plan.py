@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from budgets.calc.fiscal_calendar import MONTHS
 from budgets.calc.scope_overlap import are_apart
@@ -436,7 +437,7 @@ def _share(rows: Iterable[tuple[date, Decimal, Decimal]]) -> Decimal | None:
 def _months_text(months: Sequence[Month]) -> str:
     """``Apr 2026``, ``Apr 2026 to Oct 2026`` where they follow one another, else each."""
     if len(months) > 2 and months[-1] == months[0].plus(len(months) - 1):
-        return _("{first} to {last}").format(first=month_text(months[0]), last=month_text(months[-1]))
+        return pgettext("months", "{first} to {last}").format(first=month_text(months[0]), last=month_text(months[-1]))
     return ", ".join(month_text(month) for month in months)
 
 

@@ -298,7 +298,7 @@ class BudgetForm(LongForm):
                 label=_("Condition {number}").format(number=number), choices=dimensions, required=False
             )
             self.fields[fields[1]] = forms.ChoiceField(
-                label=_("How it is compared"), choices=[(str(op), words) for op, words in OPERATOR_WORDS.items()]
+                label=_("How it is compared"), choices=[(str(op), _(words)) for op, words in OPERATOR_WORDS.items()]
             )
             self.fields[fields[1]].initial = str(Operator.NOT)
             self.fields[fields[1]].required = False

@@ -30,10 +30,11 @@ from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 
 SHOWN = {
     "ChargePeriodStart": _lazy("From"),
-    "ChargePeriodEnd": "To",
+    "ChargePeriodEnd": pgettext_lazy("day", "To"),
     "x_LineType": _lazy("Line type"),
     "ChargeDescription": _lazy("Description"),
     "SkuId": "SKU",

@@ -140,7 +140,7 @@ def monthly_history(user: Person, comparison: Comparison, by: str, filters: Filt
 
 
 def _history_chart(pivot: Pivot, by: str, comparison: Comparison) -> dict[str, Any]:
-    unfinished = {} if comparison.has_full_month else {comparison.month.start: charting.SO_FAR}
+    unfinished = {} if comparison.has_full_month else {comparison.month.start: _(charting.SO_FAR)}
     return {
         "id": f"course-{by}-{pivot.currency.lower()}",
         "kind": "stacked-bar",

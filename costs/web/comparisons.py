@@ -58,7 +58,7 @@ def month_stats(
                 "icon": "calendar",
             },
             {
-                "label": "Last 12 months",
+                "label": _("Last 12 months"),
                 "amount": year.get(code),
                 "currency": code,
                 "note": _("this month so far included"),

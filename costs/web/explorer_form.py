@@ -33,6 +33,7 @@ from finops_site.lib.periods import Period, parse_range
 from finops_site.lib.person import Person
 from finops_site.people.company import reporting_currency
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 from finops_site.ui.forms import DayInput
 
 # Amounts beside costs: of these the company's cost is only what a unit is priced by.
@@ -48,10 +49,10 @@ class ExplorerForm(forms.Form):
     PERIODS = {
         "this-month": _lazy("This month"),
         "last-month": _lazy("Last month"),
-        "3-months": "Last 3 months",
-        "6-months": "Last 6 months",
-        "12-months": "Last 12 months",
-        "": "From … to …",
+        "3-months": _lazy("Last 3 months"),
+        "6-months": _lazy("Last 6 months"),
+        "12-months": _lazy("Last 12 months"),
+        "": _lazy("From … to …"),
     }
     DEFAULT_PERIOD = "6-months"
     MONTHS = {"this-month": 1, "3-months": 3, "6-months": 6, "12-months": 12}
@@ -70,7 +71,7 @@ class ExplorerForm(forms.Form):
     )
     show_in = forms.ChoiceField(label=_lazy("Show in"), required=False)
     period = forms.ChoiceField(label=_lazy("Period"), choices=list(PERIODS.items()), required=False)
-    to = forms.CharField(label=_lazy("To"), required=False, widget=DayInput(is_last=True))
+    to = forms.CharField(label=pgettext_lazy("day", "To"), required=False, widget=DayInput(is_last=True))
     top = forms.TypedChoiceField(
         label=_lazy("Rows"),
         choices=[

@@ -139,7 +139,7 @@ class ExplorerTables:
         """What a step of time lacks: days that are not delivered yet, or that were not asked for."""
         full, asked_for = self._full_days(bucket), self._days_of(bucket)
         if self.known_until is not None and asked_for.last_day > self.known_until:
-            return charts.SO_FAR
+            return _(charts.SO_FAR)
         return "" if full == asked_for else _("{some} of {all} days").format(some=asked_for.days, all=full.days)
 
     def _rows(self, groups: Sequence[PivotGroup], pivot: Pivot) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ from finops_site.lib.person import Person
 from finops_site.lib.words import in_sentence
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 from finops_site.ui.filters import AmountFilter, JointFilter, MonthFilter
 from finops_site.ui.keyset import PAGING_PARAMETERS
 
@@ -155,7 +156,9 @@ class LineFilter(django_filters.FilterSet):
 
     OFFERED = (*FILTER_BAR, "currency")
 
-    to = django_filters.CharFilter(label=_lazy("To"), method="answered_by_question", widget=forms.DateInput())
+    to = django_filters.CharFilter(
+        label=pgettext_lazy("day", "To"), method="answered_by_question", widget=forms.DateInput()
+    )
     resource = django_filters.CharFilter(label=_lazy("Resource"), method="filter_resource")
     tag = django_filters.CharFilter(label=_lazy("Tag (Key or Key=value)"), method="filter_tag")
     min = AmountFilter(label=_lazy("At least (billed)"), field_name="billed_cost", lookup_expr="gte")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from costs.calc.charge_kinds import CREDIT, SUPPORT, TAX
 from costs.calc.filters import Operator, filter_name, filter_value
@@ -45,7 +46,7 @@ def exclusions(address: QueryDict) -> list[dict[str, Any]]:
     # The further filter may be the one that leaves them out.
     others = FURTHER if further_filter(address)[0] == name else ()
     links = []
-    for kind, label in ((TAX, "tax"), (SUPPORT, "support"), (CREDIT, "credits")):
+    for kind, label in ((TAX, _("tax")), (SUPPORT, _("support")), (CREDIT, _("credits"))):
         query = address.copy()
         for other in (*OF_ONE_LOOK, *others):
             query.pop(other, None)

@@ -64,7 +64,7 @@ def history_panel(request: HttpRequest) -> dict[str, Any] | None:
     query = {"group_by": by, "period": "12-months"} | ({"show_in": months.target} if months.rates else {})
     return {
         "history": months,
-        "by": by,
+        "by": _("team") if by == "team" else _("service"),
         "comparison": comparison,
         "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}",
     }

@@ -141,7 +141,9 @@ def _history(user: Person, days: _Days, code: str) -> dict[str, Any]:
     steps = [month.start for month in shown.months()] if by_month else list(shown.each_day())
     texts = [month_text(step) if by_month else day_text(step) for step in steps]
     cut = days.now.last_day
-    unfinished = [charts.SO_FAR if by_month and Month.of(step).period.last_day > cut >= step else "" for step in steps]
+    unfinished = [
+        _(charts.SO_FAR) if by_month and Month.of(step).period.last_day > cut >= step else "" for step in steps
+    ]
     title = _("Months, {currency}") if by_month else _("Days, {currency}")
     return {
         "id": f"period-spend-{code.lower()}",

@@ -151,8 +151,9 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
             },
         ]
     by = "team" if user.sees_whole_company else "service"
+    title = _("Thirteen months by {by}, {currency}")
     charts = [
-        {**chart, "title": _("Thirteen months by {by}, {currency}").format(by=by, currency=chart["currency"])}
+        {**chart, "title": title.format(by=in_sentence(named(by).label), currency=chart["currency"])}
         for chart in trends.monthly_history(user, comparison, by, {}).charts
     ]
     sentences = [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)]

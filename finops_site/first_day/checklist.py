@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from finops_site.lib.person import Person
 from finops_site.registry import SetupStep, registry
@@ -24,7 +25,7 @@ class ChecklistLine:
 
     @property
     def words(self) -> str:
-        return {True: _("Done"), False: _("Open"), None: _("Not known yet")}[self.is_done]
+        return {True: _("Done"), False: pgettext("state", "Open"), None: _("Not known yet")}[self.is_done]
 
     @property
     def icon(self) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted
 
-OTHER = "Other"
+OTHER = _noop("Other")
 ABSENT = "—"
 # What a chart says of a step that is not over, or not delivered to its end.
-SO_FAR = "so far"
+SO_FAR = _noop("so far")
 
 
 def series(name: str, data: Sequence[Decimal | int | None], **more: Any) -> dict[str, Any]:
@@ -34,7 +36,10 @@ def band(
     """A strip between `low` and `high`, such as a forecast's interval; None in either where there is none."""
     pairs = list(zip(low, high, strict=True))
     unit = {"currency": currency}
-    labels = [ABSENT if None in pair else f"{_words(pair[0], unit)} to {_words(pair[1], unit)}" for pair in pairs]
+    labels = [
+        ABSENT if None in pair else _("{low} to {high}").format(low=_words(pair[0], unit), high=_words(pair[1], unit))
+        for pair in pairs
+    ]
     return series(name, high, kind="band", low=list(low), high=list(high), labels=labels)
 
 
@@ -45,21 +50,21 @@ def waterfall(
 
     The steps must sum to the difference of the totals: raises ValueError where they do not.
     """
-    if EXACT.add(before[1], exact_sum(amount for _, amount in steps)) != after[1]:
+    if EXACT.add(before[1], exact_sum(amount for _name, amount in steps)) != after[1]:
         raise ValueError("the steps of a waterfall must lead from its first total to its last")
     level, ends = before[1], []
-    for _, amount in steps:
+    for _name, amount in steps:
         ends.append((level, EXACT.add(level, amount)))
         level = ends[-1][1]
     zero, nothing = Decimal(0), [None] * len(steps)
-    more, less = ([amount if amount * sign > 0 else None for _, amount in steps] for sign in (1, -1))
+    more, less = ([amount if amount * sign > 0 else None for _name, amount in steps] for sign in (1, -1))
     totals = [(zero, before[1]), *ends, (zero, after[1])]
     return {
         "categories": [before[0], *(name for name, _ in steps), after[0]],
         "series": [
-            _steps("Total", [before[1], *nothing, after[1]], totals, tone="calm"),
-            _steps("More", [None, *more, None], [None, *ends, None], tone="bad"),
-            _steps("Less", [None, *less, None], [None, *ends, None], tone="good"),
+            _steps(_("Total"), [before[1], *nothing, after[1]], totals, tone="calm"),
+            _steps(_("More"), [None, *more, None], [None, *ends, None], tone="bad"),
+            _steps(_("Less"), [None, *less, None], [None, *ends, None], tone="good"),
         ],
     }
 
@@ -81,7 +86,7 @@ def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str,
     rest = ranked[limit:]
     columns = zip(*(one["data"] for one in rest), strict=True)
     data = [None if all(value is None for value in column) else exact_sum(filter(None, column)) for column in columns]
-    return [*ranked[:limit], {"name": f"{OTHER} ({len(rest)})", "data": data, "other": True}]
+    return [*ranked[:limit], {"name": f"{_(OTHER)} ({len(rest)})", "data": data, "other": True}]
 
 
 def for_browser(chart: dict[str, Any]) -> dict[str, Any]:

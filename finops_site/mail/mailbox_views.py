@@ -42,7 +42,7 @@ class Mailbox(ListPage):
     permission_required = None
     table_class = MailTable
     title = _lazy("Mailbox")
-    subtitle = "On this computer mail lands here and goes nowhere."
+    subtitle = _lazy("On this computer mail lands here and goes nowhere.")
     empty = Empty(
         _lazy("No mail yet"),
         _lazy("What the system writes to you appears here: alerts, reminders, statements."),

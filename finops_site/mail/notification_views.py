@@ -50,7 +50,11 @@ class NotificationTable(BaseTable):
         return format_html(html, reverse("notification", args=[record.pk]), record.words)
 
     def render_read_at(self, record: Notification) -> SafeString | str:
-        return _("read") if record.read_at else format_html("{} {}", icon_html("point"), _("unread"))
+        return (
+            _("read")
+            if record.read_at
+            else format_html('<span class="text-nowrap">{} {}</span>', icon_html("point"), _("unread"))
+        )
 
 
 class NotificationFilter(django_filters.FilterSet):

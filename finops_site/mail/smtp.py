@@ -17,6 +17,10 @@ class TemporaryFailure(Exception):
     """The server could not be reached or asked to be tried later: it took nothing."""
 
 
+# Folded anew, a long subject in another alphabet gets blanks in the middle of its words: its lines stay as they are.
+AS_WRITTEN = email.policy.SMTP.clone(refold_source="none")
+
+
 class PermanentFailure(Exception):
     """The server will never take this message for this address."""
 
@@ -29,13 +33,13 @@ class StoredEmail(EmailMultiAlternatives):
     """A message that was built before: it goes out as its bytes are."""
 
     def __init__(self, content: bytes, to: str) -> None:
-        parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
+        parsed = email.message_from_bytes(content, policy=AS_WRITTEN)
         super().__init__(subject=str(parsed["Subject"]), from_email=str(parsed["From"]), to=[to])
         if to.lower() != parseaddr(str(parsed["To"]))[1].lower():
             # Her address has changed since it was written.
             del parsed["To"]
             parsed["To"] = to
-            content = parsed.as_bytes(policy=email.policy.SMTP)
+            content = parsed.as_bytes(policy=AS_WRITTEN)
         self.content, self.parsed = content, parsed
         for part in parsed.walk():
             if part.get_content_type() == "text/plain" and not self.body:

@@ -76,7 +76,9 @@ class UnsentRows(list[UnsentMessage]):
 
 class UnsentFilter(django_filters.FilterSet):
     queue = django_filters.ChoiceFilter(label=_lazy("Kind"), choices=lambda: [(q.name, q.label) for q in _queues()])
-    state = django_filters.ChoiceFilter(label=_lazy("State"), choices=[(name, name) for name in STATES])
+    state = django_filters.ChoiceFilter(
+        label=_lazy("State"), choices=[(name, words) for name, (words, *_look) in STATES.items()]
+    )
     text = django_filters.CharFilter(label=_lazy("To, about or why"))
 
     class Meta:

@@ -14,9 +14,9 @@ from django_filters import FilterSet
 
 from finops_site.lib import charts
 from finops_site.lib.language import get_language
-from finops_site.lib.locale_format import ENGLISH_MARKS, marks
+from finops_site.lib.locale_format import ENGLISH_MARKS, marks, percent_figure
 from finops_site.lib.money import EXACT, exact_text, formatted
-from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.periods import day_text, moment_text, short_day_text
 from finops_site.lib.words import in_sentence
 from finops_site.saved_views.menu import menu_of
 from finops_site.ui import figures
@@ -45,6 +45,8 @@ register.simple_tag(usage_bar)
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
 register.filter("day", day_text)
+register.filter("short_day", short_day_text)
+register.filter("percents", percent_figure)
 register.filter("moment", moment_text)
 register.filter("rounded", formatted)
 register.filter("phone_rows", mark_rows)

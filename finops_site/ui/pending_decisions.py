@@ -47,7 +47,11 @@ def decision_items(
     first = list(rows[: MOST + 1])
     named = first if len(first) <= NAMED + 1 else first[:NAMED]
     items = [
-        PendingDecision(f"{one}: {row}", row.get_absolute_url(), *(amount_of(row) if amount_of else ()))
+        PendingDecision(
+            _("{label}: {text}").format(label=one, text=row),
+            row.get_absolute_url(),
+            *(amount_of(row) if amount_of else ()),
+        )
         for row in named
     ]
     if rest := len(first) - len(named):

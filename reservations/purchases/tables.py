@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text, month_text
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -142,7 +143,7 @@ class LimitTable(BaseTable):
 
 
 class StandingOrderTable(BaseTable):
-    name = django_tables2.Column(_lazy("Order"))
+    name = django_tables2.Column(pgettext_lazy("standing order", "Order"))
     team = django_tables2.Column(_lazy("For"), empty_values=())
     state = StatusColumn(_lazy("State"), states=ORDER_STATES, accessor="is_active")
     minimum_utilisation = PercentColumn(_lazy("While used at least"), places=0)

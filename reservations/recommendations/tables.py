@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.translation import gettext_lazy as _lazy
@@ -122,8 +123,8 @@ class ItemTable(PurchaseTermsTable):
         if not self.may_request:
             return "—"
         url = reverse("reservations:purchase_ask", args=[record.plan_id, record.position])
-        button = '<a class="btn btn-sm btn-outline" href="{}" aria-label="Request {}">Request</a>'
-        return format_html(button, url, record)
+        button = '<a class="btn btn-sm btn-outline" href="{}" aria-label="{}">{}</a>'
+        return format_html(button, url, _("Request {what}").format(what=record), pgettext("verb", "Request"))
 
     def address(self, record: PlanItem) -> str:
         return reverse("reservations:recommended_item", args=[record.plan_id, record.position])

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.locale_format import percent_figure
 from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted, split
 from finops_site.lib.words import number_text
 
@@ -290,7 +291,7 @@ def share_formula(rule: SplitRule, party: Party, weights: Weights, currency: str
     """How the share of a party was computed, for the statement: ``direct cost 100.00 of 400.00 USD, 25.0 %``."""
     weight, total = weights.of[party], weights.total
     elsewhere = weights.elsewhere
-    percent = f"{EXACT.divide(EXACT.multiply(weight, HUNDRED), total):.1f}%"
+    percent = percent_figure(f"{EXACT.divide(EXACT.multiply(weight, HUNDRED), total):.1f}")
     if rule.method == EVEN:
         return _("evenly among {of_count}: {percent}").format(of_count=len(weights.of), percent=percent)
     if elsewhere:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.models.lines import money
+from finops_site.lib.locale_format import percent_figure
 from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import in_sentence
@@ -212,7 +213,7 @@ class SplitPart(models.Model):
         ]
 
     def __str__(self) -> str:
-        share = "" if self.share is None else f" {self.share.normalize():f}%"
+        share = "" if self.share is None else f" {percent_figure(f'{self.share.normalize():f}')}"
         return f"{self.team or self.into}{share}"
 
     @property

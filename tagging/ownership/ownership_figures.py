@@ -205,7 +205,7 @@ def fixers_of(accounts: Iterable[str]) -> dict[str, ExpectedFixer]:
             why = _("leads {team}, which owns most of the account").format(team=lead.team)
             fixers[account] = ExpectedFixer(str(lead.user), why, lead.user_id)
         else:
-            fixers[account] = ExpectedFixer(str(finance or _("Finance")), "finance", finance and finance.pk)
+            fixers[account] = ExpectedFixer(str(finance or _("Finance")), _("finance"), finance and finance.pk)
     return fixers
 
 

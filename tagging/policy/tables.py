@@ -120,7 +120,7 @@ def _badges(statuses: Sequence[TagStatus]) -> Iterator[tuple[SafeString]]:
         by_label.setdefault(status.label, []).append(status)
     for label, alike in by_label.items():
         tags = ", ".join(status.with_value for status in alike)
-        yield (status_html(f"{label}: {tags}", alike[0].tone, alike[0].icon),)
+        yield (status_html(_("{label}: {text}").format(label=label, text=tags), alike[0].tone, alike[0].icon),)
 
 
 class ExceptionTable(BaseTable):

@@ -78,7 +78,7 @@
       animation: animated(), animationDuration: 350,
       color: chart.series.map(function (one, place) { return tone(one, place, theme); }),
       textStyle: { fontFamily: "Inter, system-ui, sans-serif", color: theme.ink },
-      grid: { left: chart.across || (bars && width < 500) ? 14 : 4, right: bars && width < 500 ? 34 : 12, top: 16, bottom: 8, containLabel: true },
+      grid: { left: chart.across || (bars && width < 500) ? 14 : 4, right: chart.across || (bars && width < 500) ? 34 : 12, top: 16, bottom: 8, containLabel: true },
       legend: legend ? { show: false } : undefined,
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
       xAxis: chart.across ? amounts : steps,
