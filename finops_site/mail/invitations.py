@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -21,7 +22,7 @@ from finops_site.people.company import entered_name
 from finops_site.people.roles import ROLES, role_of
 
 # How many characters of what is in an invitation are stored.
-LENGTHS = {
+LENGTHS: dict[str, Any] = {
     "email": User._meta.get_field("email").max_length,
     "name": User._meta.get_field("name").max_length,
     "team": Team._meta.get_field("name").max_length,

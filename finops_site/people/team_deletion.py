@@ -1,5 +1,7 @@
 """Deleting a team, which is possible while nothing stands on it."""
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef, ProtectedError, RestrictedError
 from django.utils.translation import gettext as _
@@ -35,19 +37,20 @@ def what_stands_on(team: Team) -> list[str]:
 
     Of the tables of cost, which have no index by team, only the smallest is asked: it sums the others.
     """
+    fields: list[Any] = Team._meta.get_fields(include_hidden=True)
     relations = [
         relation
-        for relation in Team._meta.get_fields(include_hidden=True)
+        for relation in fields
         if relation.auto_created
         and not relation.concrete
         and (relation.field.db_index or relation.related_model._meta.label == "costs.MonthRollup")
     ]
-    found = {
+    found: dict[str, Any] = {
         f"has_{number}": Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
         for number, relation in enumerate(relations)
     }
     filtered = SavedView.objects.filter(query__regex=rf"(^|&)team={team.pk:d}(&|$)")
-    has = Team.objects.filter(pk=team.pk).values(**found, filtered=Exists(filtered)).get()
+    has: Any = Team.objects.filter(pk=team.pk).values(**found, filtered=Exists(filtered)).get()
     labels = [relation.related_model._meta.label for number, relation in enumerate(relations) if has[f"has_{number}"]]
     labels += ["finops_site.SavedView"] if has["filtered"] else []
     words = [str(word) for label, word in WORDS.items() if label in labels]
