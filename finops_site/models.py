@@ -105,6 +105,11 @@ class Team(models.Model):
         return self.name
 
     def clean(self) -> None:
+        alike = Team.objects.filter(name__iexact=self.name).exclude(pk=self.pk).exclude(name=self.name).first()
+        if alike:
+            raise ValidationError(
+                {"name": _("There is a team {team} already: capitals make no other team.").format(team=alike)}
+            )
         if self.pk and self.parent_id and Team.objects.below(self).filter(pk=self.parent_id).exists():
             raise ValidationError(
                 {

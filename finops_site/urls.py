@@ -58,6 +58,7 @@ urlpatterns = [
     path("people/teams/", people_views.TeamsPage.as_view(), name="people_teams"),
     path("people/teams/add/", people_views.TeamPage.as_view(), name="people_team_add"),
     path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
+    path("people/teams/<int:pk>/delete/", people_views.DeleteTeam.as_view(), name="people_team_delete"),
     path("accounts/login/", SignIn.as_view(), name="account_login"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api.urls")),

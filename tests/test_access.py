@@ -170,6 +170,7 @@ ACCESS = {
         row(SIGN_IN, all=403, ada=200),
     ),
     "people_team": row(SIGN_IN, all=403, ada=200, ola=404),
+    "people_team_delete": row(SIGN_IN, all=403, ada=405),
     "set_up": BRINGS_BILLS,
     "company": BRINGS_BILLS,
     "test_letter": BRINGS_BILLS,
@@ -686,8 +687,8 @@ def arguments(name, line):
         return names if kind == "charge" else ["_".join(names)]
     if kind.startswith(("saved_view", "saved-view", "dashboard")):
         return of_views(kind, line)
-    if kind in ("person", "people_team"):
-        return [line.owner_id if kind == "people_team" else person("lea").pk]
+    if kind in ("person", "people_team", "people_team_delete"):
+        return [person("lea").pk if kind == "person" else line.owner_id]
     if kind == "notification":
         return [1]
     if kind in ("report", "report_pdf"):

@@ -1,10 +1,9 @@
 """Inviting people: a person, her role and her team, and the mail with the link by which she chooses her password."""
 
-import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -12,18 +11,23 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from finops_site.lib.words import number_text
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.mail.outbox import queue_email
 from finops_site.models import Membership, Team, User
-from finops_site.people.company import company_name
+from finops_site.people.company import entered_name
 from finops_site.people.roles import ROLES, role_of
 
-COLUMNS = ("email", "name", "role", "team", "team_role", "cost_center")
-MOST_PEOPLE = 2_000
+# How many characters of what is in an invitation are stored.
+LENGTHS: dict[str, Any] = {
+    "email": User._meta.get_field("email").max_length,
+    "name": User._meta.get_field("name").max_length,
+    "team": Team._meta.get_field("name").max_length,
+    "cost_center": Team._meta.get_field("cost_center").max_length,
+}
 
 
 class CannotChange(Exception):
@@ -60,9 +64,110 @@ def send_invitation(person: User, now: datetime) -> None:
     key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
     url = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace("UID-KEY", key)
     where = ", ".join(str(membership.team) for membership in person.memberships.select_related("team"))
-    context = {"person": person, "company": company_name(), "url": absolute_url(url), "where": where}
-    message = make_message("invitation", person.email, {**context, "role": _(role_of(person))})
+
+    def context() -> dict[str, object]:
+        name = entered_name()
+        site = _("FinOps of {company}").format(company=name) if name else "FinOps"
+        return {"person": person, "site": site, "url": absolute_url(url), "where": where, "role": _(role_of(person))}
+
+    message = make_message("invitation", person.email, context)
     queue_email(f"invitation at {now:%Y-%m-%d %H:%M:%S.%f} to {person.email}", message, now=now)
+
+
+class Known:
+    """Who and which teams are here already, asked once for a whole list of invitations."""
+
+    def __init__(self, emails: Iterable[str]) -> None:
+        here = User.objects.annotate(lower=Lower("email")).filter(lower__in=set(emails))
+        self.emails = set(here.values_list("lower", flat=True))
+        self._teams: dict[str, Team] = {}
+        for team in Team.objects.order_by("pk"):
+            self._teams.setdefault(team.name.casefold(), team)
+
+    def team(self, name: str) -> Team | None:
+        """The team of that name; capitals make no other one."""
+        return self._teams.get(name.casefold())
+
+    def team_for(self, invitation: Invitation) -> Team:
+        """The team that an invitation names, made where there is none; it gets the cost centre where it had none."""
+        team = self.team(invitation.team) or Team(name=invitation.team)
+        if team.pk is None or (invitation.cost_center and not team.cost_center):
+            team.cost_center = invitation.cost_center
+            team.full_clean()
+            team.save()
+            self._teams[team.name.casefold()] = team
+        return team
+
+
+def in_our_words(invitation: Invitation) -> Invitation:
+    """The same without spaces around it; role and part in the team may be in the reader's language."""
+    return Invitation(
+        email=invitation.email.strip().lower(),
+        name=invitation.name.strip(),
+        role=_our_name(invitation.role, ROLES),
+        team=invitation.team.strip(),
+        team_role=_our_name(invitation.team_role, Membership.Role.values),
+        cost_center=invitation.cost_center.strip(),
+    )
+
+
+def _our_name(text: str, names: Iterable[str]) -> str:
+    """The one of `names` that is written in English or in the reader's language; else the text as it is."""
+    written = text.strip().casefold()
+    return next((name for name in names if written in (name, _(name).casefold())), text.strip())
+
+
+def labels() -> dict[str, str]:
+    """What an invitation has, as the reader calls it."""
+    return {
+        "email": _("E-mail"),
+        "name": _("Name"),
+        "role": _("Role"),
+        "team": _("Team"),
+        "team_role": _("Lead or member"),
+        "cost_center": _("Cost centre"),
+    }
+
+
+def problems_of(invitation: Invitation, known: Known) -> list[str]:
+    """Why somebody cannot be invited like this, a sentence each; `invitation` is in our words. Changes nothing."""
+    problems = [
+        _("{what} has {count} characters: at most {most} can be stored.").format(
+            what=labels()[name], count=len(getattr(invitation, name)), most=most
+        )
+        for name, most in LENGTHS.items()
+        if len(getattr(invitation, name)) > most
+    ]
+    problems += [] if problems else _address_problems(invitation.email, known.emails)
+    problems += [*_role_problems(invitation.role), *_part_problems(invitation.team_role)]
+    team = known.team(invitation.team)
+    if team and invitation.cost_center and team.cost_center not in ("", invitation.cost_center):
+        problems.append(
+            _("The team {team} has the cost centre {center} already.").format(team=team, center=team.cost_center)
+        )
+    return problems
+
+
+def _address_problems(email: str, here: Collection[str]) -> list[str]:
+    try:
+        validate_email(email)
+    except ValidationError:
+        return [_("{email!r} is no e-mail address.").format(email=email)]
+    return [_("{email} is here already.").format(email=email)] if email in here else []
+
+
+def _role_problems(role: str) -> list[str]:
+    if not role or role in ROLES:
+        return []
+    names = ", ".join(_(name) for name in ROLES)
+    return [_("{role!r} is no role: use {names}.").format(role=role[:80], names=names)]
+
+
+def _part_problems(part: str) -> list[str]:
+    if part in Membership.Role.values:
+        return []
+    names = ", ".join(str(label) for label in Membership.Role.labels)
+    return [_("{part!r} is nothing to be in a team: use {names}.").format(part=part[:80], names=names)]
 
 
 @transaction.atomic
@@ -71,20 +176,26 @@ def invite(invitation: Invitation, now: datetime, teams: Mapping[Team, str] | No
 
     `teams` are hers in place of the one that the invitation names.
     """
-    email = invitation.email.strip().lower()
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise CannotChange(_("{email!r} is no e-mail address.").format(email=invitation.email)) from None
-    if User.objects.filter(email__iexact=email).exists():
-        raise CannotChange(_("{email} is here already.").format(email=email))
-    person = User(email=email, name=invitation.name.strip())
+    invitation = in_our_words(invitation)
+    known = Known([invitation.email])
+    if problems := problems_of(invitation, known):
+        raise CannotChange(*problems)
+    return make_person(invitation, known, now, teams)
+
+
+@transaction.atomic
+def make_person(invitation: Invitation, known: Known, now: datetime, teams: Mapping[Team, str] | None = None) -> User:
+    """The same of an invitation without problems. Raises CannotChange."""
+    person = User(email=invitation.email, name=invitation.name)
     person.set_unusable_password()
-    person.full_clean(exclude=["password"])
+    try:
+        person.full_clean(exclude=["password"])
+        if invitation.team:
+            teams = {known.team_for(invitation): invitation.team_role}
+    except ValidationError as error:
+        raise CannotChange(*error.messages) from None
     person.save()
     set_role(person, invitation.role)
-    if invitation.team:
-        teams = {_team(invitation): invitation.team_role}
     set_teams(person, teams or {})
     send_invitation(person, now)
     return person
@@ -106,65 +217,18 @@ def change_person(person: User, *, by: User, name: str, role: str, is_active: bo
 
 def set_role(person: User, role: str) -> None:
     """Gives her one role, or none. Raises CannotChange."""
-    if role and role not in ROLES:
-        raise CannotChange(_("{role!r} is no role: use {names}.").format(role=role, names=", ".join(ROLES)))
+    if problems := _role_problems(role):
+        raise CannotChange(*problems)
     person.groups.set(Group.objects.filter(name=role))
 
 
 def set_teams(person: User, teams: Mapping[Team, str]) -> None:
     """Puts her into these teams, with her part in each, and into no other. Raises CannotChange."""
     for part in teams.values():
-        if part not in Membership.Role.values:
-            raise CannotChange(_("{part!r} is nothing to be in a team: use lead or member.").format(part=part))
+        if problems := _part_problems(part):
+            raise CannotChange(*problems)
     for membership in person.memberships.exclude(team__in=teams):
         # One by one, so that the audit log has it.
         membership.delete()
     for team, part in teams.items():
         Membership.objects.update_or_create(user=person, team=team, defaults={"role": part})
-
-
-def _team(invitation: Invitation) -> Team:
-    """The team of that name; a new one where there is none."""
-    center = {"cost_center": invitation.cost_center.strip()}
-    return Team.objects.get_or_create(name=invitation.team.strip(), defaults=center)[0]
-
-
-@transaction.atomic
-def invite_all(text: str, now: datetime) -> list[User]:
-    """Invites everybody of a pasted list or CSV: all of them, or with CannotChange nobody.
-
-    The first line may name the columns (COLUMNS), by commas, semicolons or tabs; without it they are in that order.
-    """
-    lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
-    if not lines:
-        raise CannotChange(_("There is nobody in it."))
-    mark = max(",;\t", key=lines[0].count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=mark)]
-    head = [cell.lower().replace(" ", "_") for cell in rows[0]]
-    columns, first = (head, 1) if "email" in head else (list(COLUMNS), 0)
-    if unknown := [name for name in columns if name not in COLUMNS]:
-        raise CannotChange(
-            _("There is no column {unknown!r}: use {names}.").format(unknown=unknown[0], names=", ".join(COLUMNS))
-        )
-    if len(rows) - first > MOST_PEOPLE:
-        raise CannotChange(
-            _("These are {count} people: paste at most {most} at once.").format(
-                count=number_text(len(rows) - first), most=number_text(MOST_PEOPLE)
-            )
-        )
-    people, problems = [], []
-    for number, row in enumerate(rows[first:], first + 1):
-        values = {name: value for name, value in zip(columns, row, strict=False) if value}
-        try:
-            if len(row) > len(columns):
-                raise CannotChange(
-                    _("it has {count} columns, and {known} are known.").format(count=len(row), known=len(columns))
-                )
-            people.append(invite(Invitation(**{"email": "", **values}), now))
-        except CannotChange as error:
-            problems.append(_("Line {number}: {error}").format(number=number, error=error))
-        except ValidationError as error:
-            problems.append(_("Line {number}: {names}").format(number=number, names=" ".join(error.messages)))
-    if problems:
-        raise CannotChange(*problems[:50])
-    return people

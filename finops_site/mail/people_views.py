@@ -8,22 +8,24 @@ from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Case, QuerySet, Value, When
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
+from django.views.generic import View
 
 from finops_site.lib.words import number_text
-from finops_site.mail import invitations
+from finops_site.mail import invitations, pasted_people
 from finops_site.mail.invitations import CannotChange, Invitation
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import ROLES, role_of, weightiest
+from finops_site.people.team_deletion import CannotDelete, delete_team, what_stands_on
 from finops_site.translation import gettext_lazy as _lazy
-from finops_site.ui.pages import Action, FormPage, ListPage
+from finops_site.ui.pages import Action, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable, DayColumn, StatusColumn
 
 PEOPLE = ((_lazy("People"), "people"),)
@@ -200,12 +202,14 @@ class PastePage(_ChangePage):
 
     def save(self, form: PasteForm) -> list[User]:
         text, file = form.cleaned_data["text"], form.cleaned_data["file"]
+        if file and text.strip():
+            raise CannotChange(_("Paste a list or choose a file, not both: nobody was invited."))
         if file:
             try:
                 text = file.read(5 << 20).decode("utf-8-sig")
             except UnicodeDecodeError:
                 raise CannotChange(_("The file is not UTF-8 text.")) from None
-        people = invitations.invite_all(text, timezone.now())
+        people = pasted_people.invite_all(text, timezone.now())
         messages.success(
             self.request,
             ngettext("{count} person is invited.", "{count} people are invited.", len(people)).format(
@@ -253,6 +257,7 @@ class TeamForm(forms.ModelForm):
 
 
 class TeamPage(FormPage):
+    template_name = "people_team.html"
     permission_required = ("finops_site.add_team", "finops_site.change_team")
     model = Team
     form_class = TeamForm
@@ -266,3 +271,21 @@ class TeamPage(FormPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {"instance": None, **super().get_form_kwargs()}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        held = ", ".join(what_stands_on(self.object)) if self.object else ""
+        return super().get_context_data(**{"stands_on_it": held, **kwargs})
+
+
+class DeleteTeam(Page, View):
+    permission_required = TeamPage.permission_required
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        team = get_object_or_404(Team.objects.visible_to(self.person), pk=pk)
+        try:
+            delete_team(team)
+        except CannotDelete as error:
+            messages.error(request, str(error))
+            return redirect("people_team", pk)
+        messages.success(request, _("The team {team} is deleted.").format(team=team))
+        return redirect("people_teams")

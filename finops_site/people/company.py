@@ -12,9 +12,14 @@ def load_company(user: object = None) -> Company:
     return Company.objects.first() or Company()
 
 
+def entered_name() -> str:
+    """What the company is called; empty where nobody said it."""
+    return settings.FINOPS_COMPANY or load_company().name
+
+
 def company_name() -> str:
     """The name at the head of reports and statements."""
-    return settings.FINOPS_COMPANY or load_company().name or "FinOps"
+    return entered_name() or "FinOps"
 
 
 def reporting_currency(user: object = None) -> str:
