@@ -40,7 +40,8 @@ def usual_currency(user: Person, today: date) -> str:
     """What a new budget is in: the company's currency, else that of most of the cost that `user` sees; else empty."""
     if currency := reporting_currency(user):
         return currency
-    costs = recent_costs(today).visible_to(user).values("currency").annotate(cost=Sum("billed_cost"))
+    hers = DayRollup.objects.visible_to(user).filter(pk__in=recent_costs(today).values("pk"))
+    costs = hers.order_by().values("currency").annotate(cost=Sum("billed_cost"))
     most = costs.order_by("-cost", "currency").first()
     return most["currency"] if most else ""
 
