@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
     "finops_site.ui.sent_twice.SentTwiceMiddleware",
+    "finops_site.ui.unique_violations.UniqueViolationMiddleware",
 ]
 
 ROOT_URLCONF = "finops_site.urls"
@@ -277,6 +278,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "finops_site.api.base.answer_error",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "FinOps API",

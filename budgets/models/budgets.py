@@ -157,7 +157,7 @@ class Budget(models.Model):
                 fields=["name"],
                 condition=~Q(state="archived"),
                 name="budget_name_once",
-                violation_error_message=(
+                violation_error_message=_lazy(
                     "There is a budget of that name already: change that one, or choose another name."
                 ),
             ),

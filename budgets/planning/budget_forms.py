@@ -485,8 +485,8 @@ class ProposeChangeForm(forms.Form):
         self.ahead = [row for row in budget.periods.all() if row.end > today]
         first = cast(forms.ChoiceField, self.fields["first"])
         first.choices = [(row.start.isoformat(), _("{words} on").format(words=row.words)) for row in self.ahead]
-        self.fields["amount"].label = _("Amount, {get_kind_display}, in {currency}").format(
-            get_kind_display=budget.get_kind_display(), currency=budget.currency
+        self.fields["amount"].label = _("Amount, {kind}, in {currency}").format(
+            kind=budget.get_kind_display(), currency=budget.currency
         )
         self.initial.setdefault("version", budget.version)
         # As it is now: what is proposed is a change of it.

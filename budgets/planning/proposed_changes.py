@@ -88,9 +88,9 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
             if (exact_text(row.amount) if row else None) != change.before.get(day) or period is None:
                 raise StaleBudget(
                     _(
-                        "{budget}: the amount from {fromisoformat} was changed since it was proposed: reject it, so "
+                        "{budget}: the amount from {day} was changed since it was proposed: reject it, so "
                         "that it is proposed anew."
-                    ).format(budget=budget, fromisoformat=day_text(date.fromisoformat(day)))
+                    ).format(budget=budget, day=day_text(date.fromisoformat(day)))
                 )
             new[period] = Decimal(text)
         what = _("change proposed by {person} approved").format(person=change.proposed_by or _("somebody"))

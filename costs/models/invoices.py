@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from costs.calc.invoices import AccountMonth, SignedFigures, Tolerance, rounding_tolerance
 from costs.models.deliveries import DeliveryMonth, Source
 from costs.models.lines import money
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import month_text
 from finops_site.lib.person import Person
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -87,7 +87,7 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         name = self.invoice_id or self.issuer or self.billing_account or "invoice"
-        return _("{name} of {month}").format(name=name, month=Month.of(self.billing_month))
+        return _("{name} of {month}").format(name=name, month=month_text(self.billing_month))
 
     def get_absolute_url(self) -> str:
         return reverse("costs:invoice", args=[self.pk])

@@ -16,6 +16,7 @@ from costs.query.known_until import known_in
 from costs.query.scope import filters_of
 from costs.web.comparisons import change_row, month_stats
 from costs.web.team_rows import team_spend_rows
+from finops_site.lib.money import rounded
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -80,7 +81,12 @@ def changes_panel(request: HttpRequest) -> dict[str, Any] | None:
     blocks = [
         {
             "currency": code,
-            "rows": [change_row(labelled, "service", filters, comparison) for labelled in of_currency[:6]],
+            "rows": [
+                change_row(labelled, "service", filters, comparison)
+                for labelled in of_currency[:6]
+                # What would read as a change of 0.00 says nothing on home.
+                if rounded(labelled.change.difference, code)
+            ],
         }
         for code, of_currency in changes.items()
     ]

@@ -17,12 +17,13 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
-from rest_framework.views import APIView
+from rest_framework.views import APIView, exception_handler
 
 from finops_site.api.csv_rows import MOST_ROWS, wants_every_row
 from finops_site.lib.addresses import BadFilter, check_names, check_once
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.ui import unique_violations
 from finops_site.ui.filters import filter_names, many_names
 from finops_site.ui.keyset import BadCursor, keyset_page
 
@@ -55,6 +56,12 @@ def conflicts(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as changed:
         raise Conflict(str(changed)) from None
+
+
+def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """What the database refuses as being there already is a conflict (409); all else as the framework answers it."""
+    reason = unique_violations.reason_of(error)
+    return exception_handler(Conflict(reason) if reason else error, context)
 
 
 class HoldsPermission(BasePermission):

@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.contrib.auth.mixins import AccessMixin
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.paginator import Paginator
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import BaseForm, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
@@ -31,7 +32,7 @@ from finops_site.lib.person import Person
 from finops_site.models import SavedView, User
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
-from finops_site.ui import typed_text
+from finops_site.ui import typed_text, unique_violations
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
 from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, cursor_after, keyset_page
@@ -554,7 +555,14 @@ class FormPage(Page, FormView):
         return cast(ModelForm, form).save()
 
     def form_valid(self, form: BaseForm) -> HttpResponse:
-        self.saved = self.save(form)
+        try:
+            self.saved = self.save(form)
+        except IntegrityError as error:
+            # Only the database knows what was saved a moment before, or what this person may not see.
+            if not (reason := unique_violations.reason_of(error)):
+                raise
+            form.add_error(None, reason)
+            return self.render_to_response(self.get_context_data(form=form), status=409)
         if self.success_message:
             messages.success(self.request, self.success_message)
         return super().form_valid(form)

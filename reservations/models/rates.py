@@ -53,9 +53,9 @@ class Rate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _("{instance_type} {system} in {region}, {get_kind_display}").format(
+        return _("{instance_type} {system} in {region}, {kind}").format(
             instance_type=self.instance_type,
             system=self.system,
             region=self.region,
-            get_kind_display=self.get_kind_display(),
+            kind=self.get_kind_display(),
         )

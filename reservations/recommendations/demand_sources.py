@@ -310,9 +310,9 @@ def _systems_taken(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     if silent:
         yield (
             _(
-                "A team's cost lines do not name the system of these machines: {sorted}. The company's "
+                "A team's cost lines do not name the system of these machines: {machines}. The company's "
                 "recommendation reads it from the bill."
-            ).format(sorted=some_of(sorted(silent)))
+            ).format(machines=some_of(sorted(silent)))
         )
 
 

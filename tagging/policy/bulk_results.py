@@ -54,8 +54,4 @@ def distinct_resources(rows: Sequence[TaggedResource]) -> dict[str, TaggedResour
 
 def left_out_reason(row: TaggedResource) -> str:
     """Why nothing can be set on it; empty where something can."""
-    return (
-        _("it cannot carry tags: {get_why_not_display}").format(get_why_not_display=row.get_why_not_display())
-        if row.why_not
-        else ""
-    )
+    return _("it cannot carry tags: {reason}").format(reason=row.get_why_not_display()) if row.why_not else ""

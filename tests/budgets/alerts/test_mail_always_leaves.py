@@ -192,10 +192,10 @@ class TestChannel:
                 alert=alert, recipient=channel, channel="slack", address=f"slack:{channel.pk}", queued_at=THE_20TH
             )
 
-        def post(recipient, body, name, now):
+        def post(recipient, message, name, now):
             if recipient.budget.name == "Odd":
                 raise trouble[0]
-            posted.append(body["text"])
+            posted.append(message.headline)
 
         monkeypatch.setattr(channels, "_post", post)
         return posted, trouble

@@ -124,7 +124,7 @@ def test_what_waits_for_fay_are_differences_without_an_explanation(march):
     record("16", "A")
     record("1", "B", billing_account="elsewhere")
     record("9", "C", billing_month=date(2026, 4, 1))
-    assert waiting_for(person("fay")) == ["An invoice differs from the bill: A of 2026-03"]
+    assert waiting_for(person("fay")) == ["An invoice differs from the bill: A of Mar 2026"]
     assert waiting_for(person("max")) == []
     Invoice.objects.filter(invoice_id="A").update(explanation="known")
     assert waiting_for(person("fay")) == []
