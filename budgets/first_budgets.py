@@ -13,10 +13,9 @@ from django.utils.translation import gettext as _
 from budgets.calc.amounts import parse_amount
 from budgets.models import Budget
 from budgets.planning.budget_changes import create_budget
-from budgets.planning.suggestions import SUGGESTED_MONTHS, AmountSuggestion, suggest_amounts
-from costs.models import DayRollup
+from budgets.planning.suggestions import AmountSuggestion, recent_costs, suggest_amounts
 from finops_site.lib.money import BadAmount, exact_text
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
 from finops_site.models import Team, User
 from finops_site.people.company import load_company
@@ -71,9 +70,7 @@ def propose_budgets(today: date) -> list[BudgetProposal]:
 
 def _without_budget(today: date) -> list[tuple[Team | None, str, bool]]:
     """(a team, or None for the company; a currency of its cost; whether it has no other), without a budget of it."""
-    this = Month.of(today)
-    period = Period(this.plus(-SUGGESTED_MONTHS).start, this.next.start)
-    costs = DayRollup.objects.current().filter(charge_date__gte=period.start, charge_date__lt=period.end).order_by()
+    costs = recent_costs(today)
     owned = set(costs.exclude(owner=None).values_list("owner", "currency").distinct())
     teams = {team.pk: team for team in Team.objects.filter(pk__in={pk for pk, _ignored in owned})}
     with_cost: set[tuple[int | None, str]] = {(None, currency) for currency in costs.values_list("currency", flat=True)}

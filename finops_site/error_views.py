@@ -2,7 +2,7 @@
 
 import logging
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from finops_site.ui import typed_text
@@ -15,6 +15,9 @@ def not_allowed(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        # Who asks here is a program.
+        return JsonResponse({"detail": "There is nothing at this address of the API."}, status=404)
     return error_page(request, "404.html", 404)
 
 

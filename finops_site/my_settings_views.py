@@ -1,6 +1,5 @@
 """The page My settings: one's own language and time zone, and the way to what else is one's own."""
 
-from contextlib import nullcontext
 from typing import Any, cast
 
 from django import forms
@@ -8,10 +7,11 @@ from django.conf import settings
 from django.contrib import messages
 from django.forms.forms import BaseForm
 from django.urls import reverse_lazy
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from finops_site.models import User
-from finops_site.people.reader_language import in_language_of
+from finops_site.people.reader_language import language_of_page
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import time_zone_field
 from finops_site.ui.pages import FormPage
@@ -46,6 +46,6 @@ class MySettingsPage(FormPage):
     def save(self, form: BaseForm) -> User:
         person: User = super().save(form)
         # It is read in the language that was chosen just now.
-        with in_language_of(person) if person.language else nullcontext():
+        with translation.override(language_of_page(self.request, person)):
             messages.success(self.request, _("Saved."))
         return person

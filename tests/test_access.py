@@ -647,7 +647,7 @@ def of_made_reports(kind, line):
     if kind in ("report", "report_pdf"):
         return ["update", days["end"]]
     if kind.startswith(("made_report", "made-report")):
-        figures = {**days, "as_of": days["end"], "scope_key": "x", "sha256": "x"}
+        figures = {**days, "title": "Two weeks", "as_of": days["end"], "scope_key": "x", "sha256": "x"}
         report = compose.compose(
             "update", readers.scope_of(person("lea")), Period(days["start"], days["end"]), days["end"]
         )

@@ -207,9 +207,9 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
         body = BudgetBody(data=self.request.data)
         body.is_valid(raise_exception=True)
         sent = {name: value for name, value in self.request.data.items() if name != "scope"}
-        if budget:
-            # Without the version that was read nobody knows what is written over.
-            sent.setdefault("version", 0)
+        # Without the version that was read nobody knows what is written over.
+        if budget and sent.get("version") in (None, ""):
+            raise ValidationError({"version": ["This is missing: send the `version` of the budget that you read."]})
         scope = self._scope_of(body.validated_data["scope"]) if "scope" in body.validated_data else None
         today = timezone.now().date()
 

@@ -44,7 +44,8 @@ class AmountRow:
 def parse_amount_csv(text: str) -> list[dict[str, str]]:
     """The rows of a CSV by its head; raises ValidationError where no column is of budgets, or two are of one month."""
     sample = text.splitlines()[0] if text.strip() else ""
-    delimiter = ";" if sample.count(";") > sample.count(",") else ","
+    # A table that is copied out of a spreadsheet has tabs.
+    delimiter = max(",;\t", key=sample.count)
     try:
         # However lines end: Excel on a Mac once wrote a lone CR.
         lines = [row for row in csv.reader(io.StringIO(text, newline=None), delimiter=delimiter) if row]

@@ -204,6 +204,7 @@ class ImportPage(FormPage):
             "table": text,
             "decimal_mark": form.cleaned_data["decimal_mark"],
             "versions": json.dumps(versions),
-            "is_preview": True,
+            # Where every line is wrong nobody knows what would change.
+            "is_preview": not rows or not all(row.problem for row in rows),
         }
         return self.render_to_response(self.get_context_data(form=form, **context))

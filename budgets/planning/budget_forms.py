@@ -20,7 +20,7 @@ from budgets.calc.fiscal_calendar import FiscalCalendar
 from budgets.models import Budget, CompanyYear
 from budgets.models.budgets import CATEGORIES, KINDS
 from budgets.planning import budget_changes
-from budgets.planning.suggestions import last_year_costs
+from budgets.planning.suggestions import last_year_costs, usual_currency
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG, names_where
 from costs.calc.filters import (
     OPERATOR_WORDS,
@@ -42,7 +42,6 @@ from finops_site.lib.money import typed_text
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.models import Team, User
-from finops_site.people.company import reporting_currency
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import AmountField, LongForm
 
@@ -178,7 +177,7 @@ class BudgetForm(LongForm):
             cast(forms.ChoiceField, self.fields["way"]).choices = AMOUNT_CHOICES[:-1]
             self.initial["start"] = self.initial.get("start") or today.replace(day=1)
             self.initial.setdefault("way", "flat")
-            if currency := reporting_currency(user):
+            if currency := usual_currency(user, today):
                 self.initial["currency"] = currency
         # Asked for, though amounts that are pasted or follow the last months stand in its place.
         self.fields["amount"].is_asked = True  # type: ignore[attr-defined]

@@ -68,7 +68,7 @@ class BudgetTable(BaseTable):
             problems = [_("The last night could not evaluate it."), *problems]
         if not problems:
             return link
-        badge = status_html(_("look at it"), "warn", "alert-triangle")
+        badge = status_html(_("Look at it"), "warn", "alert-triangle")
         return format_html('{} {}<span class="second-line">{}</span>', link, badge, " ".join(problems))
 
     @cached_property

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.db.models import QuerySet, Sum
+
 from budgets.calc import amounts
 from budgets.forecast.spending import bills_of_budgets, daily_costs, monthly_costs
 from budgets.models import Budget
 from costs.calc.known_until import Bill
+from costs.models import DayRollup
 from costs.query.known_until import is_delivered
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
+from finops_site.people.company import reporting_currency
 
 SUGGESTED_MONTHS = 6
 
@@ -22,6 +27,22 @@ class AmountSuggestion:
     amount: Decimal
     months: list[tuple[date, Decimal]]
     currency: str
+
+
+def recent_costs(today: date) -> QuerySet[DayRollup]:
+    """The costs of the last months and of the running one, by which first budgets and their currencies are proposed."""
+    this = Month.of(today)
+    period = Period(this.plus(-SUGGESTED_MONTHS).start, this.next.start)
+    return DayRollup.objects.current().filter(charge_date__gte=period.start, charge_date__lt=period.end).order_by()
+
+
+def usual_currency(user: Person, today: date) -> str:
+    """What a new budget is in: the company's currency, else that of most of the cost that `user` sees; else empty."""
+    if currency := reporting_currency(user):
+        return currency
+    costs = recent_costs(today).visible_to(user).values("currency").annotate(cost=Sum("billed_cost"))
+    most = costs.order_by("-cost", "currency").first()
+    return most["currency"] if most else ""
 
 
 def suggest_amount(budget: Budget, today: date) -> AmountSuggestion | None:

@@ -30,14 +30,23 @@ WHOLE_WORDS = {"td": {"class": "nowrap"}}
 
 
 class BilledTotalsColumn(NumberColumn):
-    """The billed cost out of {currency: {metric: exact text}}, an amount for each currency."""
+    """The billed cost out of {currency: {metric: exact text}}, an amount for each currency.
+
+    In files it is a number, and its currency stands in a column of its own; of several currencies both are lists.
+    """
+
+    currency = "currencies"
+
+    def code(self, record: Any) -> str:
+        return "; ".join(sorted(record.totals or {}))
 
     def render(self, value: Mapping[str, Mapping[str, str]]) -> SafeString | str:
         sums = [(money_html(amount["billed_cost"], code),) for code, amount in sorted(value.items())]
         return format_html_join("", "<div>{}</div>", sums) if sums else "—"
 
-    def value(self, value: Mapping[str, Mapping[str, str]]) -> str:
-        return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
+    def value(self, value: Mapping[str, Mapping[str, str]]) -> Decimal | str:
+        amounts = [amount["billed_cost"] for _code, amount in sorted(value.items())]
+        return Decimal(amounts[0]) if len(amounts) == 1 else "; ".join(amounts)
 
 
 class AccountGroupTable(BaseTable):

@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.forms.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 from django_htmx.http import HttpResponseClientRefresh
@@ -18,9 +19,10 @@ from finops_site.first_day.remove_demo import CannotRemove, queue_removal, what_
 from finops_site.first_day.site_steps import LETTER, mail_server
 from finops_site.mail.emails import make_message
 from finops_site.mail.outbox import queue_email
-from finops_site.models import Company, OutgoingEmail
+from finops_site.models import Company, OutgoingEmail, User
 from finops_site.people.company import load_company
 from finops_site.people.demo_rows import demo_company
+from finops_site.people.reader_language import language_of_page
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import time_zone_field
@@ -84,10 +86,17 @@ class CompanyPage(FormPage):
     breadcrumbs = SET_UP
     cancel_url_name = "set_up"
     success_url = reverse_lazy("set_up")
-    success_message = "Saved."
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "instance": load_company()}
+
+    def save(self, form: BaseForm) -> Company:
+        company: Company = super().save(form)
+        # It is read in the language that was chosen just now; the person of the request knows the company as it was.
+        reader = User.objects.get(pk=self.person.pk)
+        with translation.override(language_of_page(self.request, reader)):
+            messages.success(self.request, _("Saved."))
+        return company
 
 
 class RemoveDemoPage(Page, TemplateView):

@@ -6,15 +6,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from finops_site.ops import health
+from finops_site.ops.health_views import BADGES
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import HealthState, MessageQueue, registry
-from finops_site.translation import gettext_lazy as _lazy
 
 SHOWN = 5
-UNWELL = {
-    HealthState.BROKEN: ("broken", "alert-circle"),
-    HealthState.WARNING: (_lazy("look at it"), "alert-triangle"),
-}
+UNWELL = {state: BADGES[state] for state in (HealthState.BROKEN, HealthState.WARNING)}
 
 
 def health_panel(request: HttpRequest) -> dict[str, Any]:

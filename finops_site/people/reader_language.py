@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, tzinfo
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import Promise
 from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
 
 from finops_site.lib.language import ENGLISH, in_zone
@@ -44,9 +45,12 @@ def reading(language: str, zone: tzinfo) -> Iterator[None]:
         yield
 
 
-def in_english(rows: Iterable[T]) -> Iterator[T]:
-    """`rows`, each made in English: files that formulas and scripts read do not change with who takes them."""
-    return _each_in(rows, ENGLISH, UTC)
+def in_english(rows: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
+    """`rows`, each made in English: files that formulas and scripts read do not change with who takes them.
+
+    What is written only when it is read, as names of states are, is written here: later it would be the reader's.
+    """
+    return _each_in(([str(cell) if isinstance(cell, Promise) else cell for cell in row] for row in rows), ENGLISH, UTC)
 
 
 def _each_in(rows: Iterable[T], language: str, zone: tzinfo) -> Iterator[T]:
@@ -106,6 +110,11 @@ def language_of_browser(request: HttpRequest) -> str:
     return ""
 
 
+def language_of_page(request: HttpRequest, user: User | None) -> str:
+    """What she chose, else what her browser asks for, else the company's."""
+    return getattr(user, "language", "") or language_of_browser(request) or company_language(user)
+
+
 class ReaderLanguageMiddleware:
     """Every page in the language and the zone of whoever asks for it."""
 
@@ -119,7 +128,7 @@ class ReaderLanguageMiddleware:
         # Who has no session is nobody: asking would say that the answer hangs on one.
         has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
         user = request.user if has_session and request.user.is_authenticated else None
-        language = getattr(user, "language", "") or language_of_browser(request) or company_language(user)
+        language = language_of_page(request, user)
         zone = zone_of(user) if user else UTC
         with reading(language, zone):
             response = self.get_response(request)

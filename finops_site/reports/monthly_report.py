@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A figure of the programme against its target, in words: `state` is "met", "not met" or "" where there is none."""
+    """A figure of the programme against its target, in words; the code `state`: "met", "not met" or "" for none."""
 
     label: str
     value: str
@@ -68,7 +68,8 @@ class Gate:
         """The target and whether it is met, as a reader sees it."""
         if not self.target:
             return _("No target")
-        return _("Target {target}: {value}").format(target=self.target, value=self.state or _("not known yet"))
+        words = {"met": _("met"), "not met": _("not met")}.get(self.state, _("not known yet"))
+        return _("Target {target}: {value}").format(target=self.target, value=words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def make_gate(kpi: Kpi, measure: Measure) -> Gate:
     if measure.target is not None:
         target = _("at most {figure}") if measure.better == Better.LOWER else _("at least {figure}")
         target = target.format(figure=_figure(measure.target, measure))
-    state = {True: _("met"), False: _("not met"), None: ""}[measure.met]
+    state = {True: "met", False: "not met", None: ""}[measure.met]
     url = registry.kpi_url(kpi.name) or measure.url
     return Gate(str(kpi.label), shown_value(measure), target, state, measure.description, url)
 

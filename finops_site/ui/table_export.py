@@ -18,7 +18,7 @@ from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
 
 from finops_site.lib.money import AmountWithPlaces, exact_text
-from finops_site.ui.tables import BaseTable, MoneyColumn, tags_text
+from finops_site.ui.tables import BaseTable, tags_text
 
 ROWS_IN_A_WRITE = 500
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
@@ -99,6 +99,6 @@ def _plain_cell(cell: Any, bound: BoundColumn, record: Any) -> Any:
 def _missing_currencies(columns: list[BoundColumn]) -> list[Callable[[Any], str]]:
     """For each currency that the amounts name and that has no column of its own: what finds it in a record."""
     accessors = {str(bound.accessor) for bound in columns}
-    money = [bound.column for bound in columns if isinstance(bound.column, MoneyColumn)]
+    money = [bound.column for bound in columns if hasattr(bound.column, "code")]
     missing = {str(column.currency): column.code for column in money if str(column.currency) not in accessors}
     return list(missing.values())

@@ -262,6 +262,8 @@ class DayColumn(MonthColumn):
         return day_text(value)
 
     def value(self, value: date | str) -> str:
+        if isinstance(value, datetime):
+            value = value.date()
         return value if isinstance(value, str) else value.isoformat()
 
 

@@ -61,8 +61,12 @@ class KpiList(Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
-            return csv_download(list_rows(self.figures), "kpis")
+            return csv_download(self._rows(), "kpis")
         return super().get(request, *args, **kwargs)
+
+    def _rows(self) -> Iterator[list[Any]]:
+        # The figures are asked for where the file is written, for what they say is in its language.
+        yield from list_rows(self.figures)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = {area: [list_row(one) for one in self.figures if one.kpi.area == area] for area in KpiArea}

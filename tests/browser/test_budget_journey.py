@@ -99,7 +99,7 @@ def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_t
     cell.focus()
     paste(page, "3,500\r\n9\r\n")
     expect(cell).to_have_value("3,500")
-    expect(page.locator("#announcer")).to_have_text("1 cells have no place here.")
+    expect(page.locator("#announcer")).to_have_text("1 cell has no place here.")
     expect(page.locator("tr[data-row] [data-sum]")).to_have_text(f"{3500 + 3100 * (12 - month.start.month):,}.00")
     page.get_by_role("button", name="Check and save").click()
     expect(page.locator("main")).to_contain_text("1 amount of 1 budget would change")

@@ -51,8 +51,10 @@ def test_what_is_left_out_of_a_change_stays_and_an_old_version_is_refused(people
     assert changed.status_code == 200, changed.content
     assert (changed.json()["name"], changed.json()["scope"]) == ("Payments", {"region": ["us-east-1"]})
     assert changed.json()["periods"] == budget["periods"]
-    for version in ({"version": budget["version"]}, {}):
-        assert change(browser, budget["id"], name="Other", **version).status_code == 409
+    assert change(browser, budget["id"], name="Other", version=budget["version"]).status_code == 409
+    without = change(browser, budget["id"], name="Other")
+    assert (without.status_code, list(without.json())) == (400, ["version"])
+    assert "missing" in without.json()["version"][0]
     assert Budget.objects.get().name == "Payments"
 
 

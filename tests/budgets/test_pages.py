@@ -12,6 +12,7 @@ from django.utils import timezone
 from budgets.models import Alert, Budget, BudgetPeriod
 from budgets.planning import budget_changes
 from finops_site.lib.periods import Month
+from finops_site.models import Company
 from finops_site.registry import registry
 from tests.people import waiting_for
 from tests.shared_fixtures import shared
@@ -174,6 +175,17 @@ def test_name_team_and_amount_are_enough_for_page_and_api(payments, fay, lea, cl
         assert (made.state, made.kind, made.start, made.currency) == (state, "month", first_of_this_month, "USD")
         assert set(made.periods.values_list("amount", flat=True)) == {1000}
         assert made.thresholds.count() == 4
+
+
+def test_a_new_budget_is_in_the_companys_currency_else_in_that_of_most_of_the_cost(payments, deliver, fay, client_of):
+    this = Month.of(timezone.now().date())
+    deliver(str(this.plus(-1)), lambda day: "3100.00" if day.day == 1 else "0", BillingCurrency="EUR")
+    client, url = client_of(fay), reverse("budgets:add")
+    assert client.get(url).context["form"]["currency"].value() == "EUR"
+    assert client.post(url, {"name": "Mine", "team": payments.pk, "amount": "1,000"}).status_code == 302
+    assert Budget.objects.get(name="Mine").currency == "EUR"
+    Company.objects.create(currency="NOK")
+    assert client.get(url).context["form"]["currency"].value() == "NOK"
 
 
 def test_a_group_of_fields_is_closed_but_where_something_is_wrong(payments, fay, client_of):

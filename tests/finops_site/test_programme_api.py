@@ -103,3 +103,11 @@ def test_a_csv_is_safe_to_open_and_says_when_nothing_matches(people, fay, client
 def test_an_error_of_a_csv_is_an_error(people, lea, client_of):
     assert client_of(lea).get("/api/v1/health/", {"format": "csv"}).status_code == 403
     assert client_of(lea).get("/api/v1/spend/", {"format": "csv", "colour": "red"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing/", "budgets/99999999999999999999999/", "teams/x/y/z/", f"budgets/{'9' * 5000}/"]
+)
+def test_an_address_of_the_api_that_is_not_there_is_answered_to_a_program(fay, client_of, path):
+    answer = client_of(fay).get(f"/api/v1/{path}")
+    assert (answer.status_code, answer["Content-Type"], list(answer.json())) == (404, "application/json", ["detail"])

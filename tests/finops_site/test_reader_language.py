@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 from django.utils import translation
+from django.utils.translation import gettext_lazy
 
 from finops_site.celery import task
 from finops_site.lib.language import get_language, get_zone
@@ -42,7 +43,7 @@ def test_programs_are_answered_in_english_whoever_asks(lea, client_of):
     User.objects.filter(pk=lea.pk).update(language="de")
     assert client_of(lea).get("/api/v1/teams/?no-such=1", headers={"accept-language": "fr"}).status_code == 400
     with translation.override("de"):
-        assert list(in_english(get_language() for _ in range(2))) == ["en", "en"]
+        assert list(in_english([get_language(), gettext_lazy("Current")] for _ in range(2))) == [["en", "Current"]] * 2
 
 
 def test_no_request_leaves_its_language_behind(lea, client_of):
@@ -79,6 +80,12 @@ def test_a_language_that_nobody_speaks_is_refused_by_the_page_of_the_company(fay
         "/set-up/company/", {"name": "Strand", "currency": "EUR", "language": "de", "time_zone": "Europe/Oslo"}
     )
     assert Company.objects.values_list("language", "time_zone").get() == ("de", "Europe/Oslo")
+
+
+def test_the_page_of_the_company_says_that_it_is_saved_in_the_language_just_chosen(fay, client_of):
+    chosen = {"name": "Strand", "currency": "EUR", "language": "de"}
+    page = client_of(fay).post("/set-up/company/", chosen, follow=True).content.decode()
+    assert ("Gespeichert." in page, "Saved." in page) == (True, False)
 
 
 def test_a_message_is_written_in_the_language_and_the_zone_of_its_recipient(lea):

@@ -205,7 +205,7 @@ class TestFlags:
         assert "Nobody answers for it" in client_of(ada).get(glue.get_absolute_url()).content.decode()
 
     def test_one_whose_lead_is_there_has_no_flag(self, glue, fay, client_of):
-        assert "look at it" not in client_of(fay).get("/budgets/").content.decode()
+        assert "Look at it" not in client_of(fay).get("/budgets/").content.decode()
 
 
 class TestUnsentPage:

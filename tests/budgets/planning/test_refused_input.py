@@ -41,6 +41,21 @@ def test_columns_without_a_head_shift_no_amount_and_any_line_end_is_one():
         assert parse_amount_csv(end.join(["budget,,2026-3,,2026-04,", "B,,100,,300,", ""])) == expected
 
 
+def test_a_table_out_of_a_spreadsheet_has_tabs():
+    assert parse_amount_csv("budget\t2026-03\t2026-04\nB, all\t1,5\t2\n") == [
+        {"budget": "B, all", "2026-03": "1,5", "2026-04": "2"}
+    ]
+
+
+def test_where_every_line_is_wrong_nothing_is_said_of_what_would_change(people, make, fay, client_of):  # noqa: F811
+    make()
+    for line, says in (("Nobody,1", False), ("Payments,1000", True)):
+        upload = SimpleUploadedFile("x.csv", f"budget,2026-03\n{line}\n".encode())
+        page = client_of(fay).post(reverse("budgets:import"), {"file": upload})
+        assert bool(page.context["problems"]) != says
+        assert ("would change" in page.content.decode().replace("seen what would change", "")) == says
+
+
 def test_years_that_no_budget_has_are_no_such_month(people, make, fay, client_of):  # noqa: F811
     make()
     upload = SimpleUploadedFile("x.csv", b"budget,2150-03\nPayments,1\n")

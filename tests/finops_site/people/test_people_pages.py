@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django.utils.html import escape
@@ -33,8 +34,34 @@ def test_ada_invites_a_lead_who_chooses_her_password_by_our_mail(ada, client, se
     link = re.search(r"(/accounts/password/reset/key/\S+)", text_of(letter))[1]
     page = client.get(link, follow=True)
     secret = "correct horse battery staple"
-    client.post(page.request["PATH_INFO"], {"password1": secret, "password2": secret})
+    done = client.post(page.request["PATH_INFO"], {"password1": secret, "password2": secret}, follow=True)
+    assert 'href="/accounts/login/">Sign in</a>' in done.content.decode()
     assert User.objects.get(pk=ivy.pk).check_password(secret)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("signup/", "Nur auf Einladung"),
+        ("password/reset/", "Passwort vergessen"),
+        ("password/reset/done/", "Der Link ist unterwegs"),
+        ("password/reset/key/1-set-password/", "Der Link funktioniert nicht"),
+        ("password/reset/key/done/", "Ihr Passwort ist gesetzt"),
+    ],
+)
+def test_pages_on_the_way_in_speak_to_a_german_reader_as_ours_do(people, client, address, words):
+    page = client.get(f"/accounts/{address}", headers={"accept-language": "de"}).content.decode()
+    assert f'<h1 class="element-h1">{words}</h1>' in page
+    assert not re.search(r"\b([Dd]u|[Dd]ein\w*|[Dd]ich|[Dd]ir)\b", page)
+
+
+def test_the_mail_about_a_forgotten_password_is_ours(people, lea, client):
+    User.objects.filter(pk=lea.pk).update(language="de")
+    client.post("/accounts/password/reset/", {"email": lea.email})
+    (letter,) = mail.outbox
+    assert "Ein neues Passwort für FinOps" in letter.subject
+    assert "/accounts/password/reset/key/" in letter.body
+    assert not re.search(r"\b([Dd]u|[Dd]ein\w*)\b", letter.body)
 
 
 def test_an_address_that_is_here_already_is_refused(ada, eli):
