@@ -74,7 +74,7 @@ def send_invitation(person: User, now: datetime) -> None:
     queue_email(f"invitation at {now:%Y-%m-%d %H:%M:%S.%f} to {person.email}", message, now=now)
 
 
-class Known:
+class PeopleHere:
     """Who and which teams are here already, asked once for a whole list of invitations."""
 
     def __init__(self, emails: Iterable[str]) -> None:
@@ -129,7 +129,7 @@ def labels() -> dict[str, str]:
     }
 
 
-def problems_of(invitation: Invitation, known: Known) -> list[str]:
+def problems_of(invitation: Invitation, here: PeopleHere) -> list[str]:
     """Why somebody cannot be invited like this, a sentence each; `invitation` is in our words. Changes nothing."""
     problems = [
         _("{what} has {count} characters: at most {most} can be stored.").format(
@@ -138,9 +138,9 @@ def problems_of(invitation: Invitation, known: Known) -> list[str]:
         for name, most in LENGTHS.items()
         if len(getattr(invitation, name)) > most
     ]
-    problems += [] if problems else _address_problems(invitation.email, known.emails)
+    problems += [] if problems else _address_problems(invitation.email, here.emails)
     problems += [*_role_problems(invitation.role), *_part_problems(invitation.team_role)]
-    team = known.team(invitation.team)
+    team = here.team(invitation.team)
     if team and invitation.cost_center and team.cost_center not in ("", invitation.cost_center):
         problems.append(
             _("The team {team} has the cost centre {center} already.").format(team=team, center=team.cost_center)
@@ -177,21 +177,23 @@ def invite(invitation: Invitation, now: datetime, teams: Mapping[Team, str] | No
     `teams` are hers in place of the one that the invitation names.
     """
     invitation = in_our_words(invitation)
-    known = Known([invitation.email])
-    if problems := problems_of(invitation, known):
+    here = PeopleHere([invitation.email])
+    if problems := problems_of(invitation, here):
         raise CannotChange(*problems)
-    return make_person(invitation, known, now, teams)
+    return make_person(invitation, here, now, teams)
 
 
 @transaction.atomic
-def make_person(invitation: Invitation, known: Known, now: datetime, teams: Mapping[Team, str] | None = None) -> User:
+def make_person(
+    invitation: Invitation, here: PeopleHere, now: datetime, teams: Mapping[Team, str] | None = None
+) -> User:
     """The same of an invitation without problems. Raises CannotChange."""
     person = User(email=invitation.email, name=invitation.name)
     person.set_unusable_password()
     try:
         person.full_clean(exclude=["password"])
         if invitation.team:
-            teams = {known.team_for(invitation): invitation.team_role}
+            teams = {here.team_for(invitation): invitation.team_role}
     except ValidationError as error:
         raise CannotChange(*error.messages) from None
     person.save()

@@ -9,7 +9,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from finops_site.lib.words import number_text
-from finops_site.mail.invitations import CannotChange, Invitation, Known, in_our_words, labels, make_person, problems_of
+from finops_site.mail.invitations import (
+    CannotChange,
+    Invitation,
+    PeopleHere,
+    in_our_words,
+    labels,
+    make_person,
+    problems_of,
+)
 from finops_site.models import User
 
 COLUMNS = ("email", "name", "role", "team", "team_role", "cost_center")
@@ -39,16 +47,16 @@ def invite_all(text: str, now: datetime) -> list[User]:
             )
         )
     invitations, problems = _invitations(people, columns or COLUMNS)
-    known = Known(invitation.email for invitation in invitations.values())
-    for number, found in _problems(invitations, known).items():
-        problems.setdefault(number, []).extend(found)
+    here = PeopleHere(invitation.email for invitation in invitations.values())
+    for number, reasons in _problems(invitations, here).items():
+        problems.setdefault(number, []).extend(reasons)
     if problems:
         sentences = [
             _("Line {number}: {error}").format(number=number, error=" ".join(problems[number]))
             for number in sorted(problems)
         ]
         raise CannotChange(*sentences[:MOST_PROBLEMS])
-    return [make_person(invitation, known, now) for invitation in invitations.values()]
+    return [make_person(invitation, here, now) for invitation in invitations.values()]
 
 
 def _rows(text: str) -> list[Row]:
@@ -109,24 +117,24 @@ def _invitations(people: Sequence[Row], columns: Sequence[str]) -> tuple[dict[in
     return invitations, problems
 
 
-def _problems(invitations: dict[int, Invitation], known: Known) -> dict[int, list[str]]:
+def _problems(invitations: dict[int, Invitation], here: PeopleHere) -> dict[int, list[str]]:
     """What is wrong with each line, by itself or beside those above it."""
     problems: dict[int, list[str]] = {}
     lines: dict[str, int] = {}
     centers: dict[str, tuple[int, str]] = {}
     for number, invitation in invitations.items():
-        found = problems_of(invitation, known)
-        if (line := lines.setdefault(invitation.email, number)) != number and not found:
-            found.append(_("{email} stands in line {line} too.").format(email=invitation.email, line=line))
+        reasons = problems_of(invitation, here)
+        if (line := lines.setdefault(invitation.email, number)) != number and not reasons:
+            reasons.append(_("{email} stands in line {line} too.").format(email=invitation.email, line=line))
         center = invitation.cost_center
         if invitation.team and center:
             line, first = centers.setdefault(invitation.team.casefold(), (number, center))
             if first != center:
-                found.append(
+                reasons.append(
                     _("the team {team} has the cost centre {center} here and {first} in line {line}.").format(
                         team=invitation.team, center=center, first=first, line=line
                     )
                 )
-        if found:
-            problems[number] = found
+        if reasons:
+            problems[number] = reasons
     return problems

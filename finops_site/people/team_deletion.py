@@ -45,12 +45,12 @@ def what_stands_on(team: Team) -> list[str]:
         and not relation.concrete
         and (relation.field.db_index or relation.related_model._meta.label == "costs.MonthRollup")
     ]
-    found: dict[str, Any] = {
+    exists: dict[str, Any] = {
         f"has_{number}": Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
         for number, relation in enumerate(relations)
     }
     filtered = SavedView.objects.filter(query__regex=rf"(^|&)team={team.pk:d}(&|$)")
-    has: Any = Team.objects.filter(pk=team.pk).values(**found, filtered=Exists(filtered)).get()
+    has: Any = Team.objects.filter(pk=team.pk).values(**exists, filtered=Exists(filtered)).get()
     labels = [relation.related_model._meta.label for number, relation in enumerate(relations) if has[f"has_{number}"]]
     labels += ["finops_site.SavedView"] if has["filtered"] else []
     words = [str(word) for label, word in WORDS.items() if label in labels]

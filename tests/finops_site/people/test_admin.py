@@ -54,7 +54,7 @@ def test_ada_invites_somebody_who_chooses_her_own_password(ada, client_of):
     assert not ivy.has_usable_password()
     assert [group.name for group in ivy.groups.all()] == ["finance"]
     letter = OutgoingEmail.objects.get(to="ivy@demo.example")
-    assert letter.subject == "Your way into FinOps of FinOps"
+    assert letter.subject == "Your way into FinOps"
     assert "as finance" in text_of(letter)
     assert "/accounts/password/reset/key/" in text_of(letter)
 
