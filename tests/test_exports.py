@@ -16,12 +16,12 @@ pytestmark = pytest.mark.django_db
 
 def exporting_pages():
     """The names of the pages that answer as a CSV."""
-    found = {}
+    named = {}
     for pattern, prefix in walk(get_resolver().url_patterns, ""):
         view = getattr(pattern.callback, "view_class", None)
         if view and issubclass(view, Page) and "csv" in view.exports and pattern.name:
-            found[f"{prefix}{pattern.name}"] = view
-    return found
+            named[f"{prefix}{pattern.name}"] = view
+    return named
 
 
 def walk(patterns, prefix):
