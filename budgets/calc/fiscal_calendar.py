@@ -8,22 +8,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from finops_site.lib.language import gettext as _
-from finops_site.lib.language import gettext_noop
-from finops_site.lib.periods import Month, Period, month_text, months_later
+from finops_site.lib.periods import WEEKDAYS, Month, Period, month_text, months_later
 
 # Months of a period, for the kinds that repeat.
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 WEEKS = ("4-4-5", "4-5-4", "5-4-4")
 NEAREST, LAST = RULES = ("nearest", "last")
-WEEKDAYS = (
-    gettext_noop("Monday"),
-    gettext_noop("Tuesday"),
-    gettext_noop("Wednesday"),
-    gettext_noop("Thursday"),
-    gettext_noop("Friday"),
-    gettext_noop("Saturday"),
-    gettext_noop("Sunday"),
-)
 
 
 @dataclass(frozen=True, slots=True)

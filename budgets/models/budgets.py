@@ -18,7 +18,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
 from budgets.calc.amounts import BudgetCut
-from budgets.calc.fiscal_calendar import WEEKDAYS, WEEKS, FiscalCalendar
+from budgets.calc.fiscal_calendar import WEEKS, FiscalCalendar
 from budgets.calc.headlines import words_by_calendar
 from budgets.querysets import BudgetQuerySet, PeriodManager, PeriodQuerySet
 from costs.calc.charge_kinds import ADJUSTMENT, COMMITMENT, CREDIT, MARKETPLACE, SUPPORT, TAX
@@ -26,7 +26,7 @@ from costs.calc.filters import BadFilter, Operator, filter_name
 from costs.query.question import BadQuestion, Question
 from costs.query.stored_values import with_stored_values
 from finops_site.lib.money import ISO_4217
-from finops_site.lib.periods import Period, day_text, days_text
+from finops_site.lib.periods import WEEKDAYS, Period, day_text, days_text
 from finops_site.models import Team
 from finops_site.translation import gettext_lazy as _lazy
 

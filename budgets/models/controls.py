@@ -27,7 +27,7 @@ from budgets.models.thresholds import Threshold
 from budgets.querysets import ControlChangeSetQuerySet, ControlQuerySet
 from costs.calc.filters import dimension_of
 from costs.sources.storage import StorageProblem, allowed_endpoint
-from finops_site.lib.periods import day_text
+from finops_site.lib.periods import WEEKDAYS, day_text
 from finops_site.lib.words import number_text
 from finops_site.models import Team
 from finops_site.translation import gettext_lazy as _lazy
@@ -174,7 +174,7 @@ class Control(models.Model):
         _lazy("or until"),
         null=True,
         blank=True,
-        choices=[(number, _lazy(day)) for number, day in enumerate(control_rules.WEEKDAYS)],
+        choices=[(number, _lazy(day)) for number, day in enumerate(WEEKDAYS)],
     )
     box_time = models.TimeField(_lazy("at"), null=True, blank=True)
     time_zone = models.CharField(max_length=50, default="UTC")

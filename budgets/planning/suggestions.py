@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from budgets.calc import amounts
 from budgets.forecast.spending import bills_of_budgets, daily_costs, monthly_costs
@@ -13,6 +13,7 @@ from budgets.models import Budget
 from costs.calc.known_until import Bill
 from costs.models import DayRollup
 from costs.query.known_until import is_delivered
+from costs.querysets import CostQuerySet
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.people.company import reporting_currency
@@ -29,7 +30,7 @@ class AmountSuggestion:
     currency: str
 
 
-def recent_costs(today: date) -> QuerySet[DayRollup]:
+def recent_costs(today: date) -> CostQuerySet:
     """The costs of the last months and of the running one, by which first budgets and their currencies are proposed."""
     this = Month.of(today)
     period = Period(this.plus(-SUGGESTED_MONTHS).start, this.next.start)
@@ -40,8 +41,7 @@ def usual_currency(user: Person, today: date) -> str:
     """What a new budget is in: the company's currency, else that of most of the cost that `user` sees; else empty."""
     if currency := reporting_currency(user):
         return currency
-    hers = DayRollup.objects.visible_to(user).filter(pk__in=recent_costs(today).values("pk"))
-    costs = hers.order_by().values("currency").annotate(cost=Sum("billed_cost"))
+    costs = recent_costs(today).visible_to(user).values("currency").annotate(cost=Sum("billed_cost"))
     most = costs.order_by("-cost", "currency").first()
     return most["currency"] if most else ""
 

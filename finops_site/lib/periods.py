@@ -4,9 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from finops_site.lib.language import get_zone
+from finops_site.lib.language import get_zone, gettext_noop
 from finops_site.lib.language import gettext as _
 from finops_site.lib.locale_format import date_figure
+
+# By the number that date.weekday() gives; translated where they are used.
+WEEKDAYS = (
+    gettext_noop("Monday"),
+    gettext_noop("Tuesday"),
+    gettext_noop("Wednesday"),
+    gettext_noop("Thursday"),
+    gettext_noop("Friday"),
+    gettext_noop("Saturday"),
+    gettext_noop("Sunday"),
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

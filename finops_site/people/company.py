@@ -29,4 +29,9 @@ def reporting_currency(user: object = None) -> str:
 
 def company_language(user: object = None) -> str:
     """The language of statements, of the work of the night, and of mail to somebody who chose none."""
-    return settings.FINOPS_LANGUAGE or load_company(user).language or settings.LANGUAGE_CODE
+    return language_of(load_company(user))
+
+
+def language_of(company: Company) -> str:
+    """The same, of a company that was loaded already."""
+    return settings.FINOPS_LANGUAGE or company.language or settings.LANGUAGE_CODE

@@ -23,7 +23,7 @@ from django.utils.translation.trans_real import get_supported_language_variant, 
 
 from finops_site.lib.language import ENGLISH, in_zone
 from finops_site.models import Company, User
-from finops_site.people.company import company_language, load_company
+from finops_site.people.company import company_language, language_of, load_company
 
 T = TypeVar("T")
 # Who reads here are programs.
@@ -69,15 +69,10 @@ def in_company_language() -> Iterator[None]:
     """The company's language and zone meanwhile; English where the database cannot be asked."""
     try:
         company = load_company()
-        language, zone = _language_of(company), zone_of(None, company)
     except DatabaseError:
-        language, zone = settings.FINOPS_LANGUAGE or settings.LANGUAGE_CODE, UTC
-    with reading(language, zone):
+        company = Company()
+    with reading(language_of(company), zone_of(None, company)):
         yield
-
-
-def _language_of(company: Company) -> str:
-    return settings.FINOPS_LANGUAGE or company.language or settings.LANGUAGE_CODE
 
 
 @contextmanager
@@ -94,7 +89,7 @@ def in_language_of(reader: User | str) -> Iterator[None]:
     company = load_company()
     token = _reader.set(address)
     try:
-        with reading((user and user.language) or _language_of(company), zone_of(user, company)):
+        with reading((user and user.language) or language_of(company), zone_of(user, company)):
             yield
     finally:
         _reader.reset(token)

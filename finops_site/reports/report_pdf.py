@@ -1,6 +1,6 @@
 """The monthly report on paper: the same figures as on its page, by Typst."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,11 +15,6 @@ from finops_site.ui.figures import percent_text, signed_text
 
 def render_report(report: Report) -> bytes:
     """The report as a PDF; the same bytes for the same figures."""
-    files: dict[str, str | bytes] = {}
-    for name, parts, height in (("brief", report.briefs, 190), ("", report.parts, 230)):
-        for part in parts:
-            for number, chart in enumerate(part.charts):
-                files[f"{name}{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=height)
     data = {
         "title": report.title,
         "subtitle": report.subtitle,
@@ -29,10 +24,23 @@ def render_report(report: Report) -> bytes:
             {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
             for gate in report.gates
         ],
-        "briefs": [section_data(part, "brief") for part in report.briefs],
-        "sections": [section_data(part) for part in report.parts],
     }
-    return typst_documents.render_pdf("report", data, files)
+    return render_parts(data, report.briefs, report.parts)
+
+
+def render_parts(data: Mapping[str, Any], briefs: Sequence[Part], parts: Sequence[Part]) -> bytes:
+    """The report with this head: its first page of `briefs`, then every part, each with its charts."""
+    files: dict[str, str | bytes] = {
+        f"{name}{part.name}-{number}": chart_svg.svg(chart, width=640, height=height)
+        for name, several, height in (("brief", briefs, 190), ("", parts, 230))
+        for part in several
+        for number, chart in enumerate(part.charts)
+    }
+    sections = {
+        "briefs": [section_data(part, "brief") for part in briefs],
+        "sections": [section_data(part) for part in parts],
+    }
+    return typst_documents.render_pdf("report", {**data, **sections}, files)
 
 
 def section_data(part: Part, files: str = "") -> dict[str, Any]:

@@ -7,9 +7,9 @@ from django.db.models import Q
 from django.forms import ModelChoiceField
 from django.utils.translation import gettext as _
 
+from finops_site.lib.periods import WEEKDAYS
 from finops_site.models import Dashboard, SavedView, Team, User, ViewMail
 from finops_site.saved_views.keep_views import LAST_DAY, MailSchedule
-from finops_site.saved_views.scheduled_mails import WEEKDAYS
 from finops_site.saved_views.sharing import WITH_COMPANY, teams_to_share_with
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -46,7 +46,10 @@ class SavedViewForm(ShareForm):
         help_text=_lazy("To your own address, with what you may see of it on that day."),
     )
     mail_weekday = forms.TypedChoiceField(
-        label=_lazy("On the weekday"), choices=[*enumerate(WEEKDAYS)], coerce=int, required=False
+        label=_lazy("On the weekday"),
+        choices=[(number, _lazy(day)) for number, day in enumerate(WEEKDAYS)],
+        coerce=int,
+        required=False,
     )
     mail_day = forms.IntegerField(
         label=_lazy("On the day of the month"), min_value=1, max_value=LAST_DAY, initial=1, required=False

@@ -13,27 +13,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import formatted
-from finops_site.lib.periods import Month, day_text
+from finops_site.lib.periods import WEEKDAYS, Month, day_text
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.mail.outbox import queue_email
 from finops_site.models import SavedView, User, ViewMail
 from finops_site.people.reader_language import in_language_of
 from finops_site.saved_views.opened_pages import figures_of, page_label
-from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import figure_text, signed_text
 from finops_site.ui.view_figures import Figures
 
 logger = logging.getLogger(__name__)
-
-WEEKDAYS = (
-    _lazy("Monday"),
-    _lazy("Tuesday"),
-    _lazy("Wednesday"),
-    _lazy("Thursday"),
-    _lazy("Friday"),
-    _lazy("Saturday"),
-    _lazy("Sunday"),
-)
 
 
 def last_day_of(row: ViewMail, today: date) -> date:
@@ -52,7 +41,7 @@ def is_due(row: ViewMail, today: date) -> bool:
 def schedule_text(row: ViewMail) -> str:
     """``every Monday``, ``every month on day 3``."""
     if row.every == ViewMail.Every.WEEK:
-        return _("every {weekday}").format(weekday=WEEKDAYS[row.weekday])
+        return _("every {weekday}").format(weekday=_(WEEKDAYS[row.weekday]))
     return _("every month on day {day}").format(day=row.day)
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from finops_site.lib import chart_svg
 from finops_site.lib.periods import day_text
 from finops_site.reports import typst_documents
-from finops_site.reports.report_pdf import section_data, stat_data
+from finops_site.reports.report_pdf import render_parts, section_data, stat_data
 from programme.models import ReportKind
 from programme.reports.composed import ComposedReport
 
@@ -73,19 +73,7 @@ def _gates(report: ComposedReport) -> list[dict[str, str]]:
 
 
 def _monthly(report: ComposedReport) -> bytes:
-    files: dict[str, str | bytes] = {}
-    for name, parts, height in (("brief", report.briefs, 190), ("", report.parts, 230)):
-        for part in parts:
-            for number, chart in enumerate(part.charts):
-                files[f"{name}{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=height)
-    data = {
-        **_head(report),
-        "summary": "",
-        "gates": _gates(report),
-        "briefs": [section_data(part, "brief") for part in report.briefs],
-        "sections": [section_data(part) for part in report.parts],
-    }
-    return typst_documents.render_pdf("report", data, files)
+    return render_parts({**_head(report), "summary": "", "gates": _gates(report)}, report.briefs, report.parts)
 
 
 def _review(report: ComposedReport) -> bytes:

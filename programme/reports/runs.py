@@ -50,9 +50,8 @@ def make_due(now: datetime) -> int:
         except Exception:
             # One odd schedule stops no other.
             logger.exception("schedule of reports %s", schedule.pk)
-    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-    todo = ReportRun.objects.filter(free, state__in=[State.WAITING, State.RUNNING], due_at__lte=now)
-    count = sum(make_run(pk, now) for pk in list(todo.order_by("due_at", "pk").values_list("pk", flat=True)))
+    todo = _free(now).filter(due_at__lte=now).order_by("due_at", "pk")
+    count = sum(make_run(pk, now) for pk in list(todo.values_list("pk", flat=True)))
     sending.post_waiting(now)
     return count
 
@@ -113,11 +112,15 @@ def make_run(pk: int, now: datetime) -> bool:
     return True
 
 
+def _free(now: datetime) -> QuerySet[ReportRun]:
+    """Runs that are not over and that no worker has."""
+    unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    return ReportRun.objects.filter(unclaimed, state__in=[State.WAITING, State.RUNNING])
+
+
 def _claim(pk: int, now: datetime) -> ReportRun | None:
     """The run, ours for some minutes; None where another worker has it or it is over."""
-    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-    rows = ReportRun.objects.filter(free, pk=pk, state__in=[State.WAITING, State.RUNNING])
-    if not rows.update(state=State.RUNNING, attempts=F("attempts") + 1, claimed_until=now + LEASE):
+    if not _free(now).filter(pk=pk).update(state=State.RUNNING, attempts=F("attempts") + 1, claimed_until=now + LEASE):
         return None
     run = ReportRun.objects.select_related("schedule__owner", "schedule__team", "asked_by").get(pk=pk)
     run.began = time.monotonic()

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from finops_site.lib.periods import WEEKDAYS
 from finops_site.models import User
 from programme.calc.due_moments import Every
 from programme.models import ReportRecipient, ReportSchedule
@@ -71,7 +72,7 @@ def when_text(schedule: ReportSchedule) -> str:
 
 
 def weekdays() -> list[str]:
-    return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
+    return [_(day) for day in WEEKDAYS]
 
 
 def to_text(schedule: ReportSchedule) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.language import gettext_noop
+from finops_site.lib.periods import WEEKDAYS
 from finops_site.lib.words import counted, number_text
 
 PROPOSED: Final = "proposed"
@@ -251,16 +252,6 @@ def within_limits(
 
 
 # For how long.
-
-WEEKDAYS: Final = (
-    gettext_noop("Monday"),
-    gettext_noop("Tuesday"),
-    gettext_noop("Wednesday"),
-    gettext_noop("Thursday"),
-    gettext_noop("Friday"),
-    gettext_noop("Saturday"),
-    gettext_noop("Sunday"),
-)
 
 
 def box_end(start: datetime, hours: int | None, weekday: int | None, at: time | None, zone: str) -> datetime:
