@@ -14,6 +14,7 @@ FLOORS = {
     "tagging": {"finops_site", "costs"},
     "budgets": {"finops_site", "costs"},
     "reservations": {"finops_site", "costs"},
+    "usage": {"finops_site", "costs"},
     # It asks only what pillars register, so it imports none of them.
     "programme": {"finops_site"},
 }
@@ -30,6 +31,7 @@ PACKAGES = {
     "reservations": [
         *("calc", "optimizer", "models", "pricing", "inventory", "recommendations", "purchases", "savings", "api"),
     ],
+    "usage": ["calc", "models", "sources", "findings", "worklist", "proof", "estimates", "api"],
     "programme": ["calc", "models", "kpis", "savings_model", "roadmap", "reports", "api"],
 }
 # Folders without Django: arithmetic, readers and what they stand on. `mypy` is strict about the same ones.
@@ -48,6 +50,8 @@ PURE = [
     "reservations/optimizer/*.py",
     "tagging/calc/*.py",
     "programme/calc/*.py",
+    "usage/calc/*.py",
+    "usage/calc/rules/*.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
 

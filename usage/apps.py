@@ -1,0 +1,32 @@
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
+from finops_site.pillars import PillarConfig
+from finops_site.registry import registry
+
+# Engineers and leads answer for their own resources; finance for all of them.
+ANSWER = {"usage.change_finding", "usage.add_ticket", "usage.view_quietrule", "usage.add_quietrule"}
+IMPORT = {"usage.view_factimport", "usage.add_factimport", "usage.change_factimport"}
+ESTIMATE = {"usage.add_estimate", "usage.change_estimate"}
+
+
+class UsageConfig(PillarConfig):
+    """What runs for nothing, what could run for less, and proof that it was mended."""
+
+    name = "usage"
+    urls = "usage.urls"
+    api_urls = "usage.api.urls"
+    permissions = {
+        EVERYBODY: {"usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"},
+        FINANCE: ANSWER | IMPORT | ESTIMATE,
+        ENGINEERING: ANSWER | ESTIMATE,
+        ADMINISTRATOR: IMPORT,
+    }
+
+    def ready(self) -> None:
+        from usage.estimates import registrations as estimates
+        from usage.findings import registrations as findings
+        from usage.proof import registrations as proof
+        from usage.sources import registrations as sources
+        from usage.worklist import registrations as worklist
+
+        for part in (sources, findings, worklist, proof, estimates):
+            registry.add(*part.entries())

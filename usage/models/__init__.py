@@ -1,0 +1,16 @@
+from usage.models.estimates import Estimate, EstimateLine, Scenario
+from usage.models.facts import FactImport
+from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth, Ticket
+
+__all__ = [
+    "Estimate",
+    "EstimateLine",
+    "Evaluation",
+    "FactImport",
+    "Finding",
+    "FindingEvent",
+    "QuietRule",
+    "SavingMonth",
+    "Scenario",
+    "Ticket",
+]
