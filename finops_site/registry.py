@@ -5,7 +5,7 @@ the nightly run and the emails read what was registered. What a pillar declares 
 permissions, schedule) is in pillars.py. Adding a pillar changes no file of the site.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -782,6 +782,33 @@ class ExchangeRateSource:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """The on-demand price of one unit of a thing in a region, by a list: an hour of a machine of type `item`."""
+
+    provider: str
+    region: str
+    service: str
+    item: str
+    system: str
+    unit: str
+    price: Decimal
+    currency: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPriceSource:
+    """Who keeps price lists: `prices(places, as_of)`, the prices in force on a day.
+
+    `places` are (provider, region, currency) of what the bills have; other regions and currencies need no price.
+    """
+
+    name: str
+    prices: Callable[[Sequence[tuple[str, str, str]], date], Iterable[UnitPrice]]
+    order: int = 100
+
+
 Entry = (
     NavItem
     | NavSection
@@ -817,6 +844,7 @@ Entry = (
     | TeamCostSource
     | StatementReadSource
     | ExchangeRateSource
+    | UnitPriceSource
 )
 Kind = TypeVar("Kind", bound=Entry)
 
