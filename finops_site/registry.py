@@ -784,28 +784,31 @@ class ExchangeRateSource:
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """The on-demand price of one unit of a thing in a region, by a list: an hour of a machine of type `item`."""
+    """What one `unit` of a thing costs by a price list: an hour of a machine type, a gigabyte for a month.
+
+    On demand where `option` is empty; else under that kind of commitment, its upfront fee spread over the hours.
+    """
 
     provider: str
-    region: str
     service: str
+    region: str
     item: str
     system: str
     unit: str
     price: Decimal
     currency: str
     source: str
+    option: str = ""
+    term_months: int = 0
+    payment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitPriceSource:
-    """Who keeps price lists: `prices(places, as_of)`, the prices in force on a day.
-
-    `places` are (provider, region, currency) of what the bills have; other regions and currencies need no price.
-    """
+    """Who has price lists: `prices(items, day)`, those in force on a day of the named items; None asks for all."""
 
     name: str
-    prices: Callable[[Sequence[tuple[str, str, str]], date], Iterable[UnitPrice]]
+    prices: Callable[[Sequence[str] | None, date], Iterable[UnitPrice]]
     order: int = 100
 
 

@@ -25,9 +25,8 @@ _SQL_TYPES = {"text": "VARCHAR", "money": STORED, "number": STORED, "moment": "T
 SAME = " AND ".join(f"{{one}}.{name} = {{other}}.{name}" for name in RESOURCE)
 ACCOUNT = "coalesce(nullif(SubAccountId, ''), BillingAccountId, '')"
 _END = "coalesce(ChargePeriodEnd, ChargePeriodStart + INTERVAL 1 DAY)"
-_TYPE = (
-    r"\b((?:db[.]|cache[.]|ml[.])?[a-z][a-z0-9-]*[.](?:nano|micro|small|medium|large|metal|[0-9]*xlarge)(?:-[a-z]+)?)\b"
-)
+_SIZE = "(?:nano|micro|small|medium|large|metal|[0-9]*xlarge)(?:-[a-z]+)?"
+_TYPE = rf"\b((?:db[.]|cache[.]|ml[.])?[a-z][a-z0-9-]*[.]{_SIZE})\b"
 _HOURS = "regexp_matches(lower(coalesce(ConsumedUnit, PricingUnit, '')), '^h(ou)?rs?$|hour|hrs')"
 
 # {column of `use`: (SQL of the charge, how many characters cost lines keep)}
@@ -173,7 +172,7 @@ def _fill_use(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _fill_there(db: duckdb.DuckDBPyConnection) -> None:
-    """`there`: what the bill alone knows of each resource that is still there, in the currency that most of it is in."""
+    """`there`: what the bill alone knows of each resource that is still there, in the currency of most of its cost."""
     db.execute(f"""
         CREATE OR REPLACE TABLE there AS
         WITH sums_of AS (
@@ -203,7 +202,8 @@ def _fill_week_hours(db: duckdb.DuckDBPyConnection) -> None:
     start = "c.ChargePeriodStart"
     db.execute(f"""
         INSERT INTO week_hours BY NAME
-        SELECT {", ".join(f"h.{name}" for name in RESOURCE)}, hour, least(1, ran * 7.0 / greatest(7, p.span_days)) AS share
+        SELECT {", ".join(f"h.{name}" for name in RESOURCE)}, hour,
+        least(1, ran * 7.0 / greatest(7, p.span_days)) AS share
         FROM (
             SELECT w.provider, left({ACCOUNT}, 200) AS account, {shown("RegionId", 200)} AS region,
             {shown("ResourceId", 2000)} AS resource, (isodow({start}) - 1) * 24 + hour({start}) AS hour,
@@ -225,7 +225,8 @@ def _fill_prices(db: duckdb.DuckDBPyConnection) -> None:
         THEN 'Windows' WHEN lower(description) LIKE '%linux%' OR operation = 'RunInstances' THEN 'Linux' ELSE '' END"""
     db.execute(f"""
         INSERT INTO prices BY NAME
-        SELECT provider, region, service, item, system, unit, {_money("max(price)")} AS price, currency, 'bill' AS source
+        SELECT provider, region, service, item, system, unit, {_money("max(price)")} AS price, currency,
+        'bill' AS source
         FROM (
             SELECT s.provider, s.region, s.service, s.unit, s.currency, s.price, {system} AS system,
             coalesce(nullif(s.instance_type, ''), nullif(regexp_extract(s.usage_type, {literal(_TYPE)}, 1), ''),
