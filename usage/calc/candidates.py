@@ -148,10 +148,9 @@ def _check(db: duckdb.DuckDBPyConnection, judgement: Judgement) -> None:
             )
         )
     db.execute("UPDATE candidates SET saving = monthly_cost WHERE saving > monthly_cost")
-    known = ", ".join(f"'{each}'" for each in Confidence)
-    db.execute(
-        f"UPDATE candidates SET confidence = '{Confidence.LOOK}' WHERE coalesce(confidence, '') NOT IN ({known})"
-    )
+    words = ", ".join(f"'{word}'" for word in Confidence)
+    other = f"coalesce(confidence, '') NOT IN ({words})"
+    db.execute(f"UPDATE candidates SET confidence = '{Confidence.LOOK}' WHERE {other}")
 
 
 def _merge_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
@@ -187,19 +186,21 @@ def _merge_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
 
 def _gather_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
     """`advice`: what providers say of a resource, once, whoever of them says it in whatever words."""
-    known = {rule.name: rule for rule in (*rules, PROVIDER_ADVICE)}
-    levers = [(rule.name, int(rule.lever), str(rule.effort), str(rule.risk)) for rule in known.values()]
+    by_name = {rule.name: rule for rule in (*rules, PROVIDER_ADVICE)}
+    levers = [(rule.name, int(rule.lever), str(rule.effort), str(rule.risk)) for rule in by_name.values()]
     db.execute("CREATE OR REPLACE TABLE levers (rule VARCHAR, lever INTEGER, effort VARCHAR, risk VARCHAR)")
     db.executemany("INSERT INTO levers VALUES (?, ?, ?, ?)", levers)
-    efforts = ", ".join(f"'{each}'" for each in Effort)
+    efforts = ", ".join(f"'{effort}'" for effort in Effort)
     db.execute(f"""
         CREATE OR REPLACE TABLE advice AS
         SELECT rule, {", ".join(RESOURCE)}, part, currency,
         CAST(min(monthly_saving) AS {MONEY}) AS saving, list_sort(list_distinct(list(source))) AS sources,
-        arg_min(title, coalesce(monthly_saving, 1e18)) AS title, arg_min(target, coalesce(monthly_saving, 1e18)) AS target,
+        arg_min(title, coalesce(monthly_saving, 1e18)) AS title,
+        arg_min(target, coalesce(monthly_saving, 1e18)) AS target,
         min(effort) FILTER (effort IN ({efforts})) AS effort
         FROM (
-            SELECT p.* EXCLUDE (rule, currency), coalesce(l.rule, '{ADVICE}') AS rule, coalesce(p.currency, '') AS currency,
+            SELECT p.* EXCLUDE (rule, currency), coalesce(l.rule, '{ADVICE}') AS rule,
+            coalesce(p.currency, '') AS currency,
             CASE WHEN l.rule IS NULL THEN left(md5(lower(coalesce(p.title, ''))), 8) ELSE '' END AS part
             FROM provider_advice p LEFT JOIN levers l ON l.rule = p.rule WHERE p.resource <> ''
         ) GROUP BY ALL
@@ -208,27 +209,27 @@ def _gather_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None
 
 def _hush(db: duckdb.DuckDBPyConnection, quiet: Iterable[Quiet]) -> None:
     """Takes away what somebody's dismissal taught to keep quiet about."""
-    for each in quiet:
-        where, values = ["c.rule = $rule"], {"rule": each.rule}
+    for silence in quiet:
+        where, values = ["c.rule = $rule"], {"rule": silence.rule}
         conditions: dict[str, tuple[str, Any]] = {
-            "teams": ("list_contains($teams, r.owner)", list(each.teams)),
-            "account": ("c.account = $account", each.account),
+            "teams": ("list_contains($teams, r.owner)", list(silence.teams)),
+            "account": ("c.account = $account", silence.account),
             "name_begins": (
                 "(starts_with(lower(r.name), $name_begins) OR starts_with(lower(c.resource), $name_begins))",
-                each.name_begins.lower(),
+                silence.name_begins.lower(),
             ),
             "tag_key": (
                 "coalesce(json_extract_string(r.tags, '$.\"' || replace($tag_key, '\"', '') || '\"'), '')"
-                + (" = $tag_value" if each.tag_value else " <> ''"),
-                each.tag_key,
+                + (" = $tag_value" if silence.tag_value else " <> ''"),
+                silence.tag_key,
             ),
         }
         for name, (condition, value) in conditions.items():
             if value:
                 where.append(condition)
                 values[name] = value
-        if each.tag_key and each.tag_value:
-            values["tag_value"] = each.tag_value
+        if silence.tag_key and silence.tag_value:
+            values["tag_value"] = silence.tag_value
         db.execute(
             f"""DELETE FROM candidates WHERE key IN (SELECT c.key FROM candidates c
             LEFT JOIN resources r ON {same_resource("r", "c")} WHERE {" AND ".join(where)})""",

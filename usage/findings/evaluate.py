@@ -136,7 +136,7 @@ def _evaluate(as_of: date, rules: Sequence[Rule], evaluation: Evaluation | None)
         _beat(evaluation)
         resolve_candidates(db, rules)
         result.sums = _sums(db)
-        result.findings = sum(each.findings for each in result.sums)
+        result.findings = sum(line.findings for line in result.sums)
         if evaluation:
             result.stored = _store(db, judgement, result, scratch)
     return result

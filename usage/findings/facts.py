@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from django.conf import settings
@@ -18,7 +18,7 @@ from finops_site.registry import UnitPriceSource, registry
 from usage.calc import charge_facts
 from usage.calc.charge_facts import STALE_DAYS, WINDOW_DAYS, same_resource
 from usage.calc.environments import production_sql
-from usage.calc.facts import FACTS, RESOURCE, insert_rows, make_tables
+from usage.calc.facts import FACTS, RESOURCE, make_tables
 from usage.models import FactImport
 
 # The tag that says which environment a resource is of; the policy of tags knows its other names.
@@ -154,27 +154,20 @@ def _stored_path(text: str) -> Path:
 
 
 def _read_prices(db: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """What price lists say, for the places and kinds of machines that bills have, and in their currencies."""
-    places = db.execute("SELECT DISTINCT provider, region, currency FROM resources").fetchall()
+    """What price lists say on demand, for the regions that bills have; in the currency of the list."""
+    places = set(db.execute("SELECT DISTINCT provider, region FROM resources").fetchall())
+    names = list(FACTS["prices"])
+    columns: list[list[Any]] = [[] for _ in names]
     for source in registry.of(UnitPriceSource):
-        insert_rows(
-            db,
-            "prices",
-            (
-                {
-                    "provider": price.provider,
-                    "region": price.region,
-                    "service": price.service,
-                    "item": price.item,
-                    "system": price.system,
-                    "unit": price.unit,
-                    "price": Decimal(price.price),
-                    "currency": price.currency,
-                    "source": price.source,
-                }
-                for price in source.prices(places, as_of)
-            ),
+        for price in source.prices(None, as_of):
+            if not price.option and (price.provider, price.region) in places:
+                for name, column in zip(names, columns, strict=True):
+                    column.append(getattr(price, name))
+    if columns[0]:
+        unnested = ", ".join(
+            f"unnest(${number}::{kind}[])" for number, kind in enumerate(FACTS["prices"].values(), start=1)
         )
+        db.execute(f"INSERT INTO prices SELECT {unnested}", columns)
 
 
 def _csv(path: Path, columns: Mapping[str, str]) -> str:

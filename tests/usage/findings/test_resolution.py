@@ -27,9 +27,9 @@ def counted(findings, rules=RULES):
     """{key: (what counts, after which)} of findings of one machine, as mappings that say what differs."""
     db = duckdb.connect()
     db.execute(f"CREATE TABLE candidates ({', '.join(f'{name} {kind}' for name, kind in NEEDS.items())})")
-    levers = {each.name: int(each.lever) for each in rules}
+    levers = {one.name: int(one.lever) for one in rules}
     usual = {**dict.fromkeys(RESOURCE, "x"), "standing": 1, "part": "", "currency": "USD", "open_cost": Decimal(100)}
-    rows = [{**usual, "key": each["rule"], "lever": levers[each["rule"]], **each} for each in findings]
+    rows = [{**usual, "key": one["rule"], "lever": levers[one["rule"]], **one} for one in findings]
     for row in rows:
         db.execute(f"INSERT INTO candidates VALUES ({', '.join('?' * len(NEEDS))})", [row.get(name) for name in NEEDS])
     resolve(db, rules)
@@ -82,7 +82,7 @@ def test_a_machine_that_a_commitment_covers_in_part_saves_no_more_than_is_open()
 
 
 amounts = st.decimals(0, 1000, places=4)
-names = st.sampled_from([each.name for each in RULES])
+names = st.sampled_from([one.name for one in RULES])
 some_findings = st.lists(
     st.tuples(
         names, st.one_of(st.none(), amounts), amounts, st.sampled_from(["", "compute", "storage"]), st.integers(0, 2)

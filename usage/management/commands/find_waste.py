@@ -50,13 +50,13 @@ def as_figures(result: Result) -> dict[str, Any]:
         "findings": result.findings,
         "rules": [
             {
-                "rule": each.rule,
-                "currency": each.currency,
-                "findings": each.findings,
-                "counted_saving": exact_text(each.counted_saving),
-                "unknown_savings": each.unknown,
+                "rule": line.rule,
+                "currency": line.currency,
+                "findings": line.findings,
+                "counted_saving": exact_text(line.counted_saving),
+                "unknown_savings": line.unknown,
             }
-            for each in result.sums
+            for line in result.sums
         ],
         "notes": result.notes,
         "stored": None
@@ -67,9 +67,9 @@ def as_figures(result: Result) -> dict[str, Any]:
 
 def as_words(result: Result) -> str:
     lines = [
-        f"{each.rule}: {each.findings:,} findings, {formatted(each.counted_saving, each.currency)} a month"
-        + (f", {each.unknown:,} of unknown saving" if each.unknown else "")
-        for each in result.sums
+        f"{line.rule}: {line.findings:,} findings, {formatted(line.counted_saving, line.currency)} a month"
+        + (f", {line.unknown:,} of unknown saving" if line.unknown else "")
+        for line in result.sums
     ]
     stored = result.stored
     what = (
