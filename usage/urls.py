@@ -3,10 +3,12 @@
 from django.urls import path
 
 from usage.estimates import views as estimates
+from usage.proof import views as proof
 
 app_name = "usage"
 
 FINDINGS: list = []
+PROOF = [path("usage/proof/", proof.ProofPage.as_view(), name="proof")]
 IMPORTS: list = []
 ESTIMATES = [
     path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
@@ -23,4 +25,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *IMPORTS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *ESTIMATES]
