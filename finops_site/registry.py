@@ -805,7 +805,7 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True)
 class UnitPriceSource:
-    """Who has price lists: `prices(items, day)`, those in force on a day of the named items; of all where it is None."""
+    """Who has price lists: `prices(items, day)`, those in force on a day of the named items; None asks for all."""
 
     name: str
     prices: Callable[[Sequence[str] | None, date], Iterable[UnitPrice]]

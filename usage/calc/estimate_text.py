@@ -22,6 +22,7 @@ MOST_LINE = 500
 WEEKS_A_MONTH = Decimal(MONTH_HOURS) / 168
 SYSTEMS = ("linux", "windows", "rhel", "suse")
 PAYMENTS = {"no": "none", "partial": "partial", "all": "all"}
+HOUR_PLACES = Decimal("0.0001")
 HOURS, AMOUNT_A_MONTH = "Hrs", "GB-Mo"
 
 COUNT = re.compile(r"(?P<count>[0-9][0-9.,' ]*)\s*(?:[x×*]\s*|(?=\D))", re.IGNORECASE)
@@ -42,7 +43,7 @@ CSV_COLUMNS = ("count", "item", "region", "hours", "system", "term", "size")
 
 
 class BadLine(ValueError):
-    """A line that cannot be read as something with a price; the message says what is wrong and shows how to write it."""
+    """A line that cannot be read as something with a price; the message says what is wrong and how to write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def read_line(line: str) -> PricedItem:
 
 
 def _read_thing(thing: str, line: str) -> PricedItem:
+    if thing.startswith(("-", "\u2212")):
+        raise BadLine(_("less than none cannot be priced: write how many there will be."))
     size = SIZE.fullmatch(thing)
     if size:
         gigabytes = _number(size["size"]) * GIGABYTES[size["unit"].lower()]
@@ -160,7 +163,7 @@ def _read_part(item: PricedItem, part: str) -> PricedItem:
 
 
 def _hours_a_month(part: str) -> Decimal | None:
-    """Hours in an average month, of ``12x5``, ``8 hours a day``, ``200 hours``; None where it is no time. Raises BadLine."""
+    """Hours in an average month: ``12x5``, ``8 hours a day``, ``200 hours``; None for other text. Raises BadLine."""
     week, day, month = A_WEEK.fullmatch(part), A_DAY.fullmatch(part), A_MONTH.fullmatch(part)
     if week:
         hours = int(week["hours"]) * int(week["days"]) * WEEKS_A_MONTH
@@ -172,7 +175,7 @@ def _hours_a_month(part: str) -> Decimal | None:
         return None
     if (week and int(week["hours"]) > 24) or (day and int(day["hours"]) > 24) or hours > 744:
         raise BadLine(_("{part!r} is longer than a day or a month is.").format(part=part[:60]))
-    return hours
+    return hours.quantize(HOUR_PLACES)
 
 
 def _number(text: str) -> Decimal:
@@ -205,7 +208,7 @@ def read_csv(text: str, source: str) -> list[PricedItem]:
     return list(_csv_items(rows, source))
 
 
-def _csv_items(rows: csv.DictReader, source: str) -> Iterator[PricedItem]:
+def _csv_items(rows: "csv.DictReader[str]", source: str) -> Iterator[PricedItem]:
     try:
         for number, row in enumerate(rows, 2):
             if number > MOST_LINES + 1:

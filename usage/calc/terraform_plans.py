@@ -1,7 +1,7 @@
 """What a Terraform plan would cost: its resources that have a price by the hour or by the gigabyte. Pure.
 
 Read is the JSON of ``terraform show -json plan.out``. What it makes counts, what it destroys counts against it, what
-stays does not. A resource that is paid by use (requests, traffic) is listed with the reason and no price: it is not free.
+stays does not. What is paid by use (requests, traffic) is listed with the reason and no price: it is not free.
 """
 
 import json
@@ -86,7 +86,7 @@ def _planned(module: Values, depth: int = 0) -> Iterator[tuple[str, str, Values,
 
 def _regions(plan: Values) -> Mapping[str, str]:
     """{prefix of a resource type: the region of its provider}, where the plan states one."""
-    regions = {}
+    regions: dict[str, str] = {}
     providers = (plan.get("configuration") or {}).get("provider_config") or {}
     for name, provider in providers.items():
         expression = (provider.get("expressions") or {}).get("region") or {}
