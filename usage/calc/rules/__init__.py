@@ -5,10 +5,12 @@ from usage.calc.rules import (
     databases,
     disks,
     functions,
+    kept_data,
     kubernetes,
     licences,
     machines,
     network,
+    object_storage,
     schedules,
     spot,
 )
@@ -25,5 +27,7 @@ MODULES = (
     kubernetes,
     licences,
     ai,
+    object_storage,
+    kept_data,
 )
 RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
