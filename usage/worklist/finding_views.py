@@ -15,7 +15,6 @@ from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.bulk_results import BulkRefused, BulkResult, check_count
 from finops_site.ui.list_actions import ActionListPage
 from finops_site.ui.pages import Action, DetailPage, Empty
-from finops_site.ui.tables import total_rows
 from usage.models import Finding, Tracker
 from usage.models.findings import FindingQuerySet
 from usage.worklist import answers, finding_texts, tickets, worklist_figures
@@ -65,9 +64,6 @@ class FindingsPage(ActionListPage):
 
     def get_subtitle(self) -> str:
         return _("What saves most first. A saving is for an average month, and no money counts twice.")
-
-    def get_totals(self) -> list[dict[str, Any]]:
-        return total_rows({code: {"counted_saving": sums.counted} for code, sums in self.sums.items()})
 
     @property
     def sums(self) -> dict[str, worklist_figures.Sums]:

@@ -21,7 +21,12 @@ UNATTACHED = Rule(
     sql="",
     explain=lambda finding: f"{finding['evidence']['gib']} GiB, attached to nothing for 30 days.",
     fixes=lambda finding: [
-        Fix("Take a snapshot and delete it", "bash", f"aws ec2 delete-volume --volume-id {finding['resource']}", "undo it")
+        Fix(
+            "Take a snapshot and delete it",
+            "bash",
+            f"aws ec2 delete-volume --volume-id {finding['resource']}",
+            "undo it",
+        )
     ],
     makes_certain="An inventory that says so.",
 )

@@ -109,9 +109,7 @@ def test_nothing_is_mended_before_it_was_seen_or_in_the_future(eli):
 
 def test_what_is_gone_or_proved_is_left_out_with_the_reason(eli):
     gone, proved, new = finding("a", state="gone"), finding("b", state="proved"), finding("c")
-    result = answer_findings(
-        [gone.pk, proved.pk, new.pk], Answer(Verb.DISMISS, reason="Ours"), user=eli, now=NOW
-    )
+    result = answer_findings([gone.pk, proved.pk, new.pk], Answer(Verb.DISMISS, reason="Ours"), user=eli, now=NOW)
     assert result.count == 1
     assert {row.reason for row in result.left_out} == {"it is gone by itself", "it is proved by the bill"}
 
