@@ -5,7 +5,7 @@ the nightly run and the emails read what was registered. What a pillar declares 
 permissions, schedule) is in pillars.py. Adding a pillar changes no file of the site.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -782,6 +782,36 @@ class ExchangeRateSource:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """What one `unit` of a thing costs by a price list: an hour of a machine type, a gigabyte for a month.
+
+    On demand where `option` is empty; else under that kind of commitment, its upfront fee spread over the hours.
+    """
+
+    provider: str
+    service: str
+    region: str
+    item: str
+    system: str
+    unit: str
+    price: Decimal
+    currency: str
+    source: str
+    option: str = ""
+    term_months: int = 0
+    payment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPriceSource:
+    """Who has price lists: `prices(items, day)`, those in force on a day of the named items; None asks for all."""
+
+    name: str
+    prices: Callable[[Sequence[str] | None, date], Iterable[UnitPrice]]
+    order: int = 100
+
+
 Entry = (
     NavItem
     | NavSection
@@ -817,6 +847,7 @@ Entry = (
     | TeamCostSource
     | StatementReadSource
     | ExchangeRateSource
+    | UnitPriceSource
 )
 Kind = TypeVar("Kind", bound=Entry)
 

@@ -23,6 +23,7 @@ from finops_site.registry import (
     SavingsEvidenceSource,
     SearchSource,
     ToDoSource,
+    UnitPriceSource,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
@@ -100,6 +101,7 @@ class ReservationsConfig(PillarConfig):
         """What commitments add to the pages, the nights and the reports of the site."""
         from reservations import demo_removal, kpi_registrations, kpis, nightly, panels, reports, search, to_do
         from reservations.inventory import known_changes
+        from reservations.pricing import unit_prices
         from reservations.savings.evidence import ledger_evidence
 
         nav, saved, purchases = (
@@ -151,6 +153,7 @@ class ReservationsConfig(PillarConfig):
                 (ENGINEERING,),
                 "reservations:recommendations",
             ),
+            UnitPriceSource("price-lists", unit_prices.unit_prices),
             KnownChangeSource("commitments", known_changes.commitment_changes, 60),
             NightlyCheck("commitments", nightly.check_commitments, 60),
             NightlyCheck("purchases", nightly.check_purchases, 61),

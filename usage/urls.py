@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from usage.estimates import views as estimates
 from usage.worklist import finding_views, overview_views, quiet_rule_views
 
 app_name = "usage"
@@ -13,6 +14,19 @@ FINDINGS: list = [
     path("usage/quiet-rules/", quiet_rule_views.QuietRulesPage.as_view(), name="quiet_rules"),
 ]
 IMPORTS: list = []
-ESTIMATES: list = []
+ESTIMATES = [
+    path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
+    path("usage/estimates/add/", estimates.AddEstimate.as_view(), name="estimate_add"),
+    path("usage/estimates/<int:pk>/", estimates.EstimatePage.as_view(), name="estimate"),
+    path("usage/estimates/<int:pk>/edit/", estimates.EditEstimate.as_view(), name="estimate_edit"),
+    path("usage/estimates/<int:pk>/act/<slug:verb>/", estimates.ActOnEstimate.as_view(), name="estimate_act"),
+    path("usage/estimates/<int:estimate>/scenarios/add/", estimates.AddScenario.as_view(), name="scenario_add"),
+    path("usage/estimates/<int:estimate>/scenarios/<int:pk>/", estimates.EditScenario.as_view(), name="scenario_edit"),
+    path(
+        "usage/estimates/<int:estimate>/scenarios/<int:pk>/<slug:verb>/",
+        estimates.ActOnScenario.as_view(),
+        name="scenario_act",
+    ),
+]
 
 urlpatterns: list = [*FINDINGS, *IMPORTS, *ESTIMATES]

@@ -74,7 +74,9 @@ def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") 
     rates = Rate.objects.filter(
         region__in={region for region, _ in wanted}, instance_type__in={type_ for _, type_ in wanted}
     ).filter(day__lte=as_of)
-    known = [_price(rate) for rate in rates.iterator(chunk_size=CHUNK) if (rate.region, rate.instance_type) in wanted]
+    known = [
+        price_of_rate(rate) for rate in rates.iterator(chunk_size=CHUNK) if (rate.region, rate.instance_type) in wanted
+    ]
     lists = Rate.objects.filter(day__lte=as_of, is_indicative=False, region__in={region for *_, region in places})
     listed = set(lists.order_by().values_list("provider", "service", "region").distinct())
     known += [
@@ -144,7 +146,7 @@ def _converted(prices: Sequence[Price], currency: str, as_of: date) -> Iterator[
             )
 
 
-def _price(rate: Rate) -> Price:
+def price_of_rate(rate: Rate) -> Price:
     pool = MachinePool(
         rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy, service=rate.service, zone=rate.zone
     )

@@ -2,10 +2,11 @@
 
 from rest_framework.routers import SimpleRouter
 
-from usage.worklist import api as worklist_api
+from usage.api import estimates, findings
 
 router = SimpleRouter()
-router.register("usage-findings", worklist_api.FindingViewSet, "usage-finding")
-router.register("usage-quiet-rules", worklist_api.QuietRuleViewSet, "usage-quiet-rule")
+router.register("usage-findings", findings.FindingViewSet, "usage-finding")
+router.register("usage-quiet-rules", findings.QuietRuleViewSet, "usage-quiet-rule")
+router.register("estimates", estimates.EstimateViewSet, "estimate")
 
 urlpatterns: list = [*router.urls]

@@ -18,7 +18,7 @@ RESOURCE = {"provider": "VARCHAR", "account": "VARCHAR", "region": "VARCHAR", "r
 
 FACTS: Mapping[str, Mapping[str, str]] = {
     # What each resource used in the window (the last 30 days that bills know), a row for each kind of use. `provider`
-    # is the house's name ("AWS", "Microsoft Azure", "Google Cloud"; costs.calc.providers). `pricing` is Standard,
+    # is the house's name ("AWS", "Azure", "Google Cloud"; costs.calc.providers). `pricing` is Standard,
     # Committed (a commitment covers it: stopping it saves nothing now), Dynamic (spot) or empty. `cost` is effective
     # and of the window, `monthly_cost` the same for an average month at the pace of the days it was there, both null
     # where the bill has no cost. `hours` are the hours charged, null where the bill is not of hours.
@@ -127,6 +127,50 @@ KINDS = (
     *("machine", "disk", "snapshot", "image", "address", "load_balancer", "nat_gateway", "database", "bucket"),
     *("log_group", "function", "cluster", "workload", "backup", "gateway", "cache", "other"),
 )
+
+# Names of `metrics`, and what their figures are; what is measured otherwise (bits, megabytes, shares of one) is
+# converted by whoever reads it.
+METRICS: Mapping[str, str] = {
+    "cpu": "percent of the cores",
+    "memory": "percent of the memory",
+    "gpu": "percent of the accelerators",
+    "network_in": "bytes a second",
+    "network_out": "bytes a second",
+    "disk_read_ops": "operations a second",
+    "disk_write_ops": "operations a second",
+    "disk_read_bytes": "bytes a second",
+    "disk_write_bytes": "bytes a second",
+    "disk_used": "percent of the size",
+    "connections": "open connections",
+    # Of a load balancer, an endpoint of a model, a gateway.
+    "requests": "requests a day",
+    "bytes_processed": "bytes a second",
+    # Through a NAT gateway to storage and tables of the same region, by flow logs.
+    "bytes_to_storage": "bytes a second",
+    # Of a function: `memory_used` is the most of an invocation, `duration` milliseconds of one.
+    "invocations": "invocations a day",
+    "duration": "milliseconds",
+    "memory_used": "bytes",
+    "provisioned_invocations": "invocations a day",
+    # Of a workload of Kubernetes.
+    "cpu_cores_used": "cores",
+    "cpu_cores_requested": "cores",
+    "memory_bytes_used": "bytes",
+    "memory_bytes_requested": "bytes",
+    "seats_used": "people",
+    # Of a model: how much of what is sent is the same as before, how much is waited for by nobody.
+    "tokens_repeated": "percent of the input tokens",
+    "tokens_not_urgent": "percent of the tokens",
+    # Of a machine type (`resource`) in a region, without an account: how often spot machines were taken back.
+    "spot_interruption": "percent a month",
+}
+# States of an inventory that rules know, whatever the provider calls them. `stopped`: of a machine that keeps its
+# place and, at Azure, its price; `deallocated`: that gave it up; `available`: of a disk or an address that is
+# attached to nothing. `attached_to` is empty where the inventory states nothing is attached, null where it is silent.
+STATES = ("running", "stopped", "deallocated", "available", "in-use")
+# `attributes` that rules know: "targets" (load balancer: how many), "iops" and "throughput" (disk), "memory_mb"
+# (function), "architecture" ("x86_64", "arm64"). `last_used_day` of a machine is the day it was stopped.
+# A `type` of a disk is the provider's ("gp2"); `size` is in `size_unit` ("GB").
 
 # What a rule's SELECT returns, in any order; `evidence` and `target` are JSON objects of plain values.
 # `saving` is for an average month, at the price really paid and only on what no commitment covers; null where the

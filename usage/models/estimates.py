@@ -26,6 +26,10 @@ class Estimate(models.Model):
     )
     currency = models.CharField(_lazy("currency"), max_length=10)
     starts = models.DateField(_lazy("starts"), null=True, blank=True)
+    tag_key = models.CharField(
+        _lazy("tag"), max_length=128, blank=True, help_text=_lazy("By which tag it is recognised in the bill later.")
+    )
+    tag_value = models.CharField(_lazy("value of the tag"), max_length=256, blank=True)
     note = models.TextField(_lazy("note"), blank=True)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
@@ -49,6 +53,7 @@ class Scenario(models.Model):
 
     estimate = models.ForeignKey(Estimate, models.CASCADE, related_name="scenarios")
     name = models.CharField(_lazy("name"), max_length=200)
+    text = models.TextField(blank=True, help_text=_lazy("the lines as they were typed or read"))
     is_chosen = models.BooleanField(default=False, help_text=_lazy("the one that was done"))
     priced_on = models.DateField(null=True, blank=True)
 
@@ -80,11 +85,14 @@ class EstimateLine(models.Model):
     count = models.DecimalField(max_digits=20, decimal_places=6, default=1)
     monthly_quantity = models.DecimalField(max_digits=38, decimal_places=10, null=True)
     unit = models.CharField(max_length=50, blank=True)
-    terms = models.CharField(max_length=100, blank=True, help_text=_lazy("on demand, or 1 year no upfront"))
+    terms = models.CharField(
+        max_length=20, blank=True, help_text="months and payment of a commitment: 12-none; empty on demand"
+    )
     list_price = amount(help_text=_lazy("for one unit"))
     own_rate = amount(help_text=_lazy("for one unit, as the company's own bill charges it"))
     list_cost = amount(help_text=_lazy("for an average month"))
     cost = amount(help_text=_lazy("for an average month, at the company's own rate where there is one"))
+    committed_cost = amount(help_text=_lazy("under the best commitment of a year without upfront, where it is less"))
     price_source = models.CharField(max_length=200, blank=True)
     problem = models.CharField(max_length=300, blank=True, help_text=_lazy("why it has no price"))
 

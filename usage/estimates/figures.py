@@ -1,0 +1,136 @@
+"""The figures of an estimate: scenarios side by side, what they mean for budgets, what came of the chosen one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from costs.models import MonthRollup
+from costs.query.known_until import delivered_bills, is_month_known
+from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.periods import Month
+from finops_site.lib.person import Person, WholeCompany
+from finops_site.registry import TeamBudget, registry
+from usage.calc.estimate_prices import total
+from usage.models import Estimate, EstimateLine, Scenario
+
+MONTHS_A_YEAR = 12
+MOST_MONTHS = 24
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFigures:
+    """A scenario in an average month. `unpriced` lines are in no sum; `difference` is against the first scenario,
+    None where either has such lines."""
+
+    scenario: Scenario
+    lines: Sequence[EstimateLine]
+    cost: Decimal
+    list_cost: Decimal
+    unpriced: int
+    committed_saving: Decimal
+    difference: Decimal | None = None
+
+    @property
+    def yearly(self) -> Decimal:
+        return EXACT.multiply(self.cost, Decimal(MONTHS_A_YEAR))
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetEffect:
+    """A budget of the team in the running month beside a scenario: `with_it` is what was spent and an average month."""
+
+    budget: TeamBudget
+    share: Decimal | None
+    left: Decimal
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonthThatCame:
+    """A whole month after the start: what the tag or the team cost; None where the bill is not whole."""
+
+    month: Month
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of the chosen scenario: its whole months, their average, and how far off the estimate was."""
+
+    months: Sequence[MonthThatCame]
+    estimated: Decimal
+    average: Decimal | None
+
+    @property
+    def accuracy(self) -> Decimal | None:
+        """100 % less the distance from the estimate, never below none; None while nothing is known."""
+        if self.average is None or not self.estimated:
+            return None
+        distance = abs(self.average - self.estimated)
+        return max(Decimal(0), HUNDRED - distance / abs(self.estimated) * HUNDRED)
+
+
+def scenarios_of(estimate: Estimate) -> list[ScenarioFigures]:
+    """Every scenario with its sums, in two queries."""
+    figures: list[ScenarioFigures] = []
+    for scenario in estimate.scenarios.prefetch_related("lines"):
+        lines = list(scenario.lines.all())
+        cost, unpriced = total(line.cost for line in lines)
+        list_cost, _unlisted = total(line.list_cost for line in lines)
+        saving, _without = total(
+            None if line.committed_cost is None or line.cost is None else line.cost - line.committed_cost
+            for line in lines
+        )
+        first = figures[0] if figures else None
+        comparable = first is not None and not unpriced and not first.unpriced
+        difference = cost - first.cost if comparable and first else None
+        figures.append(ScenarioFigures(scenario, lines, cost, list_cost, unpriced, saving, difference))
+    return figures
+
+
+def budget_effects(person: Person, estimate: Estimate, figures: ScenarioFigures, today: date) -> list[BudgetEffect]:
+    """The team's budgets of the running month in the estimate's currency, beside a scenario; none without a team."""
+    if estimate.team_id is None:
+        return []
+    effects = []
+    for budget in registry.budgets_of(person, estimate.team_id, Month.of(today)):
+        if budget.currency == estimate.currency:
+            left = budget.amount - budget.spent - figures.cost
+            share = ratio(figures.cost, budget.amount) if budget.amount else None
+            effects.append(BudgetEffect(budget, share, left, left < 0))
+    return effects
+
+
+def outcome(person: Person, estimate: Estimate, today: date) -> Outcome | None:
+    """What came since the start, by the tag that it is recognised by; None without start, tag or chosen scenario.
+
+    Only whole months after the one of the start count, of cost that the person may see.
+    """
+    chosen = estimate.scenarios.filter(is_chosen=True).prefetch_related("lines").first()
+    if chosen is None or estimate.starts is None or not estimate.tag_key:
+        return None
+    estimated, unpriced = total(line.cost for line in chosen.lines.all())
+    if unpriced:
+        return None
+    first = Month.of(estimate.starts)
+    first = first if estimate.starts == first.start else first.next
+    months: list[Month] = []
+    while first < Month.of(today) and len(months) < MOST_MONTHS:
+        months.append(first)
+        first = first.next
+    bills = delivered_bills(WholeCompany(), today)
+    rows = MonthRollup.objects.visible_to(person).filter(currency=estimate.currency)
+    rows = rows.filter(charge_month__in=[month.start for month in months])
+    rows = rows.filter(tag_set__tags__contains={estimate.tag_key: estimate.tag_value})
+    sums = dict(rows.order_by().values_list("charge_month").annotate(cost=Sum("effective_cost")))
+    came = [
+        MonthThatCame(month, sums.get(month.start, Decimal(0)) if is_month_known(bills, month, today) else None)
+        for month in months
+    ]
+    whole = [row.cost for row in came if row.cost is not None]
+    average = EXACT.divide(sum(whole, Decimal(0)), Decimal(len(whole))) if whole else None
+    return Outcome(came, estimated, average)
