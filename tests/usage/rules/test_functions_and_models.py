@@ -62,10 +62,10 @@ def asked(cores_used, memory_used):
 
 def test_a_workload_is_judged_by_the_fuller_of_its_requests():
     """1 of 4 cores and 4 of 8 GiB: with a fifth of room memory takes 60 %, so 40 % of 50.00 is saved."""
-    whole = {"pod": {"monthly_open_cost": "50"}}
+    paid = {"pod": {"monthly_open_cost": "50"}}
     row = use("pod", "50", service="Amazon EKS", usage_type="EKS-EC2-vCPU-Hours", instance_type=None)
-    assert saving(find("workload_requests", row, resources=whole, metrics=asked(1, 4))) == Decimal("20.00")
-    assert find("workload_requests", row, resources=whole, metrics=asked(1, 6)) == []
+    assert saving(find("workload_requests", row, resources=paid, metrics=asked(1, 4))) == Decimal("20.00")
+    assert find("workload_requests", row, resources=paid, metrics=asked(1, 6)) == []
 
 
 def test_a_workload_that_no_bill_has_saves_an_unknown_amount():
