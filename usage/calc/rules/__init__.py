@@ -9,6 +9,7 @@ from usage.calc.rules import (
     licences,
     machines,
     network,
+    provider_advice,
     schedules,
     spot,
 )
@@ -25,5 +26,6 @@ MODULES = (
     kubernetes,
     licences,
     ai,
+    provider_advice,
 )
 RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
