@@ -51,7 +51,7 @@ def test_the_extended_support_of_a_cluster_is_certain_however_the_bill_writes_it
     assert saving(find("cluster_extended_support", instead)) is None
 
 
-def asked(cores_used, memory_used):
+def workload(cores_used, memory_used):
     return [
         measured("pod", "cpu_cores_requested", 4),
         measured("pod", "cpu_cores_used", cores_used),
@@ -62,14 +62,14 @@ def asked(cores_used, memory_used):
 
 def test_a_workload_is_judged_by_the_fuller_of_its_requests():
     """1 of 4 cores and 4 of 8 GiB: with a fifth of room memory takes 60 %, so 40 % of 50.00 is saved."""
-    whole = {"pod": {"monthly_open_cost": "50"}}
+    paid = {"pod": {"monthly_open_cost": "50"}}
     row = use("pod", "50", service="Amazon EKS", usage_type="EKS-EC2-vCPU-Hours", instance_type=None)
-    assert saving(find("workload_requests", row, resources=whole, metrics=asked(1, 4))) == Decimal("20.00")
-    assert find("workload_requests", row, resources=whole, metrics=asked(1, 6)) == []
+    assert saving(find("workload_requests", row, resources=paid, metrics=workload(1, 4))) == Decimal("20.00")
+    assert find("workload_requests", row, resources=paid, metrics=workload(1, 6)) == []
 
 
 def test_a_workload_that_no_bill_has_saves_an_unknown_amount():
-    findings = find("workload_requests", metrics=asked(1, 4))
+    findings = find("workload_requests", metrics=workload(1, 4))
     assert saving(findings) is None
     assert findings[0]["confidence"] == "needs a look"
 

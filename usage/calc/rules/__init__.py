@@ -11,6 +11,7 @@ from usage.calc.rules import (
     machines,
     network,
     object_storage,
+    provider_advice,
     schedules,
     spot,
 )
@@ -29,5 +30,6 @@ MODULES = (
     ai,
     object_storage,
     kept_data,
+    provider_advice,
 )
 RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
