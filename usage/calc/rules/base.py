@@ -77,5 +77,6 @@ class Rule:
     makes_certain: str = ""
     docs: str = ""
     """The provider's page about it."""
+    excludes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     """Tables without which it cannot judge: it then does not run, and pages say so."""

@@ -1,0 +1,188 @@
+"""From a bill to findings: one rule over what it states, stored, renewed, gone and back."""
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
+from finops_site.models import Team
+from tagging.models import OwnershipRule
+from tests import bills
+from tests.shared_fixtures import shared
+from usage.calc import rules as rule_book
+from usage.calc.rules.base import Effort, Lever, Risk, Rule
+from usage.findings.evaluate import CannotEvaluate, evaluate
+from usage.models import Evaluation, Finding, QuietRule
+
+AS_OF = date(2026, 3, 31)
+# Of every machine that is not of production and of which something is open: a tenth could be saved.
+TENTH = Rule(
+    "a-tenth",
+    "A tenth of it",
+    Lever.RIGHTSIZE,
+    Effort.LOW,
+    Risk.LOW,
+    """SELECT provider, account, region, resource, 'compute' AS part, monthly_open_cost AS monthly_cost,
+    monthly_open_cost * CAST(0.1 AS DECIMAL(2, 1)) AS saving, currency, 'likely' AS confidence,
+    json_object('environment', environment) AS evidence, '{}' AS target
+    FROM resources WHERE is_production IS DISTINCT FROM true AND monthly_open_cost > 0""",
+    lambda finding: "",
+    lambda finding: (),
+    needs=("use",),
+)
+
+
+def machine_days(name, *, days=31, first=1, cost="2.40", **more):
+    """A charge a day of a machine in March, from its first day on."""
+    for day in range(first, first + days):
+        start = date(2026, 3, day)
+        yield {
+            "ChargePeriodStart": f"{start}T00:00:00Z",
+            "ChargePeriodEnd": f"{start + timedelta(days=1)}T00:00:00Z",
+            "ResourceId": name,
+            "ResourceName": f"{name} by name",
+            "EffectiveCost": cost,
+            "BilledCost": cost,
+            **more,
+        }
+
+
+def deliver(folder, rows):
+    (received,) = receive_bill("northwind", [bills.write(folder, "bill.csv", bills.focus_csv(rows))])
+    assert load_bill(received.delivery).status == "current"
+
+
+def march():
+    committed = {"PricingCategory": "Committed", "CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": "Used"}
+    return [
+        *machine_days("i-dev", Tags='{"Team": "Payments", "Environment": "dev"}'),
+        *machine_days("i-prod", Tags='{"Team": "Payments", "Environment": "Production"}'),
+        *machine_days("i-covered", **committed),
+        *machine_days("i-left", days=10),
+        *machine_days("i-new", first=22, days=10, Tags='{"Team": "Data"}'),
+    ]
+
+
+@shared
+def a_march(people, tmp_path):
+    for order, name in enumerate(["Payments", "Data"]):
+        team = Team.objects.get(name=name)
+        OwnershipRule.objects.create(name=f"Tag {name}", team=team, tag_key="Team", tag_value=name, order=order)
+    deliver(tmp_path, march())
+
+
+def findings_by_resource():
+    return {row.resource: row for row in Finding.objects.all()}
+
+
+def test_what_a_bill_states_becomes_findings_of_the_teams_that_own_it(a_march):
+    result = evaluate(AS_OF, rules=[TENTH])
+    assert (result.first_day, result.last_day) == (date(2026, 3, 2), date(2026, 3, 31))
+    # i-left ended on the 10th; i-prod is of production; nothing of i-covered is open.
+    assert result.resources == 4
+    findings = findings_by_resource()
+    assert set(findings) == {"i-dev", "i-new"}
+    dev = findings["i-dev"]
+    # 30 days at 2.40, for a month of 730 hours: 72 * 730 / 720.
+    assert dev.monthly_cost == Decimal("73")
+    assert (dev.saving, dev.counted_saving, dev.currency) == (Decimal("7.3"), Decimal("7.3"), "USD")
+    assert (dev.owner.name, dev.environment, dev.resource_name) == ("Payments", "dev", "i-dev by name")
+    assert (dev.state, dev.sources, dev.evidence) == ("new", ["bill"], {"environment": "dev"})
+    assert (dev.first_seen, dev.last_seen) == (AS_OF, AS_OF)
+    # Ten days of it are the pace of a month, not a third of it.
+    assert findings["i-new"].monthly_cost == Decimal("73")
+    assert findings["i-new"].owner.name == "Data"
+
+
+def test_the_same_evaluation_again_changes_nothing(a_march):
+    evaluate(AS_OF, rules=[TENTH])
+    before = list(Finding.objects.order_by("pk").values())
+    result = evaluate(AS_OF, rules=[TENTH])
+    assert list(Finding.objects.order_by("pk").values()) == before
+    assert (result.stored.new, result.stored.renewed, result.stored.gone) == (0, 2, 0)
+
+
+def test_what_is_seen_no_longer_is_gone_and_what_no_rule_judged_stays(a_march):
+    evaluate(AS_OF, rules=[TENTH])
+    evaluate(AS_OF, rules=[])
+    assert {row.state for row in findings_by_resource().values()} == {"new"}
+    nothing = Rule(*[getattr(TENTH, name) if name != "sql" else f"{TENTH.sql} AND false" for name in TENTH.__slots__])
+    evaluate(AS_OF, rules=[nothing])
+    assert {row.state for row in findings_by_resource().values()} == {"gone"}
+    assert [event.verb for event in findings_by_resource()["i-dev"].events.all()] == ["gone"]
+    evaluate(AS_OF, rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "new"
+
+
+def test_what_was_mended_and_is_seen_by_the_days_after_it_is_back(a_march):
+    evaluate(AS_OF, rules=[TENTH])
+    Finding.objects.filter(resource="i-dev").update(state="mended", mended_day=date(2026, 3, 20))
+    evaluate(AS_OF, rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "mended"
+    Finding.objects.filter(resource="i-dev").update(mended_day=date(2026, 2, 20))
+    evaluate(AS_OF, rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "back"
+
+
+def test_what_was_put_off_waits_for_its_day(a_march):
+    evaluate(AS_OF, rules=[TENTH])
+    Finding.objects.filter(resource="i-dev").update(state="snoozed", snoozed_until=AS_OF + timedelta(days=1))
+    evaluate(AS_OF, rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "snoozed"
+    evaluate(AS_OF + timedelta(days=1), rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "new"
+
+
+def test_a_dismissal_that_teaches_keeps_the_rule_quiet(a_march, fay):
+    quiet = QuietRule.objects.create(rule="a-tenth", tag_key="Team", tag_value="Payments", reason="ours", made_by=fay)
+    evaluate(AS_OF, rules=[TENTH])
+    assert set(findings_by_resource()) == {"i-new"}
+    quiet.until = AS_OF - timedelta(days=1)
+    quiet.save()
+    evaluate(AS_OF, rules=[TENTH])
+    assert set(findings_by_resource()) == {"i-dev", "i-new"}
+
+
+def test_an_old_bill_proves_nothing_and_closes_nothing(a_march):
+    evaluate(AS_OF, rules=[TENTH])
+    result = evaluate(date(2026, 6, 1), rules=[TENTH])
+    assert "The bill of AWS 111122223333 ends on 31 Mar 2026: what it runs now is not known." in result.notes
+    assert {row.state for row in findings_by_resource().values()} == {"new"}
+
+
+def test_a_rule_that_fails_is_named_and_stops_no_other(a_march):
+    bad = Rule(*[getattr(TENTH, name) if name != "sql" else "SELECT nothing" for name in TENTH.__slots__])
+    result = evaluate(AS_OF, rules=[bad, TENTH], dry_run=True)
+    assert [note for note in result.notes if note.startswith("“A tenth of it” could not be judged")]
+    assert result.findings == 2
+
+
+def test_the_command_prints_what_it_saw_and_refuses_bad_input_in_one_line(a_march, monkeypatch):
+    monkeypatch.setattr(rule_book, "RULES", (TENTH,))
+    out = StringIO()
+    call_command("find_waste", "--as-of", "2026-03-31", "--json", stdout=out)
+    figures = json.loads(out.getvalue())
+    assert figures["rules"] == [
+        {"rule": "a-tenth", "currency": "USD", "findings": 2, "counted_saving": "14.6", "unknown_savings": 0}
+    ]
+    assert figures["stored"]["new"] == 2
+    for words, message in {
+        ("--as-of", "soon"): "--as-of: 'soon' is not a day: write it like 2026-03-15.",
+        ("--as-of", "2026-03-01"): "31 Mar 2026 was evaluated already, and findings do not go back to 1 Mar 2026; "
+        "a dry run does.",
+    }.items():
+        with pytest.raises(CommandError) as refusal:
+            call_command("find_waste", *words)
+        assert (str(refusal.value), refusal.value.returncode) == (message, 2)
+    call_command("find_waste", "--as-of", "2026-03-01", "--dry-run", stdout=out)
+
+
+def test_two_evaluations_do_not_run_at_once(a_march):
+    Evaluation.objects.create(as_of=AS_OF)
+    with pytest.raises(CannotEvaluate, match="running already"):
+        evaluate(AS_OF, rules=[TENTH])

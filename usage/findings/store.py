@@ -1,0 +1,208 @@
+"""Stores what an evaluation saw: new findings, renewed ones, what is back, and what is gone by itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from django.db import connection, transaction
+
+from costs.ingest.postgres_copy import copy_across
+from finops_site.ops.locks import wait_for
+from usage.calc.facts import RESOURCE
+from usage.models import Finding
+
+LOCK = "usage findings"
+# {column of the temporary table: its type and the SQL of DuckDB, `c` being a candidate, `r` its resource}.
+SEEN = {
+    "rule": ("varchar", "c.rule"),
+    "key": ("varchar", "c.key"),
+    "resource_key": ("varchar", "c.resource_key"),
+    **{name: ("varchar", f"c.{name}") for name in RESOURCE},
+    "part": ("varchar", "c.part"),
+    "resource_name": ("varchar", "left(coalesce(nullif(r.name, ''), i.name, ''), 1000)"),
+    "service": ("varchar", "left(coalesce(r.service, ''), 300)"),
+    "environment": ("varchar", "left(coalesce(r.environment, ''), 200)"),
+    "owner_id": ("bigint", "r.owner"),
+    "lever": ("smallint", "c.lever"),
+    "effort": ("varchar", "c.effort"),
+    "risk": ("varchar", "c.risk"),
+    "confidence": ("varchar", "c.confidence"),
+    "currency": ("varchar", "c.currency"),
+    "monthly_cost": ("numeric", "c.monthly_cost"),
+    "saving": ("numeric", "c.saving"),
+    "counted_saving": ("numeric", "d.counted"),
+    "evidence": ("jsonb", "coalesce(c.evidence, '{}')"),
+    "target": ("jsonb", "coalesce(c.target, '{}')"),
+    "sources": ("jsonb", "to_json(c.sources)"),
+    "after_key": ("varchar", "d.after_key"),
+    "last_day": ("date", "r.last_day"),
+}
+STORED = [name for name in SEEN if name not in ("after_key", "last_day")]
+RENEWED = [name for name in STORED if name not in ("rule", "key", "resource_key", *RESOURCE, "part")]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many findings are new, were there before, are back, reopened by their day, and gone by themselves."""
+
+    new: int
+    renewed: int
+    back: int
+    reopened: int
+    gone: int
+
+
+def read_standing(db: duckdb.DuckDBPyConnection) -> None:
+    """`standings` (key, standing): what people decided, by which savings are resolved; see usage.calc.resolution."""
+    db.execute("CREATE OR REPLACE TABLE standings (key VARCHAR, standing INTEGER)")
+    first = {Finding.State.MENDED: 0, Finding.State.PROVED: 0, Finding.State.SNOOZED: 2, Finding.State.DISMISSED: 2}
+    rows = Finding.objects.filter(state__in=first).order_by().values_list("key", "state")
+    decided = [(key, first[Finding.State(state)]) for key, state in rows.iterator(chunk_size=10_000)]
+    if decided:
+        db.execute(
+            "INSERT INTO standings SELECT unnest($1::VARCHAR[]), unnest($2::INTEGER[])",
+            [[key for key, _ in decided], [standing for _, standing in decided]],
+        )
+
+
+def store_findings(
+    db: duckdb.DuckDBPyConnection, *, rules: Sequence[str], as_of: date, first_day: date | None, scratch: Path
+) -> Outcome:
+    """Stores the `candidates` and what is `resolved` of them, in one transaction.
+
+    Of `rules`, those that judged, what was not seen again is gone by itself; what other rules found stays as it is, and
+    what belongs to an account whose bill has not come for long: not known is not gone.
+    """
+    judged = db.execute("SELECT DISTINCT provider FROM windows WHERE NOT is_stale").fetchall()
+    with transaction.atomic():
+        wait_for(LOCK)
+        _copy_seen(db, scratch)
+        back = _reopen_mended(as_of, first_day)
+        reopened = _reopen_snoozed(as_of)
+        renewed = _renew(as_of)
+        new = _insert_new(as_of)
+        gone = _close_gone(rules, [provider for (provider,) in judged], as_of)
+        _link()
+    return Outcome(new, renewed, back, reopened, gone)
+
+
+def _copy_seen(db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in SEEN.items())
+    same = " AND ".join(f"{{0}}.{name} = c.{name}" for name in RESOURCE)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS seen; CREATE TEMPORARY TABLE seen ({columns}) ON COMMIT DROP")
+    select = f"""
+        SELECT {", ".join(f"{sql} AS {name}" for name, (_, sql) in SEEN.items())}
+        FROM candidates c JOIN resolved d USING (key) LEFT JOIN resources r ON {same.format("r")}
+        LEFT JOIN (SELECT {", ".join(RESOURCE)}, max(name) AS name FROM inventory GROUP BY ALL) i ON {same.format("i")}
+    """
+    copy_across(db, select, "seen", list(SEEN), scratch / "findings.csv")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX ON seen (key)")
+        cursor.execute("ANALYZE seen")
+
+
+def _reopen_mended(as_of: date, first_day: date | None) -> int:
+    """What was mended and is seen by days after it alone, or was not seen for a night in between, is back."""
+    seen_since = "f.mended_day < %(first)s OR f.last_seen < (SELECT max(e.as_of) FROM usage_evaluation e " + (
+        "WHERE e.state = 'done' AND e.as_of < %(as_of)s AND e.as_of > f.mended_day)"
+    )
+    return _change_state(
+        f"'{Finding.State.BACK}'",
+        f"f.state IN ('{Finding.State.MENDED}', '{Finding.State.PROVED}') AND ({seen_since})",
+        "back",
+        {"first": first_day or as_of, "as_of": as_of},
+    )
+
+
+def _reopen_snoozed(as_of: date) -> int:
+    """What was put off until a day that has come, and what was gone and is there again."""
+    return _change_state(
+        f"CASE WHEN f.assignee_id IS NULL THEN '{Finding.State.NEW}' ELSE '{Finding.State.ACCEPTED}' END",
+        f"(f.state = '{Finding.State.SNOOZED}' AND f.snoozed_until <= %(as_of)s) OR f.state = '{Finding.State.GONE}'",
+        "reopened",
+        {"as_of": as_of},
+    )
+
+
+def _change_state(state: str, condition: str, verb: str, values: Mapping[str, Any]) -> int:
+    """Changes the state of findings that are seen again, and writes what happened to them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH before AS (
+                SELECT f.id, f.state FROM usage_finding f JOIN seen s USING (key) WHERE {condition} FOR UPDATE OF f
+            ), changed AS (
+                UPDATE usage_finding f SET state = {state}, snoozed_until = NULL, changed_at = now()
+                FROM before WHERE before.id = f.id RETURNING f.id, before.state AS before, f.state AS after
+            )
+            INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
+            SELECT id, now(), %(verb)s, before, after, '' FROM changed
+            """,
+            {**values, "verb": verb},
+        )
+        return cursor.rowcount
+
+
+def _renew(as_of: date) -> int:
+    figures = ", ".join(f"{name} = s.{name}" for name in RENEWED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE usage_finding f SET {figures}, last_seen = %s FROM seen s WHERE s.key = f.key",
+            [as_of],
+        )
+        return cursor.rowcount
+
+
+def _insert_new(as_of: date) -> int:
+    names = ", ".join(STORED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO usage_finding ({names}, state, first_seen, last_seen, reason, changed_at)
+            SELECT {names}, '{Finding.State.NEW}', %s, %s, '', now() FROM seen s
+            WHERE NOT EXISTS (SELECT 1 FROM usage_finding f WHERE f.key = s.key)
+            """,
+            [as_of, as_of],
+        )
+        return cursor.rowcount
+
+
+def _close_gone(rules: Sequence[str], providers: Sequence[str], as_of: date) -> int:
+    """What a rule that judged did not see again, of providers whose bills are there."""
+    waiting = [Finding.State.NEW, Finding.State.ACCEPTED, Finding.State.BACK, Finding.State.SNOOZED]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH before AS (
+                SELECT f.id, f.state FROM usage_finding f
+                WHERE f.state = ANY(%(states)s) AND f.rule = ANY(%(rules)s) AND f.provider = ANY(%(providers)s)
+                AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key) FOR UPDATE
+            ), changed AS (
+                UPDATE usage_finding f SET state = %(gone)s, changed_at = now() FROM before
+                WHERE before.id = f.id RETURNING f.id, before.state AS before
+            )
+            INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
+            SELECT id, now(), 'gone', before, %(gone)s, '' FROM changed
+            """,
+            {
+                "states": [str(state) for state in waiting],
+                "rules": list(rules),
+                "providers": list(providers),
+                "gone": str(Finding.State.GONE),
+            },
+        )
+        return cursor.rowcount
+
+
+def _link() -> None:
+    """Names for each finding the one after which it counts."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            UPDATE usage_finding f SET counted_after_id = a.id
+            FROM seen s LEFT JOIN usage_finding a ON a.key = s.after_key
+            WHERE s.key = f.key AND f.counted_after_id IS DISTINCT FROM a.id
+        """)
