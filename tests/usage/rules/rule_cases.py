@@ -119,11 +119,11 @@ def find(name: str, *rows_of_use: dict[str, Any], resources: dict[str, dict[str,
         insert_rows(db, table, rows)
     db.execute(f"CREATE TABLE candidates ({', '.join(f'{column} {kind}' for column, kind in FINDING.items())})")
     db.execute(f"INSERT INTO candidates SELECT {', '.join(FINDING)} FROM ({rule.sql})")
-    found = db.execute("SELECT * FROM candidates ORDER BY resource, part")
-    names = [column[0] for column in found.description]
+    result = db.execute("SELECT * FROM candidates ORDER BY resource, part")
+    names = [column[0] for column in result.description]
     return [
         {**row, "evidence": json.loads(row["evidence"]), "target": json.loads(row["target"]), "rule": name}
-        for row in (dict(zip(names, values, strict=True)) for values in found.fetchall())
+        for row in (dict(zip(names, values, strict=True)) for values in result.fetchall())
     ]
 
 

@@ -1,8 +1,9 @@
 """Machines: what bill and measurements show, and the saving worked out by hand."""
 
+from datetime import date
 from decimal import Decimal
 
-from tests.usage.rules.rule_cases import find, measured, price, rule_named, saving, use
+from tests.usage.rules.rule_cases import find, measured, price, rule_named, saving, thing, use
 
 QUIET = [measured("i-1", "cpu", 2), measured("i-1", "network_in", 10), measured("i-1", "network_out", 20)]
 
@@ -97,5 +98,57 @@ def test_arm_without_a_price_saves_an_unknown_amount():
     findings = find("machine_arm", use("i-1", "63.072"))
     assert saving(findings) is None
     assert rule_named("machine_arm").explain(findings[0]) == (
-        "A m8g.large does the same as this m5.large; its price is on no list that is loaded."
+        "m8g.large does the same as m5.large; its price is on no list that is loaded."
     )
+
+
+def test_a_previous_generation_is_replaced_by_the_cheapest_that_succeeds_it():
+    """m4.large 0.10: m6i.large 0.096, m6a.large 0.0864. Of 73.00, 13.6 % is 9.93; covered hours save nothing."""
+    prices = [price("m4.large", "0.1"), price("m6i.large", "0.096"), price("m6a.large", "0.0864")]
+    old = use("i-1", "73", instance_type="m4.large", usage_type="BoxUsage:m4.large")
+    assert saving(find("machine_generation", old, prices=prices)) == Decimal("9.93")
+    assert find("machine_generation", old | {"pricing": "Committed"}, prices=prices) == []
+
+
+AZURE = {
+    **{
+        "provider": "Azure",
+        "account": "sub",
+        "region": "westeurope",
+        "service": "Virtual Machines",
+        "usage_type": None,
+    },
+    **{"instance_type": "Standard_D4s_v5", "unit": "1 Hour"},
+}
+
+
+def test_azure_charges_a_machine_that_is_stopped_and_not_deallocated():
+    """Stopped since August: certain, all of 140.16. Deallocated it would not be charged."""
+    vm, place = "/subscriptions/sub/vm-1", {"provider": "Azure", "account": "sub", "region": "westeurope"}
+    stopped = thing(vm, "machine", state="stopped", last_used_day=date(2026, 8, 1), **place)
+    findings = find("machine_stopped", use(vm, "140.16", **AZURE), inventory=[stopped])
+    assert saving(findings) == Decimal("140.16")
+    assert findings[0]["confidence"] == "certain"
+    assert rule_named("machine_stopped").fixes(findings[0])[0].text == f"az vm deallocate --ids {vm}"
+    assert find("machine_stopped", use(vm, "140.16", **AZURE), inventory=[stopped | {"state": "deallocated"}]) == []
+
+
+def test_a_stopped_machine_that_a_bill_charges_nothing_for_still_has_disks_of_unknown_cost():
+    findings = find("machine_stopped", use("i-1", "0", usage_type=None, description="t3.micro, stopped", hours=0))
+    assert saving(findings) is None
+    assert (findings[0]["part"], findings[0]["monthly_cost"], findings[0]["confidence"]) == (
+        "disks",
+        None,
+        "needs a look",
+    )
+
+
+def test_capacity_that_is_reserved_and_holds_no_machine_is_certain():
+    findings = find("capacity_unused", use("cr-1", "70.08", usage_type="UnusedBox:m5.large"))
+    assert (saving(findings), findings[0]["confidence"]) == (Decimal("70.08"), "certain")
+
+
+def test_no_id_of_a_bill_becomes_a_command():
+    odd = "i-1; reboot"
+    findings = find("machine_idle", use(odd, "70.08"), metrics=[row | {"resource": odd} for row in QUIET])
+    assert rule_named("machine_idle").fixes(findings[0])[0].text.endswith(" --instance-ids 'i-1; reboot'")

@@ -28,7 +28,10 @@ WHERE (saving > 0) IS NOT FALSE AND (monthly_cost >= 0) IS NOT FALSE
 
 
 def saved(cost: str, share: str) -> str:
-    """`cost` times a ratio, which is a double: null where either is not known."""
+    """`cost` times a ratio, which is a double: null where either is not known.
+
+    DuckDB's least and greatest skip nulls: a ratio bounded by them needs a CASE of its own.
+    """
     return f"CAST(round({cost} * ({share}), 6) AS {MONEY})"
 
 
@@ -60,6 +63,8 @@ def use_sql(name: str, condition: str, **columns: str) -> str:
         {open_sum(condition=standard)} AS on_demand_cost,
         sum(monthly_list_cost) FILTER (monthly_quantity > 0)
             / nullif(sum(monthly_quantity) FILTER (monthly_list_cost > 0), 0) AS list_rate,
+        coalesce(bool_or(pricing = 'Committed'), false) AS is_covered,
+        sum(monthly_quantity) FILTER ({standard}) AS on_demand_quantity,
         sum(monthly_quantity) AS quantity, sum(hours) AS hours, max(days) AS days{more}
     FROM use SEMI JOIN resources USING ({KEY})
     WHERE {condition}
@@ -67,8 +72,10 @@ def use_sql(name: str, condition: str, **columns: str) -> str:
 )"""
 
 
-def metrics_sql(name: str, *needed: str, optional: tuple[str, ...] = ()) -> str:
+def metrics_sql(name: str, *needed: str, optional: tuple[str, ...] = (), in_bill: bool = True) -> str:
     """A CTE with a row for each resource of which all `needed` metrics are measured well enough.
+
+    Those that no bill knows are in it only without `in_bill`: workloads of a cluster whose nodes alone are paid.
 
     Columns are {metric}_average, _p95, _maximum and _total, and `days`. Of several sources the higher figure counts.
     An optional metric that has gaps is null.
@@ -81,15 +88,19 @@ def metrics_sql(name: str, *needed: str, optional: tuple[str, ...] = ()) -> str:
         for metric in (*needed, *optional)
         for figure in ("average", "p95", "maximum", "total")
     )
+    source = "metrics AS m JOIN resources AS r USING (provider, account, resource)"
+    place = f"(m.region = r.region OR coalesce(m.region, '') = '') AND m.last_day >= r.last_day - {OLDEST_DAYS}"
+    if not in_bill:
+        source = "metrics AS m CROSS JOIN (SELECT max(last_day) AS newest FROM metrics)"
+        place = f"m.last_day >= newest - {OLDEST_DAYS}"
+    region = "r.region" if in_bill else "coalesce(m.region, '')"
     return f"""{name} AS (
-    SELECT r.provider, r.account, r.region, r.resource,
+    SELECT m.provider, m.account, {region} AS region, m.resource,
         {figures},
         min(m.days) FILTER (m.metric IN ({must})) AS measured_days
-    FROM metrics AS m JOIN resources AS r USING (provider, account, resource)
-    WHERE m.metric IN ({listed}) AND {enough}
-        AND (m.region = r.region OR coalesce(m.region, '') = '')
-        AND m.last_day >= r.last_day - {OLDEST_DAYS}
-    GROUP BY r.provider, r.account, r.region, r.resource
+    FROM {source}
+    WHERE m.metric IN ({listed}) AND {enough} AND {place}
+    GROUP BY m.provider, m.account, {region}, m.resource
     HAVING count(DISTINCT m.metric) FILTER (m.metric IN ({must})) = {len(needed)}
 )"""
 

@@ -122,6 +122,7 @@ def price_join(alias: str, item: str, of: str, system: str | None = None) -> str
 
 
 def price_of(alias: str) -> str:
+    """The price that `price_join` joined under the alias."""
     return f"coalesce({alias}.price, {alias}_any.price)"
 
 

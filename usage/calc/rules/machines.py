@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from costs.calc.providers import AWS, GOOGLE
+from costs.calc.providers import AWS, AZURE
 from costs.formats.sql import literal
 from finops_site.lib.language import gettext as _
 from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.words import number_text, share_text
 from usage.calc.rules.base import Confidence, Effort, Fix, Lever, Risk, Rule
-from usage.calc.rules.finding_sql import finding_sql, metrics_sql, saved
+from usage.calc.rules.finding_sql import KEY, finding_sql, inventory_sql, metrics_sql, use_sql
 from usage.calc.rules.fix_commands import (
     RESIZE_MACHINE,
     START_MACHINE,
@@ -17,28 +17,23 @@ from usage.calc.rules.fix_commands import (
     change_type,
     command_fix,
 )
-from usage.calc.rules.machine_sql import DATABASES, MACHINES, PRICE_LIST, SIZE_LIST, price_join, price_of, type_part
+from usage.calc.rules.machine_sql import IS_EC2, IS_MACHINE, MACHINE_SYSTEM, MACHINES, TEXT, TYPE
+from usage.calc.rules.type_sql import explain_smaller, explain_successor, smaller_sql, successor_sql
 
 # AWS Compute Optimizer, "Idle resources": at most 5 % of the processor and 5 MB of network a day in 14 days.
 IDLE_CPU = 5
 IDLE_BYTES_A_DAY = 5_000_000
-# What a smaller machine may come to at its busiest: the rest is room for a day like no other.
-BUSY_PERCENT = 70
-MOST_SMALLER = 4
 STOPPED_DAYS = 30
-MEASURE = _noop("Load 14 days of its measurements without gaps.")
-ASK_OWNER = _noop("Whoever owns it confirms that nobody needs it.")
-LOAD_PRICE = _noop("Load a price list that has the price of the target.")
 
+_bytes_a_day = "(network_in_average + network_out_average) * 86400"
 _idle = finding_sql(
     f"""
     SELECT m.*, 'compute' AS part, m.cost AS monthly_cost, m.open_cost AS saving,
         '{Confidence.LIKELY}' AS confidence,
-        json_object('cpu', cpu_maximum, 'bytes_a_day', (network_in_average + network_out_average) * 86400,
-            'days', measured_days, 'type', type) AS evidence,
+        json_object('cpu', cpu_maximum, 'bytes_a_day', {_bytes_a_day}, 'days', measured_days, 'type', type) AS evidence,
         json_object() AS target
-    FROM machines AS m JOIN measured USING (provider, account, region, resource)
-    WHERE cpu_maximum < {IDLE_CPU} AND (network_in_average + network_out_average) * 86400 < {IDLE_BYTES_A_DAY}
+    FROM machines AS m JOIN measured USING ({KEY})
+    WHERE cpu_maximum < {IDLE_CPU} AND {_bytes_a_day} < {IDLE_BYTES_A_DAY}
     """,
     MACHINES,
     metrics_sql("measured", "cpu", "network_in", "network_out"),
@@ -60,84 +55,60 @@ def _fix_idle(finding: FindingRow) -> Sequence[Fix]:
     return command_fix(_("Stop it, and delete it when nobody asks for it"), finding, STOP_MACHINE, START_MACHINE)
 
 
-# The larger of processor and memory decides. Without memory measured a smaller machine needs a look.
-_pressure = "greatest(cpu_p95, coalesce(memory_p95, 0))"
-_of_prices = f"1 - {price_of('target_price')} / coalesce({price_of('own_price')}, list_rate)"
-_rightsize = finding_sql(
+# Azure charges a machine that is stopped and not deallocated. A bill that was made of an inventory names the state
+# itself; where it charges nothing, the disks are paid all the same, and nothing states what they cost.
+_stopped = finding_sql(
     f"""
-    SELECT * FROM (
-        SELECT s.*, 'compute' AS part, s.cost AS monthly_cost,
-            CASE WHEN s.provider = {literal(GOOGLE)} THEN {saved("open_cost", "1 - t.units / s.units")}
-                ELSE {saved("open_cost", _of_prices)} END AS saving,
-            CASE WHEN memory_p95 IS NULL THEN '{Confidence.LOOK}' ELSE '{Confidence.LIKELY}' END AS confidence,
-            json_object('cpu', cpu_p95, 'memory', memory_p95, 'days', measured_days, 'type', type) AS evidence,
-            json_object('type', prefix || t.size || suffix,
-                'load', {_pressure} * s.units / t.units) AS target,
-            {price_of("target_price")} IS NOT NULL AS is_priced, t.units AS target_units
-        FROM sized AS s
-        JOIN sizes AS t ON t.provider = s.provider AND t.units < s.units AND s.units <= t.units * {MOST_SMALLER}
-            AND {_pressure} * s.units / t.units <= {BUSY_PERCENT}
-        {price_join("target_price", "s.prefix || t.size || s.suffix", "s")}
-        {price_join("own_price", "s.type", "s")}
-        WHERE t.units >= s.smallest AND s.units % t.units = 0
-            -- Of a family that a list has, what the list has not is not sold.
-            AND ({price_of("target_price")} IS NOT NULL OR s.provider = {literal(GOOGLE)}
-                OR (NOT s.is_family_listed AND s.units = t.units * 2))
-    )
-    QUALIFY row_number() OVER (PARTITION BY provider, account, region, resource, currency ORDER BY target_units) = 1
+    SELECT m.*, CASE WHEN cost = 0 THEN 'disks' ELSE 'compute' END AS part,
+        CASE WHEN cost <> 0 THEN cost END AS monthly_cost, CASE WHEN cost <> 0 THEN open_cost END AS saving,
+        CASE WHEN cost = 0 THEN '{Confidence.LOOK}'
+            WHEN is_stated OR last_used_day <= last_day - {STOPPED_DAYS} THEN '{Confidence.CERTAIN}'
+            ELSE '{Confidence.LIKELY}' END AS confidence,
+        json_object('since', CAST(last_used_day AS VARCHAR), 'type', m.type, 'is_charged', cost <> 0) AS evidence,
+        json_object() AS target
+    FROM stated AS m LEFT JOIN stopped AS i USING ({KEY})
+    WHERE is_stated OR (m.provider = {literal(AZURE)} AND i.state = 'stopped' AND cost > 0)
     """,
-    MACHINES,
-    PRICE_LIST,
-    SIZE_LIST,
-    metrics_sql("measured", "cpu", optional=("memory",)),
-    f"""families AS (
-        SELECT DISTINCT provider, region, currency, {type_part(1, "item")} AS prefix, {type_part(3, "item")} AS suffix
-        FROM price_list
-    )""",
-    f"""parts AS (
-        SELECT *, {type_part(1)} AS prefix, {type_part(2)} AS size, {type_part(3)} AS suffix
-        FROM machines JOIN measured USING (provider, account, region, resource)
-    )""",
-    # Most families of Intel and AMD begin at large, those of Arm at medium, those of t at nano.
-    """sized AS (
-        SELECT p.*, s.units, f.prefix IS NOT NULL AS is_family_listed,
-            CASE WHEN p.provider <> 'AWS' THEN 1 WHEN p.prefix[1] = 't' THEN 0.25
-                WHEN regexp_matches(p.prefix, '^[a-z]+\\dg') THEN 2 ELSE 4 END AS smallest
-        FROM parts AS p JOIN sizes AS s ON s.provider = p.provider AND s.size = p.size
-        LEFT JOIN families AS f ON f.provider = p.provider AND f.region = p.region AND f.currency = p.currency
-            AND f.prefix = p.prefix AND f.suffix = p.suffix
-    )""",
+    use_sql(
+        "stated",
+        IS_MACHINE,
+        type=f"max({TYPE})",
+        system=MACHINE_SYSTEM,
+        is_stated=f"bool_and({TEXT} LIKE '%, stopped')",
+    ),
+    inventory_sql("stopped", "machine"),
 )
 
 
-def _explain_rightsize(finding: FindingRow) -> str:
-    evidence, target = finding["evidence"], finding["target"]
-    text = (
-        _("In 95 of 100 hours of {days} days its processor was at {cpu} or less; nobody measured its memory.")
-        if evidence["memory"] is None
-        else _(
-            "In 95 of 100 hours of {days} days its processor was at {cpu} or less and its memory at {memory} or less."
-        )
-    )
-    measured = text.format(
-        days=evidence["days"],
-        cpu=share_text(evidence["cpu"] / 100, 0),
-        memory=share_text((evidence["memory"] or 0) / 100, 0),
-    )
-    return _("{measured} A {type} would be at {load}.").format(
-        measured=measured, type=target["type"], load=share_text(target["load"] / 100, 0)
-    )
+def _explain_stopped(finding: FindingRow) -> str:
+    evidence = finding["evidence"]
+    if not evidence["is_charged"]:
+        return _("It is stopped. Its disks are paid all the same, and nothing that is loaded states what they cost.")
+    if evidence["since"]:
+        return _("It has been stopped since {day} and is charged as if it ran.").format(day=evidence["since"])
+    return _("It is stopped and charged as if it ran.")
 
 
-def _fix_rightsize(finding: FindingRow) -> Sequence[Fix]:
-    return change_type(_("Change its type (it stops for a few minutes)"), finding, RESIZE_MACHINE)
+def _fix_stopped(finding: FindingRow) -> Sequence[Fix]:
+    give_up = {
+        AWS: "aws ec2 terminate-instances --region {region} --instance-ids {name}",
+        AZURE: STOP_MACHINE[AZURE],
+    }
+    return command_fix(_("Give it up; keep an image of it where it may be needed"), finding, give_up)
 
 
-# AWS, "Previous generation instances" and the pages of the families: what succeeds each of them on Intel and AMD.
+# AWS, "Previous generation instances": what succeeds each of them on Intel, and on AMD.
 SUCCESSORS = {
-    **{"t1": "t3", "t2": "t3", "m1": "m7i", "m2": "r7i", "m3": "m7i", "m4": "m7i", "m5": "m7i"},
-    **{"c1": "c7i", "c3": "c7i", "c4": "c7i", "c5": "c7i", "r3": "r7i", "r4": "r7i", "r5": "r7i"},
-    **{"i2": "i4i", "i3": "i4i", "d2": "d3", "g3": "g5", "p2": "p3", "x1": "x2idn", "m5a": "m7a", "c5a": "c7a"},
+    **dict.fromkeys(("t1", "t2"), ("t3", "t3a")),
+    **dict.fromkeys(("m1", "m3", "m4"), ("m6i", "m6a")),
+    **dict.fromkeys(("c1", "c3", "c4"), ("c6i", "c6a")),
+    **dict.fromkeys(("m2", "r3", "r4"), ("r6i", "r6a")),
+    "i2": ("i4i",),
+    "d2": ("d3",),
+    "g2": ("g4dn",),
+    "g3": ("g4dn",),
+    "p2": ("g4dn",),
+    "x1": ("x2idn",),
 }
 # The families of Graviton that have the same vCPUs and memory at the same size, the newest first.
 GRAVITON = {
@@ -148,76 +119,37 @@ GRAVITON = {
 }
 
 
-def family_pairs(pairs: Sequence[tuple[str, str, int]]) -> str:
-    """A CTE `pairs` of (family, successor, rank)."""
-    rows = ", ".join(f"({literal(family)}, {literal(successor)}, {rank})" for family, successor, rank in pairs)
-    return f"pairs AS (SELECT * FROM (VALUES {rows}) AS t(family, successor, rank))"
-
-
-def successor_sql(
-    of: str, pairs: Sequence[tuple[str, str, int]], *, prefix: str, part: str, condition: str, confidence: str
-) -> str:
-    """A SELECT of resources of the CTE whose family has successors with the same size: the cheapest that is listed,
-    else the first of them with a saving that is not known. One that costs more is none."""
-    own = f"coalesce({price_of('own_price')}, list_rate)"
-    target = "m.prefix || p.successor || m.rest"
-    return finding_sql(
-        f"""
-        SELECT m.*, {literal(part)} AS part, m.cost AS monthly_cost,
-            {saved("open_cost", f"1 - {price_of('target_price')} / {own}")} AS saving,
-            {confidence} AS confidence,
-            json_object('type', m.type, 'price', {own}, 'system', m.system) AS evidence,
-            json_object('type', {target}, 'price', {price_of("target_price")}) AS target
-        FROM parts AS m JOIN pairs AS p ON p.family = m.family
-        {price_join("target_price", target, "m")}
-        {price_join("own_price", "m.type", "m")}
-        WHERE {condition}
-        QUALIFY row_number() OVER (
-            PARTITION BY m.provider, m.account, m.region, m.resource, m.currency
-            ORDER BY {price_of("target_price")} NULLS LAST, p.rank
-        ) = 1
-        """,
-        MACHINES if of == "machines" else DATABASES,
-        PRICE_LIST,
-        family_pairs(pairs),
-        f"""parts AS (
-            SELECT *, regexp_extract(type, '^({prefix})([a-z0-9-]+)(\\..+)$', 1) AS prefix,
-                regexp_extract(type, '^({prefix})([a-z0-9-]+)(\\..+)$', 2) AS family,
-                regexp_extract(type, '^({prefix})([a-z0-9-]+)(\\..+)$', 3) AS rest
-            FROM {of} WHERE provider = {literal(AWS)}
-        )""",
-    )
-
-
-graviton_pairs = [(family, arm, rank) for family, arms in GRAVITON.items() for rank, arm in enumerate(arms)]
-_arm = successor_sql(
-    "machines",
-    graviton_pairs,
-    prefix="",
-    part="compute",
-    condition="m.system IN ('Linux', 'RHEL', 'SUSE', 'Ubuntu Pro')",
-    confidence=f"'{Confidence.LOOK}'",
-)
-
-
-def explain_target(finding: FindingRow) -> str:
-    """What it is, what does the same, and their prices where both are known."""
-    evidence, target = finding["evidence"], finding["target"]
-    if target["price"] is None or evidence["price"] is None:
-        return _("A {target} does the same as this {type}; its price is on no list that is loaded.").format(
-            target=target["type"], type=evidence["type"]
-        )
-    return _("A {target} does the same as this {type} for {price} instead of {own} {currency} an hour.").format(
-        target=target["type"],
-        type=evidence["type"],
-        price=number_text(target["price"], 4),
-        own=number_text(evidence["price"], 4),
-        currency=finding["currency"],
-    )
+def _fix_generation(finding: FindingRow) -> Sequence[Fix]:
+    return change_type(_("Change its type (it stops for a few minutes)"), finding, RESIZE_MACHINE)
 
 
 def _fix_arm(finding: FindingRow) -> Sequence[Fix]:
-    return change_type(_("Build an image for Arm, test it, then change the type"), finding, {AWS: RESIZE_MACHINE[AWS]})
+    return change_type(_("Build an image for Arm, test it, then change the type"), finding, RESIZE_MACHINE)
+
+
+# Capacity that is reserved on demand and holds no machine is charged like one.
+_capacity = finding_sql(
+    f"""
+    SELECT *, 'capacity' AS part, cost AS monthly_cost, open_cost AS saving, '{Confidence.CERTAIN}' AS confidence,
+        json_object('type', type, 'hours', quantity) AS evidence, json_object() AS target
+    FROM reserved
+    """,
+    use_sql(
+        "reserved", f"provider = {literal(AWS)} AND {IS_EC2} AND contains(usage_type, 'Unused')", type=f"max({TYPE})"
+    ),
+)
+
+
+def _explain_capacity(finding: FindingRow) -> str:
+    evidence = finding["evidence"]
+    return _("Capacity for {type} is reserved and stood empty for {hours} hours of an average month.").format(
+        type=evidence["type"], hours=number_text(evidence["hours"] or 0)
+    )
+
+
+def _fix_capacity(finding: FindingRow) -> Sequence[Fix]:
+    cancel = {AWS: "aws ec2 cancel-capacity-reservation --region {region} --capacity-reservation-id {name}"}
+    return command_fix(_("Cancel the reservation of capacity"), finding, cancel)
 
 
 RULES = (
@@ -230,9 +162,21 @@ RULES = (
         sql=_idle,
         explain=_explain_idle,
         fixes=_fix_idle,
-        makes_certain=ASK_OWNER,
+        makes_certain=_noop("Whoever owns it confirms that nobody needs it."),
         docs="https://docs.aws.amazon.com/compute-optimizer/latest/ug/view-idle-recommendations.html",
         needs=("metrics",),
+    ),
+    Rule(
+        name="machine_stopped",
+        title=_noop("Stopped machine that is still paid"),
+        lever=Lever.DELETE,
+        effort=Effort.LOW,
+        risk=Risk.MEDIUM,
+        sql=_stopped,
+        explain=_explain_stopped,
+        fixes=_fix_stopped,
+        makes_certain=_noop("Load an inventory that states since when it is stopped and which disks it has."),
+        docs="https://learn.microsoft.com/azure/virtual-machines/states-billing",
     ),
     Rule(
         name="machine_rightsize",
@@ -240,12 +184,25 @@ RULES = (
         lever=Lever.RIGHTSIZE,
         effort=Effort.MEDIUM,
         risk=Risk.MEDIUM,
-        sql=_rightsize,
-        explain=_explain_rightsize,
-        fixes=_fix_rightsize,
+        sql=smaller_sql("machines", "compute"),
+        explain=explain_smaller,
+        fixes=_fix_generation,
         makes_certain=_noop("Measure its memory too, and try the smaller type for a week."),
         docs="https://docs.aws.amazon.com/compute-optimizer/latest/ug/view-ec2-recommendations.html",
         needs=("metrics",),
+    ),
+    Rule(
+        name="machine_generation",
+        title=_noop("Machine of a previous generation"),
+        lever=Lever.MODERNISE,
+        effort=Effort.MEDIUM,
+        risk=Risk.LOW,
+        sql=successor_sql("machines", SUCCESSORS, part="compute", condition="true", confidence=Confidence.LIKELY),
+        explain=explain_successor,
+        fixes=_fix_generation,
+        makes_certain=_noop("Load a price list that has both types, and check that its image has the drivers."),
+        docs="https://aws.amazon.com/ec2/previous-generation/",
+        excludes=("machine_arm",),
     ),
     Rule(
         name="machine_arm",
@@ -253,10 +210,28 @@ RULES = (
         lever=Lever.MODERNISE,
         effort=Effort.HIGH,
         risk=Risk.MEDIUM,
-        sql=_arm,
-        explain=explain_target,
+        sql=successor_sql(
+            "machines",
+            GRAVITON,
+            part="compute",
+            condition="m.system IN ('Linux', 'RHEL', 'SUSE', 'Ubuntu Pro')",
+            confidence=Confidence.LOOK,
+        ),
+        explain=explain_successor,
         fixes=_fix_arm,
         makes_certain=_noop("Its software passes its tests on Arm."),
-        docs="https://docs.aws.amazon.com/whitepapers/latest/aws-graviton2-for-isv/optimizing-for-performance.html",
+        docs="https://aws.amazon.com/ec2/graviton/",
+        excludes=("machine_generation",),
+    ),
+    Rule(
+        name="capacity_unused",
+        title=_noop("Reserved capacity that stands empty"),
+        lever=Lever.DELETE,
+        effort=Effort.LOW,
+        risk=Risk.LOW,
+        sql=_capacity,
+        explain=_explain_capacity,
+        fixes=_fix_capacity,
+        docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-reservations-pricing-billing.html",
     ),
 )
