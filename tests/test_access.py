@@ -56,6 +56,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
+from usage.models import Finding, QuietRule
 
 pytestmark = pytest.mark.django_db
 
@@ -118,8 +119,23 @@ ROADMAP = {
     "api:maturity": API_WHOLE_COMPANY,
 }
 
+# What could cost less, of Payments; its imports are for who brings bills.
+USAGE = {
+    "usage:overview": EVERYBODY,
+    "usage:findings": EVERYBODY,
+    "usage:finding": LINE_OF_PAYMENTS,
+    "usage:quiet_rules": EVERYBODY,
+    "api:usage-finding-list": API_EVERYBODY,
+    "api:usage-finding-detail": API_LINE_OF_PAYMENTS,
+    "api:usage-finding-answer": API_POSTS,
+    "api:usage-finding-ticket": API_POSTS,
+    "api:usage-quiet-rule-list": API_EVERYBODY,
+    "api:usage-quiet-rule-detail": API_LINE_OF_PAYMENTS,
+}
+
 ACCESS = {
     **ROADMAP,
+    **USAGE,
     "home": EVERYBODY,
     "reports": EVERYBODY,
     "search": EVERYBODY,
@@ -667,6 +683,8 @@ def arguments(name, line):
         return of_made_reports(name.split(":")[-1], line)
     if name in ROADMAP:
         return roadmap_arguments(name)
+    if name in USAGE:
+        return usage_arguments(name.split(":")[-1], line)
     if name in CHARGEBACK:
         return chargeback_arguments(name, line)
     if name.startswith(("api:pool", "api:split", "api:dispute", "api:adjustment")):
@@ -735,6 +753,18 @@ def arguments(name, line):
     }
     pk = ids.get(kind.replace("_", "-").split("-")[0])
     return [pk] if pk and (part != "list") else []
+
+
+def usage_arguments(kind, line):
+    """A finding of the line's team, or what a dismissal of it taught."""
+    if kind in ("finding", "usage-finding-detail"):
+        day = {"first_seen": line.charge_date, "last_seen": line.charge_date}
+        return [
+            Finding.objects.create(rule="gp3", resource="vol-1", owner=line.owner, currency="USD", key="1", **day).pk
+        ]
+    if kind == "usage-quiet-rule-detail":
+        return [QuietRule.objects.create(rule="gp3", team=line.owner, account="42", reason="Kept").pk]
+    return []
 
 
 def roadmap_arguments(name):

@@ -1,10 +1,13 @@
+from celery.schedules import crontab
+
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import registry
 
 # Engineers and leads answer for their own resources; finance for all of them.
-ANSWER = {"usage.change_finding", "usage.add_ticket", "usage.view_quietrule", "usage.add_quietrule"}
+ANSWER = {"usage.change_finding", "usage.add_ticket", "usage.add_quietrule"}
 IMPORT = {"usage.view_factimport", "usage.add_factimport", "usage.change_factimport"}
+TRACK = {"usage.view_tracker", "usage.add_tracker", "usage.change_tracker", "usage.delete_tracker"}
 ESTIMATE = {"usage.add_estimate", "usage.change_estimate"}
 
 
@@ -15,10 +18,19 @@ class UsageConfig(PillarConfig):
     urls = "usage.urls"
     api_urls = "usage.api.urls"
     permissions = {
-        EVERYBODY: {"usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"},
+        EVERYBODY: {
+            *("usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"),
+            "usage.view_quietrule",
+        },
         FINANCE: ANSWER | IMPORT | ESTIMATE,
         ENGINEERING: ANSWER | ESTIMATE,
-        ADMINISTRATOR: IMPORT,
+        ADMINISTRATOR: IMPORT | TRACK,
+    }
+
+    never_for_administrators = ANSWER
+    schedule = {
+        # Every ten minutes, for tickets that no broker heard of.
+        "usage-send-tickets": {"task": "usage.worklist.tasks.send_tickets", "schedule": crontab(minute="7-59/10")},
     }
 
     def ready(self) -> None:

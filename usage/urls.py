@@ -3,10 +3,18 @@
 from django.urls import path
 
 from usage.estimates import views as estimates
+from usage.proof import views as proof
+from usage.worklist import finding_views, overview_views, quiet_rule_views
 
 app_name = "usage"
 
-FINDINGS: list = []
+FINDINGS: list = [
+    path("usage/", overview_views.OverviewPage.as_view(), name="overview"),
+    path("usage/findings/", finding_views.FindingsPage.as_view(), name="findings"),
+    path("usage/findings/<int:pk>/", finding_views.FindingPage.as_view(), name="finding"),
+    path("usage/quiet-rules/", quiet_rule_views.QuietRulesPage.as_view(), name="quiet_rules"),
+]
+PROOF = [path("usage/proof/", proof.ProofPage.as_view(), name="proof")]
 IMPORTS: list = []
 ESTIMATES = [
     path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
@@ -23,4 +31,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *IMPORTS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *ESTIMATES]

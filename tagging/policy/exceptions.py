@@ -9,16 +9,10 @@ from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people import audit
+from finops_site.ui.bulk_results import BulkRefused, BulkResult, LeftOut, check_count
 from tagging.models import TagException, TaggedResource
 from tagging.policy import compliance
-from tagging.policy.bulk_results import (
-    BulkRefused,
-    BulkResult,
-    LeftOut,
-    check_count,
-    distinct_resources,
-    left_out_reason,
-)
+from tagging.policy.bulk_results import distinct_resources, left_out_reason
 
 APPROVE, DECLINE, END = "approve", "decline", "end"
 # (state, decision) -> the new state.

@@ -24,9 +24,10 @@ from finops_site.models import Membership, Team, User
 from finops_site.ops.locks import wait_for
 from finops_site.people.reader_language import in_language_of
 from finops_site.people.roles import FINANCE
+from finops_site.ui.bulk_results import BulkResult, LeftOut, check_count
 from tagging.models import TagDigest, TaggedResource, TagIssue, TagReminder
 from tagging.policy import compliance, compliance_figures
-from tagging.policy.bulk_results import BulkResult, LeftOut, check_count, distinct_resources, left_out_reason
+from tagging.policy.bulk_results import distinct_resources, left_out_reason
 from tagging.policy.compliance_figures import WRONG
 from tagging.policy.explanations import Explainer
 

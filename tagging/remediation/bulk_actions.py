@@ -8,16 +8,10 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.models import User
+from finops_site.ui.bulk_results import BulkRefused, BulkResult, LeftOut, check_count
 from tagging.calc.policy_problems import tag_problem
 from tagging.models import ChangeSet, Suggestion, TaggedResource, VirtualTag, VirtualTagBatch
-from tagging.policy.bulk_results import (
-    BulkRefused,
-    BulkResult,
-    LeftOut,
-    check_count,
-    distinct_resources,
-    left_out_reason,
-)
+from tagging.policy.bulk_results import distinct_resources, left_out_reason
 from tagging.remediation import virtual_tags
 from tagging.remediation.change_sets import create_change_set
 from tagging.remediation.suggestion_answers import accept_suggestions

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
+from finops_site.ui.bulk_results import BulkRefused, BulkResult, check_count
 from tagging.models import Suggestion, TaggedResource
 from tagging.policy import compliance_figures, exceptions, reminders
-from tagging.policy.bulk_results import BulkRefused, BulkResult, check_count
 from tagging.policy.resource_views import ResourcesPage
 from tagging.remediation import bulk_actions
 from tagging.remediation.list_actions import SET, ActionListPage
@@ -28,7 +28,7 @@ VERBS = {
 
 
 class ResourcesToFixPage(ActionListPage, ResourcesPage):
-    def act(self, request: HttpRequest) -> None:
+    def act_on_rows(self, request: HttpRequest) -> None:
         verb = request.POST.get("verb", "")
         if verb not in VERBS:
             raise Http404

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.models import User
+from finops_site.ui.bulk_results import MOST_AT_ONCE, check_count
 from tagging.models import Suggestion, SuggestionDecision, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import SuggestionQuerySet
-from tagging.policy.bulk_results import MOST_AT_ONCE, check_count
 from tagging.remediation import virtual_tags
 
 

@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.list_actions import row_id
 from finops_site.ui.pages import Action, Empty
 from tagging.models import Suggestion
 from tagging.models.remediation import SuggestionQuerySet
 from tagging.remediation import suggestions
 from tagging.remediation.batch_application import closed_months_touched
 from tagging.remediation.filters import CONFIDENCES, SuggestionFilter
-from tagging.remediation.list_actions import ActionListPage, row_id
+from tagging.remediation.list_actions import ActionListPage
 from tagging.remediation.suggestion_answers import accept_suggestions, refuse_suggestions
 from tagging.remediation.tables import SuggestedResourceTable, SuggestionTable
 from tagging.remediation.virtual_tags import RemediationError
@@ -71,7 +72,7 @@ class SuggestionsPage(ActionListPage):
     def export_table(self) -> SuggestionTable:
         return SuggestionTable(self.rows.order_by("-cost", "resource_key", "tag"), request=None)
 
-    def act(self, request: HttpRequest) -> None:
+    def act_on_rows(self, request: HttpRequest) -> None:
         self.require(DECIDE)
         visible = Suggestion.objects.visible_to(self.person)
         if pk := request.POST.get("accept"):

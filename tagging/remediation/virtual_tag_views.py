@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.list_actions import row_id
 from finops_site.ui.pages import Action, Empty, FormPage
 from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import VirtualTagQuerySet
@@ -17,7 +18,7 @@ from tagging.remediation import claims, virtual_tags
 from tagging.remediation.change_sets import create_change_set
 from tagging.remediation.filters import VirtualTagFilter
 from tagging.remediation.forms import ClaimForm, TagForm
-from tagging.remediation.list_actions import SET, ActionListPage, row_id
+from tagging.remediation.list_actions import SET, ActionListPage
 from tagging.remediation.tables import VirtualTagTable
 from tagging.remediation.virtual_tags import RemediationError
 
@@ -49,7 +50,7 @@ class VirtualTagsPage(ActionListPage):
     def get_queryset(self) -> VirtualTagQuerySet:
         return VirtualTag.objects.visible_to(self.person).select_related("team", "made_by", "batch")
 
-    def act(self, request: HttpRequest) -> None:
+    def act_on_rows(self, request: HttpRequest) -> None:
         user, now, data = self.person, timezone.now(), request.POST
         if "end" in data:
             self.require(SET)

@@ -1,6 +1,7 @@
 from usage.models.estimates import Estimate, EstimateLine, Scenario
 from usage.models.facts import FactImport
-from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth, Ticket
+from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth
+from usage.models.tickets import Ticket, Tracker
 
 __all__ = [
     "Estimate",
@@ -13,4 +14,5 @@ __all__ = [
     "SavingMonth",
     "Scenario",
     "Ticket",
+    "Tracker",
 ]

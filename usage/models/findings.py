@@ -142,6 +142,14 @@ class FindingEvent(models.Model):
         return f"{self.verb}: {self.finding_id}"
 
 
+class QuietRuleQuerySet(models.QuerySet):
+    def visible_to(self, user: Person) -> "QuietRuleQuerySet":
+        """Those of the company, and those of her teams."""
+        if user.sees_whole_company:
+            return self
+        return self.filter(models.Q(team=None) | models.Q(team__in=user.visible_team_ids))
+
+
 class QuietRule(models.Model):
     """What a dismissal taught: a rule that stays quiet for resources with a tag, an account or a name, until a day."""
 
@@ -156,7 +164,10 @@ class QuietRule(models.Model):
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
 
+    objects = QuietRuleQuerySet.as_manager()
+
     class Meta:
+        verbose_name = _lazy("quiet rule")
         ordering = ["rule", "id"]
 
     def __str__(self) -> str:
@@ -214,24 +225,3 @@ class SavingMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.finding_id} {self.month}"
-
-
-class Ticket(models.Model):
-    """A ticket in somebody's tracker for a finding: made once, and followed by its address."""
-
-    finding = models.OneToOneField(Finding, models.CASCADE, related_name="ticket")
-    system = models.CharField(max_length=20)
-    url = models.URLField(max_length=500, blank=True)
-    reference = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=20, default="waiting")
-    message = models.CharField(max_length=500, blank=True)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    made_at = models.DateTimeField(default=timezone.now)
-
-    objects = OfFindingQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-made_at"]
-
-    def __str__(self) -> str:
-        return self.reference or self.system

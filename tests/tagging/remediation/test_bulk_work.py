@@ -7,9 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from finops_site.models import OutgoingEmail
+from finops_site.ui import bulk_results
+from finops_site.ui.bulk_results import BulkRefused
 from tagging.models import ChangeSet, Suggestion, TagException, TaggedResource, VirtualTag
-from tagging.policy import bulk_results, exceptions, reminders
-from tagging.policy.bulk_results import BulkRefused
+from tagging.policy import exceptions, reminders
 from tagging.remediation import bulk_actions
 from tests.tagging.remediation.test_virtual_tags import NOW, TODAY, about, shop  # noqa: F401
 
