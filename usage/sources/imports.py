@@ -95,10 +95,9 @@ def _store(facts: FactFile, digest: str, name: str, person: User | None, today: 
 
 
 def _replace_older(row: FactImport, accounts: set[tuple[str, str]]) -> None:
-    """An inventory replaces older ones of the same layout whose accounts it all has: what left is in the older alone."""
-    older = FactImport.objects.filter(kind=row.kind, layout=row.layout, state=FactImport.State.CURRENT).exclude(
-        pk=row.pk
-    )
+    """An inventory replaces older ones of its layout whose accounts it all has: what left is in the older alone."""
+    alike = FactImport.objects.filter(kind=row.kind, layout=row.layout, state=FactImport.State.CURRENT)
+    older = alike.exclude(pk=row.pk)
     replaced = [one.pk for one in older if {(pair[0], pair[1]) for pair in one.accounts} <= accounts]
     FactImport.objects.filter(pk__in=replaced).update(state=FactImport.State.REPLACED)
 

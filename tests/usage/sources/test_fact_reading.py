@@ -89,21 +89,8 @@ def test_an_inventory_says_what_is_attached_to_nothing(tmp_path):
     volume = {"AvailabilityZone": "us-east-1a", "Size": 100, "VolumeType": "gp2"}
     volumes = {
         "Volumes": [
-            {
-                "VolumeId": "vol-1",
-                "State": "available",
-                "AvailabilityZone": "us-east-1a",
-                "Size": 100,
-                "VolumeType": "gp2",
-            },
-            {
-                "VolumeId": "vol-2",
-                "State": "in-use",
-                "AvailabilityZone": "us-east-1a",
-                "Size": 8,
-                "VolumeType": "gp3",
-                "Attachments": [{"InstanceId": "i-1"}],
-            },
+            {**volume, "VolumeId": "vol-1", "State": "available"},
+            {**volume, "VolumeId": "vol-2", "State": "in-use", "Attachments": [{"InstanceId": "i-1"}]},
         ]
     }
     facts, (free, used) = read(tmp_path, json.dumps(volumes), "volumes.json")
