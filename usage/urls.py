@@ -3,6 +3,7 @@
 from django.urls import path
 
 from usage.estimates import views as estimates
+from usage.proof import views as proof
 from usage.worklist import finding_views, overview_views, quiet_rule_views
 
 app_name = "usage"
@@ -13,6 +14,7 @@ FINDINGS: list = [
     path("usage/findings/<int:pk>/", finding_views.FindingPage.as_view(), name="finding"),
     path("usage/quiet-rules/", quiet_rule_views.QuietRulesPage.as_view(), name="quiet_rules"),
 ]
+PROOF = [path("usage/proof/", proof.ProofPage.as_view(), name="proof")]
 IMPORTS: list = []
 ESTIMATES = [
     path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
@@ -29,4 +31,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *IMPORTS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *ESTIMATES]

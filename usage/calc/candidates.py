@@ -1,8 +1,7 @@
 """From rules to findings in DuckDB: what they select is checked, merged with providers' advice and kept quiet. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import duckdb
@@ -62,11 +61,16 @@ class Judgement:
 
 
 def gather_candidates(
-    db: duckdb.DuckDBPyConnection, rules: Iterable[Rule], quiet: Iterable[Quiet] = (), *, as_of: date
+    db: duckdb.DuckDBPyConnection,
+    rules: Iterable[Rule],
+    quiet: Iterable[Quiet] = (),
+    *,
+    beat: Callable[[], object] = lambda: None,
 ) -> Judgement:
     """Fills `candidates` (COLUMNS) with what the rules select from the tables of facts, each finding once.
 
-    A rule whose tables are empty does not run; one that fails is left out and named: neither stops the others.
+    A rule whose tables are empty does not run; one that fails is left out and named: neither stops the others. `beat`
+    is called after each rule, as a sign of life.
     """
     rules = list(rules)
     judgement = Judgement()
@@ -74,6 +78,7 @@ def gather_candidates(
     filled = _filled_tables(db, {table for rule in rules for table in rule.needs})
     for rule in rules:
         _run_rule(db, rule, filled, judgement)
+        beat()
     _check(db, judgement)
     _merge_advice(db, rules)
     _hush(db, quiet)

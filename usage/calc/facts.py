@@ -131,6 +131,8 @@ KINDS = (
 # Names of `metrics`, and what their figures are; what is measured otherwise (bits, megabytes, shares of one) is
 # converted by whoever reads it.
 METRICS: Mapping[str, str] = {
+    # Of a bucket: how many objects it holds.
+    "objects": "objects",
     "cpu": "percent of the cores",
     "memory": "percent of the memory",
     "gpu": "percent of the accelerators",

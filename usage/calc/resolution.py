@@ -33,9 +33,11 @@ NEEDS: Mapping[str, str] = {
 _MEETS = "(e.part IN ('', r.part) OR r.part = '')"
 # The saving, or its share of what is left: of its part, or of the whole resource where it is about all of it. Rounded
 # down, so that no sum exceeds what it is of.
+_DOWN = f"CAST(floor({{}} * 1e10) / 1e10 AS {MONEY})"
 _COUNTED = f"""CASE WHEN e.key IS NULL OR (r.part <> '' AND e.remains = 1) THEN r.saving
-    WHEN r.part = '' THEN CAST(floor(r.share * greatest(0, r.monthly_cost - e.taken)::DOUBLE * 1e10) / 1e10 AS {MONEY})
-    ELSE CAST(floor(r.saving::DOUBLE * greatest(0, e.remains) * 1e10) / 1e10 AS {MONEY}) END"""
+    WHEN r.part = '' AND r.share IS NOT NULL
+        THEN {_DOWN.format("r.share * greatest(0, r.monthly_cost - e.taken)::DOUBLE")}
+    ELSE {_DOWN.format("r.saving::DOUBLE * greatest(0, e.remains)")} END"""
 
 
 def resolve(db: duckdb.DuckDBPyConnection, rules: Iterable[Rule], table: str = "candidates") -> None:
@@ -72,7 +74,8 @@ def _rank(db: duckdb.DuckDBPyConnection, table: str) -> None:
         SELECT key, dense_rank() OVER (ORDER BY {same}) AS resource_number,
         CAST(row_number() OVER (PARTITION BY {same}
             ORDER BY standing, lever, saving DESC NULLS LAST, rule, part, key) AS INTEGER) AS place,
-        rule, part, saving, monthly_cost, least(1, saving::DOUBLE / nullif(monthly_cost, 0)::DOUBLE) AS share,
+        rule, part, saving, monthly_cost, CASE WHEN monthly_cost > 0 THEN
+            least(1, saving::DOUBLE / monthly_cost::DOUBLE) END AS share,
         greatest(0, coalesce(open_cost, max(greatest(monthly_cost, saving)) OVER (PARTITION BY {same}), 0)) AS open_cost
         FROM {table}
     """)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from finops_site.registry import Kpi, KpiArea
+from finops_site.registry import Kpi, KpiArea, NavTab
 from finops_site.translation import gettext_lazy as _lazy
 from usage.estimates import kpis
 
@@ -12,6 +12,7 @@ SEE = "usage.view_estimate"
 def entries() -> list[Any]:
     """Entries of the registry."""
     return [
+        NavTab(_lazy("Estimates"), "usage:estimates", "usage:overview", SEE, 60),
         Kpi(
             "estimate-accuracy",
             _lazy("Estimate accuracy"),

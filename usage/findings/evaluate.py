@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from usage.findings import facts, store
 from usage.models import Evaluation, QuietRule
 
 # A run that gave no sign of life for so long has died with its process.
-SILENCE = timedelta(minutes=15)
+SILENCE = timedelta(minutes=30)
 
 
 class CannotEvaluate(ValueError):
@@ -46,7 +47,7 @@ class RuleSum:
 
 @dataclass(slots=True)
 class Result:
-    """What an evaluation saw; `stored` is None where it was only tried."""
+    """What an evaluation saw; `outcome` is None where it was only tried."""
 
     as_of: date
     first_day: date | None = None
@@ -55,7 +56,7 @@ class Result:
     findings: int = 0
     sums: list[RuleSum] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    stored: store.Outcome | None = None
+    outcome: store.Outcome | None = None
 
 
 def evaluate(as_of: date, *, rules: Sequence[Rule] | None = None, dry_run: bool = False) -> Result:
@@ -131,14 +132,13 @@ def _evaluate(as_of: date, rules: Sequence[Rule], evaluation: Evaluation | None)
         facts.fill(db, as_of, scratch)
         _beat(evaluation)
         result = _describe(db, as_of)
-        judgement = gather_candidates(db, rules, quiet_rules(as_of), as_of=as_of)
+        judgement = gather_candidates(db, rules, quiet_rules(as_of), beat=partial(_beat, evaluation))
         result.notes += judgement.notes
-        _beat(evaluation)
         resolve_candidates(db, rules)
         result.sums = _sums(db)
         result.findings = sum(line.findings for line in result.sums)
         if evaluation:
-            result.stored = _store(db, judgement, result, scratch)
+            result.outcome = _store(db, judgement, result, scratch)
     return result
 
 

@@ -19,6 +19,7 @@ from usage.calc import charge_facts
 from usage.calc.charge_facts import STALE_DAYS, WINDOW_DAYS, same_resource
 from usage.calc.environments import production_sql
 from usage.calc.facts import FACTS, RESOURCE, make_tables
+from usage.calc.identities import speak_as_bills
 from usage.models import FactImport
 
 # The tag that says which environment a resource is of; the policy of tags knows its other names.
@@ -35,6 +36,7 @@ def fill(db: duckdb.DuckDBPyConnection, as_of: date, scratch: Path) -> None:
     _read_owners(db, scratch)
     _fill_resources(db)
     _read_imports(db)
+    speak_as_bills(db)
     _read_prices(db, as_of)
 
 

@@ -104,7 +104,7 @@ def test_the_same_evaluation_again_changes_nothing(a_march):
     before = list(Finding.objects.order_by("pk").values())
     result = evaluate(AS_OF, rules=[TENTH])
     assert list(Finding.objects.order_by("pk").values()) == before
-    assert (result.stored.new, result.stored.renewed, result.stored.gone) == (0, 2, 0)
+    assert (result.outcome.new, result.outcome.renewed, result.outcome.gone) == (0, 2, 0)
 
 
 def test_what_is_seen_no_longer_is_gone_and_what_no_rule_judged_stays(a_march):

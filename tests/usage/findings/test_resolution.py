@@ -91,7 +91,7 @@ some_findings = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(some_findings, amounts), min_size=1, max_size=12))
 def test_no_resource_saves_more_than_its_open_cost_and_nothing_is_negative(resources):
     rows = [
@@ -99,8 +99,8 @@ def test_no_resource_saves_more_than_its_open_cost_and_nothing_is_negative(resou
             "key": f"{resource}/{number}",
             "resource": str(resource),
             "rule": name,
-            "saving": None if saving is None else min(saving, cost),
-            "monthly_cost": cost,
+            "saving": None if saving is None else min(saving, cost or saving),
+            "monthly_cost": cost or None,
             "part": part,
             "standing": standing,
             "open_cost": open_cost,

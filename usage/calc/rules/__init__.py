@@ -5,10 +5,12 @@ from usage.calc.rules import (
     databases,
     disks,
     functions,
+    kept_data,
     kubernetes,
     licences,
     machines,
     network,
+    object_storage,
     provider_advice,
     schedules,
     spot,
@@ -26,6 +28,8 @@ MODULES = (
     kubernetes,
     licences,
     ai,
+    object_storage,
+    kept_data,
     provider_advice,
 )
 RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)

@@ -57,19 +57,21 @@ def _mode(text: str) -> str:
 
 
 _text = _plain("coalesce(usage_type, '') || coalesce(description, '') || coalesce(sku, '')")
-_is_tokens = (
-    "regexp_matches(lower(coalesce(unit, '') || coalesce(usage_type, '') || coalesce(description, '')), 'token')"
-)
-# A row for each resource, family, direction and mode; `unit_of_price` is what prices must be of.
-TOKENS = f"""tokens AS (
-    SELECT {KEY}, currency, {_family(_text)} AS family, {_direction(_text)} AS direction, {_mode(_text)} AS mode,
+# Not by a pattern: every charge there is comes by here.
+_is_tokens = " OR ".join(f"contains(lower({name}), 'token')" for name in ("unit", "usage_type", "description"))
+# A row for each resource, family, direction and mode; `unit_of_price` is what prices must be of. Materialized, or each
+# charge of the bill is matched with every family.
+TOKENS = f"""token_use AS MATERIALIZED (
+    SELECT *, {_text} AS text FROM use WHERE {_is_tokens}
+),
+tokens AS (
+    SELECT {KEY}, currency, {_family("text")} AS family, {_direction("text")} AS direction, {_mode("text")} AS mode,
         lower(coalesce(max(unit), '')) AS unit_of_price, sum(monthly_cost) AS cost,
         sum(monthly_cost) FILTER (pricing IS DISTINCT FROM 'Committed') AS open_cost,
         sum(monthly_list_cost) FILTER (monthly_quantity > 0)
             / nullif(sum(monthly_quantity) FILTER (monthly_list_cost > 0), 0) AS list_rate,
         sum(monthly_quantity) AS quantity
-    FROM use SEMI JOIN resources USING ({KEY})
-    WHERE {_is_tokens}
+    FROM token_use SEMI JOIN resources USING ({KEY})
     GROUP BY ALL
 )"""
 _item = _plain("item")

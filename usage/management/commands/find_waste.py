@@ -41,7 +41,7 @@ def read_day(text: str | None) -> date:
 
 def as_figures(result: Result) -> dict[str, Any]:
     """The result as programs read it: money as exact decimal text for an average month; unknown is no amount."""
-    stored = result.stored
+    outcome = result.outcome
     return {
         "as_of": str(result.as_of),
         "first_day": str(result.first_day or ""),
@@ -60,8 +60,8 @@ def as_figures(result: Result) -> dict[str, Any]:
         ],
         "notes": result.notes,
         "stored": None
-        if stored is None
-        else {name: getattr(stored, name) for name in ("new", "renewed", "back", "reopened", "gone")},
+        if outcome is None
+        else {name: getattr(outcome, name) for name in ("new", "renewed", "back", "reopened", "gone")},
     }
 
 
@@ -71,12 +71,12 @@ def as_words(result: Result) -> str:
         + (f", {line.unknown:,} of unknown saving" if line.unknown else "")
         for line in result.sums
     ]
-    stored = result.stored
+    outcome = result.outcome
     what = (
         "Nothing was stored."
-        if stored is None
-        else f"{stored.new:,} new, {stored.renewed:,} as before, {stored.back:,} back, {stored.reopened:,} reopened, "
-        f"{stored.gone:,} gone."
+        if outcome is None
+        else f"{outcome.new:,} new, {outcome.renewed:,} as before, {outcome.back:,} back, "
+        f"{outcome.reopened:,} reopened, {outcome.gone:,} gone."
     )
     days = f"{result.first_day} to {result.last_day}" if result.first_day else "no days"
     return "\n".join(
