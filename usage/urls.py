@@ -4,6 +4,7 @@ from django.urls import path
 
 from usage.estimates import views as estimates
 from usage.proof import views as proof
+from usage.sources import views as sources
 from usage.worklist import finding_views, overview_views, quiet_rule_views
 
 app_name = "usage"
@@ -15,7 +16,12 @@ FINDINGS: list = [
     path("usage/quiet-rules/", quiet_rule_views.QuietRulesPage.as_view(), name="quiet_rules"),
 ]
 PROOF = [path("usage/proof/", proof.ProofPage.as_view(), name="proof")]
-IMPORTS: list = []
+IMPORTS = [
+    path("usage/imports/", sources.ImportsPage.as_view(), name="imports"),
+    path("usage/imports/add/", sources.AddImport.as_view(), name="import_add"),
+    path("usage/imports/<int:pk>/", sources.ImportPage.as_view(), name="import"),
+    path("usage/imports/<int:pk>/withdraw/", sources.WithdrawImport.as_view(), name="import_withdraw"),
+]
 ESTIMATES = [
     path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
     path("usage/estimates/add/", estimates.AddEstimate.as_view(), name="estimate_add"),

@@ -2,11 +2,12 @@
 
 from rest_framework.routers import SimpleRouter
 
-from usage.api import estimates, findings
+from usage.api import estimates, findings, imports
 
 router = SimpleRouter()
 router.register("usage-findings", findings.FindingViewSet, "usage-finding")
 router.register("usage-quiet-rules", findings.QuietRuleViewSet, "usage-quiet-rule")
+router.register("usage-imports", imports.FactImportViewSet, "usage-import")
 router.register("estimates", estimates.EstimateViewSet, "estimate")
 
 urlpatterns: list = [*router.urls]

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from costs.calc.providers import AWS, AZURE, GOOGLE
 from finops_site.lib.language import gettext as _
 from usage.calc.estimate_text import AMOUNT_A_MONTH, HOURS, MOST_LINES, BadLine, PricedItem
 from usage.calc.facts import MONTH_HOURS
 
 Values = Mapping[str, Any]
-AWS, AZURE, GOOGLE = "AWS", "Microsoft Azure", "Google Cloud"
 PROVIDERS = {"aws": AWS, "azurerm": AZURE, "google": GOOGLE}
 # What has a price of its own: {resource type: (what it is called in a price list, of its values)}.
 MACHINES: Mapping[str, str] = {

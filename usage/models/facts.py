@@ -28,8 +28,6 @@ class FactImport(models.Model):
         ADVICE = "advice", _lazy("recommendations of the provider")
 
     class State(models.TextChoices):
-        WAITING = "waiting", _lazy("waiting")
-        LOADING = "loading", _lazy("loading")
         CURRENT = "current", _lazy("current")
         REPLACED = "replaced", _lazy("replaced")
         WITHDRAWN = "withdrawn", _lazy("withdrawn")
@@ -40,7 +38,7 @@ class FactImport(models.Model):
         _lazy("layout"), max_length=60, blank=True, help_text=_lazy("which export it is: found by its header")
     )
     source = models.CharField(_lazy("source"), max_length=200, help_text=_lazy("a file's name, or a connection"))
-    state = models.CharField(_lazy("state"), max_length=20, choices=State, default=State.WAITING)
+    state = models.CharField(_lazy("state"), max_length=20, choices=State, default=State.CURRENT)
     sha256 = models.CharField(max_length=64, editable=False)
     path = models.CharField(max_length=500, editable=False, help_text=_lazy("as received, in the data folder"))
     parquet = models.CharField(max_length=500, blank=True, editable=False)
@@ -48,10 +46,10 @@ class FactImport(models.Model):
     rows_rejected = models.BigIntegerField(default=0)
     first_day = models.DateField(null=True, blank=True)
     last_day = models.DateField(null=True, blank=True)
-    message = models.TextField(blank=True)
+    accounts = models.JSONField(default=list, editable=False, help_text="[[provider, account]] that it is of")
+    rejects = models.JSONField(default=list, editable=False, help_text="[[line, column, reason, value]]")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
 
     objects = OfCompanyQuerySet.as_manager()
 

@@ -1,8 +1,11 @@
-"""What this part adds to the pages, the nights and the reports of the site."""
+"""What sources add to the pages of the site."""
 
 from typing import Any
+
+from finops_site.registry import NavTab
+from finops_site.translation import gettext_lazy as _lazy
 
 
 def entries() -> list[Any]:
     """Entries of the registry."""
-    return []
+    return [NavTab(_lazy("Imports"), "usage:imports", "usage:overview", "usage.view_factimport", 70)]
