@@ -88,6 +88,7 @@ class ProgrammeConfig(PillarConfig):
             PeriodSection(
                 "promises", _lazy("Promised and achieved"), sections.promises_section, "costs.view_company", 10
             ),
+            PeriodSection("risks", _lazy("Risks and decisions"), sections.risks_section, "costs.view_company", 85),
             PeriodSection(
                 "decisions",
                 _lazy("Decisions asked"),

@@ -1,11 +1,14 @@
 """Decision points: evidence, recommendation, signatures, and a record that never changes."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
+from finops_site.lib.periods import Period
+from finops_site.registry import PeriodSection, registry
 from programme.models import DecisionIsRecorded, DecisionPoint
+from programme.reports import sections
 from programme.roadmap import decisions, milestones, nightly
 from programme.roadmap.plans import CannotDo, end
 from tests.people import waiting_for
@@ -116,3 +119,26 @@ def test_money_of_the_company_is_not_shown_to_who_does_not_see_it(decision, lea,
     assert decisions.figure_text(money, user=max_) == "1,200.00 USD"
     assert decisions.figure_text(money, user=lea) == "not shown to you"
     assert decisions.figure_text(row, user=lea) == "20%"
+
+
+def test_the_quarterly_review_has_the_risks_with_their_state_and_the_decisions_asked(decision, max_, lea, fay, figures):
+    """On day 60 nobody tags enough, and day 7 is decided."""
+    decisions.record_decision(decision, "go", "Go.", by=fay, now=noon(DAY_7))
+    figures["tags"] = Decimal(20)
+    today = START + timedelta(days=59)
+    nightly.check_night(decision.programme, today)
+    quarter = Period(date(2026, 4, 1), date(2026, 7, 1))
+    assert "risks" not in [one.name for one, _shown in registry.period_sections(lea, quarter, today)]
+    shown = sections.risks_section(max_, quarter, today)
+    assert shown["text"] == ["1 of 2 risks has happened.", "What is done now: By account"]
+    risks, points = (table["rows"] for table in shown["tables"])
+    assert [cell if isinstance(cell, str) else cell["text"] for cell in risks[0]] == [
+        "Nobody tags",
+        "Little at day 30 (Tag compliance at most 30%)",
+        "has happened, since 30 Apr 2026",
+        "By account",
+    ]
+    assert risks[1][1:] == ["Late", "has not", "Promise"]
+    assert [row[3] for row in points] == ["go, Fay Lindqvist, 8 Mar 2026", "not yet"]
+    # A quarter before the programme began has none.
+    assert sections.risks_section(max_, Period(date(2025, 10, 1), date(2026, 1, 1)), today) is None
