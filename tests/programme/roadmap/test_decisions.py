@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from finops_site.lib.periods import Period
-from finops_site.registry import PeriodSection, registry
+from finops_site.registry import registry
 from programme.models import DecisionIsRecorded, DecisionPoint
 from programme.reports import sections
 from programme.roadmap import decisions, milestones, nightly
