@@ -34,6 +34,7 @@ REPORTS = [
 ]
 
 ROADMAP = [
+    path("programme/", programme_views.OverviewPage.as_view(), name="overview"),
     path("programme/roadmap/", programme_views.RoadmapPage.as_view(), name="roadmap"),
     path("programme/roadmap/start/", programme_views.StartPage.as_view(), name="programme_start"),
     path("programme/maturity/", programme_views.MaturityPage.as_view(), name="maturity"),

@@ -138,7 +138,9 @@ ACCESS = {
     "api:dashboard-list": API_EVERYBODY,
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
-    "programme": WHOLE_COMPANY,
+    # A part of home: opened by itself it leads there.
+    "programme": row(SIGN_IN, all=403, ada=302, fay=302, max=302),
+    "programme:overview": WHOLE_COMPANY,
     **dict.fromkeys(
         ("programme:savings", "programme:savings_changes", "programme:savings_evidence", "programme:assumption"),
         WHOLE_COMPANY,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from finops_site.lib.periods import WEEKDAYS
 from finops_site.models import User
 from programme.calc.due_moments import Every
-from programme.models import ReportRecipient, ReportSchedule
+from programme.models import Communication, ReportRecipient, ReportSchedule
 
 RHYTHM = ("every", "weekday", "day", "hour", "time_zone", "kind")
 
@@ -27,6 +27,9 @@ def save_schedule(
     if before is None:
         schedule.since = now.astimezone(ZoneInfo(schedule.time_zone)).date()
     schedule.save()
+    if before is not None and before.name != schedule.name:
+        # A row of a plan knows its schedule by name.
+        Communication.objects.filter(schedule_name=before.name).update(schedule_name=schedule.name)
     _set_recipients(schedule, people, addresses)
     return schedule
 
