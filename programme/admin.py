@@ -175,10 +175,10 @@ class ReportScheduleAdmin(ModelAdmin):
         return rows
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        if not issubclass(form, ScheduleForm):
-            return form
-        user = signed_in_user(request)
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        if not may_edit:
+            return super().get_form(request, obj, change, form=forms.ModelForm, **kwargs)
+        form, user = super().get_form(request, obj, change, **kwargs), signed_in_user(request)
 
         class OfUser(form):  # type: ignore[misc, valid-type]
             def __init__(self, *args: Any, **more: Any) -> None:
@@ -189,7 +189,7 @@ class ReportScheduleAdmin(ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         # The addresses of channels are as secret as keys: who only reads sees none.
         shown = list(ScheduleForm.Meta.fields)
-        if self.has_change_permission(request, obj) or (obj is None and self.has_add_permission(request)):
+        if self.has_change_permission(request, obj) if obj else self.has_add_permission(request):
             return shown
         hidden = {"people", "addresses", "url", "secret"}
         return [name for name in shown if name not in hidden]

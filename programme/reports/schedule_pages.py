@@ -75,6 +75,7 @@ class SchedulePage(DetailPage):
         return super().get_context_data(
             runs=shown,
             readable=readable,
+            left=[row for row in self.object.recipients.select_related("user") if row.left_at],
             to_text=schedules.to_text(self.object),
             when=schedules.when_text(self.object),
             may_send=self.person.has_perm(SEND),

@@ -41,16 +41,16 @@ def test_fay_schedules_a_row_of_the_plan_in_one_click_and_it_says_when_it_is_sen
     schedule = ReportSchedule.objects.get()
     row.refresh_from_db()
     assert row.schedule_name == schedule.name == "CFO: Figures against targets"
-    assert "next 9 Mar 2026, 08:00" in page(max_, url)
+    assert "next 16 Mar 2026" in page(max_, url)
     assert "not sent yet" in page(max_, url)
     run = ReportRun.objects.create(
         schedule=schedule, kind="update", due_at=noon(START), start=START - timedelta(days=14), end=START, state="done"
     )
     ReportDelivery.objects.create(run=run, to=max_.email, user=max_, state="sent", sent_at=noon(START))
-    assert "last sent 2 Mar 2026, 12:00" in page(max_, url)
+    assert "last sent 2 Mar 2026" in page(max_, url)
     assert schedule.get_absolute_url() in page(max_, url)
     # lea may read the plan, and not the page of the schedule.
-    assert "last sent 2 Mar 2026, 12:00" in page(lea, url)
+    assert "last sent 2 Mar 2026" in page(lea, url)
     assert schedule.get_absolute_url() not in page(lea, url)
 
 
