@@ -72,9 +72,10 @@ def avoidance_measure(user: Person, as_of: date) -> Measure | None:
     if value is None:
         words = _("what is proved is in a currency without a rate")
     elif left_out:
-        words = _("{words}; {amount} {currency} of it other proofs show already, and it counts once").format(
-            words=words, amount=money_text(left_out, currency), currency=currency
-        )
+        words = _(
+            "proved by bills and forecasts: what controls switched off, and overruns that an alert avoided; {amount} "
+            "{currency} of it other proofs show already, and it counts once"
+        ).format(amount=money_text(left_out, currency), currency=currency)
     url = reverse("programme:savings_evidence") if user.has_perm(VIEW) else ""
     target = AVOIDANCE_TARGET if is_aimed_at else None
     inputs = _avoidance_inputs(realised, first, url) if value is not None else ()
