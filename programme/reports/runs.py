@@ -103,13 +103,13 @@ def list_due(now: datetime, names: Sequence[str] | None = None) -> list[DueRepor
     States: "paused", "nothing due", "due", and those of a run that was made.
     """
     rows = ReportSchedule.objects.select_related("owner", "team")
-    found = list(rows if names is None else rows.filter(name__in=names))
+    schedules = list(rows if names is None else rows.filter(name__in=names))
     made = {
         (row.schedule_id, row.due_at): row.state
-        for row in ReportRun.objects.filter(schedule__in=found, asked_by=None, due_at__lte=now)
+        for row in ReportRun.objects.filter(schedule__in=schedules, asked_by=None, due_at__lte=now)
     }
     listed = []
-    for schedule in found:
+    for schedule in schedules:
         due = None if schedule.is_paused else schedule.rhythm.last_due(now)
         state = made.get((schedule.pk, due)) if due else None
         if due and state is None and due <= schedule.active_from:

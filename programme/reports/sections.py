@@ -137,8 +137,8 @@ def _risk_state(row: Risk, day: date) -> str:
 def _decision_row(row: DecisionPoint, day: date) -> list[Any]:
     was = row.decided_at is not None and row.decided_at.date() <= day
     decided = f"{row.get_verdict_display()}, {row.decided_by_name}, {day_text(row.decided_at)}" if was else _("not yet")
-    asked = _("asked for now") if not was and row.due <= day else decided
-    return [{"text": row.name, "url": row.get_absolute_url()}, day_text(row.due), row.question or "—", asked]
+    answer = _("asked for now") if not was and row.due <= day else decided
+    return [{"text": row.name, "url": row.get_absolute_url()}, day_text(row.due), row.question or "—", answer]
 
 
 def decisions_section(user: Person, period: Period, today: date) -> dict[str, Any] | None:

@@ -34,8 +34,8 @@ def communication_rows(programme: Programme) -> list[CommunicationRow]:
     names = {row.schedule_name for row in rows if row.schedule_name}
     sent = Max("runs__deliveries__sent_at")
     schedules = {one.name: one for one in ReportSchedule.objects.filter(name__in=names).annotate(last_sent=sent)}
-    found = [(row, schedules.get(row.schedule_name)) for row in rows]
-    return [CommunicationRow(row, one, one.last_sent if one else None) for row, one in found]  # type: ignore[attr-defined]
+    pairs = [(row, schedules.get(row.schedule_name)) for row in rows]
+    return [CommunicationRow(row, one, one.last_sent if one else None) for row, one in pairs]
 
 
 def proposed_schedule(row: Communication) -> dict[str, object]:

@@ -43,8 +43,8 @@ def test_lea_takes_herself_off_by_the_link_and_the_button_and_fay_is_told_once(m
     assert [row.user for row in ReportRecipient.objects.exclude(left_at=None)] == [lea]
     assert "That is done already" in visitor.get(url).content.decode()
     assert "That is done already" in visitor.post(url).content.decode()
-    (told,) = owner_mails()
-    assert told.to == fay.email
+    (letter,) = owner_mails()
+    assert letter.to == fay.email
     assert sorted(target.to for target in sending.targets_of(monthly)) == ["max@demo.example", "ola@demo.example"]
     with pytest.raises(NoAccess, match="Lea Brandt has taken herself off"):
         sending.send_again(ReportDelivery.objects.get(user=lea), NOW)
