@@ -107,7 +107,7 @@ def test_the_overview_has_the_plan_what_is_asked_for_and_the_figures(programme, 
     nightly.check_night(programme, night)
     page = client_of(max_).get("/programme/").content.decode()
     assert "60 of 90" in page
-    assert page.index("Decision asked for") < page.index("Nobody tags") < page.index("Target at least 95%: not met")
+    assert page.index("Decision asked for") < page.index("By account") < page.index("Target at least 95%: not met")
     for tab in ("/programme/kpis/", "/programme/roadmap/", "/programme/savings/", "/programme/maturity/"):
         assert f'href="{tab}"' in page
     # Who sees her teams alone comes from the sidebar to the first of her tabs.
