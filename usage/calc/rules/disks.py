@@ -9,7 +9,7 @@ from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.words import number_text, share_text
 from usage.calc.rules.base import Confidence, Effort, Fix, Lever, Risk, Rule
 from usage.calc.rules.finding_sql import KEY, finding_sql, inventory_sql, metrics_sql, saved, use_sql
-from usage.calc.rules.fix_commands import FindingRow, command_fix
+from usage.calc.rules.fix_commands import FindingRow, command_fix, written_day
 from usage.calc.rules.machine_sql import TEXT
 
 STOPPED_DAYS = 30
@@ -73,7 +73,7 @@ def _explain_unattached(finding: FindingRow) -> str:
             days=evidence["days"]
         )
     if evidence["since"]:
-        return _("It is attached to no machine; it was made on {day}.").format(day=evidence["since"])
+        return _("It is attached to no machine; it was made on {day}.").format(day=written_day(evidence["since"]))
     return _("It is attached to no machine.")
 
 
@@ -125,7 +125,7 @@ def _explain_of_stopped(finding: FindingRow) -> str:
         if evidence["since"]
         else _("Its machine {machine} is stopped; a snapshot of it would do.")
     )
-    return text.format(machine=evidence["machine"], day=evidence["since"])
+    return text.format(machine=evidence["machine"], day=written_day(evidence["since"]))
 
 
 # aws.amazon.com/ebs/pricing, us-east-1, 2025: gp2 0.10 and gp3 0.08 a GB-month, gp3 0.005 for an operation a second

@@ -6,9 +6,11 @@ Ids come from bills and inventories, so each is quoted: what a bill calls a reso
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from costs.calc.providers import AWS, AZURE, GOOGLE
+from finops_site.lib.periods import day_text
 from usage.calc.rules.base import Fix
 
 FindingRow = Mapping[str, Any]
@@ -18,6 +20,11 @@ NO_TEXT = ""
 def end_of_id(identity: str) -> str:
     """What an ARN or a path ends with: commands of AWS and Google ask for names."""
     return identity.rpartition("/")[2].rpartition(":")[2]
+
+
+def written_day(iso: str | None) -> str:
+    """A day of evidence as the reader writes it; empty where there is none."""
+    return day_text(date.fromisoformat(iso)) if iso else ""
 
 
 def command_fix(

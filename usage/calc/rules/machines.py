@@ -16,6 +16,7 @@ from usage.calc.rules.fix_commands import (
     FindingRow,
     change_type,
     command_fix,
+    written_day,
 )
 from usage.calc.rules.machine_sql import IS_EC2, IS_MACHINE, MACHINE_SYSTEM, MACHINES, TEXT, TYPE
 from usage.calc.rules.type_sql import explain_smaller, explain_successor, smaller_sql, successor_sql
@@ -85,7 +86,9 @@ def _explain_stopped(finding: FindingRow) -> str:
     if not evidence["is_charged"]:
         return _("It is stopped. Its disks are paid all the same, and nothing that is loaded states what they cost.")
     if evidence["since"]:
-        return _("It has been stopped since {day} and is charged as if it ran.").format(day=evidence["since"])
+        return _("It has been stopped since {day} and is charged as if it ran.").format(
+            day=written_day(evidence["since"])
+        )
     return _("It is stopped and charged as if it ran.")
 
 
