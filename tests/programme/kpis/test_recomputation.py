@@ -28,6 +28,9 @@ from tests.people import signed_in
 from tests.programme.savings_model import test_savings_model
 from tests.programme.savings_model.test_savings_model import NOW, change
 from tests.shared_fixtures import shared
+from usage.findings.evaluate import evaluate
+from usage.models import Finding
+from usage.proof import saving_months
 
 pytestmark = pytest.mark.django_db
 AS_OF = date(2026, 11, 29)
@@ -163,7 +166,7 @@ def test_return_and_payback_are_those_of_the_ledger_and_of_what_was_paid(company
 
 
 def test_no_kpi_is_without_a_recomputation(company):
-    """Cost avoidance has its own beside the savings model; waste is measured by nobody yet."""
+    """Cost avoidance has its own beside the savings model."""
     text = Path(__file__).read_text() + Path(test_savings_model.__file__).read_text()
     assert [kpi.name for kpi in registry.of(Kpi) if f'"{kpi.name}"' not in text] == []
 
@@ -182,6 +185,30 @@ def test_budgets_forecasts_and_alerts_are_those_of_their_tables(company, fay):
     )
     accuracy = by_name.get("forecast-accuracy")
     assert (accuracy and accuracy.value) == (rows[0] and round(rows[0], 1))
+
+
+def test_waste_is_what_findings_would_save_of_the_cost_of_their_window(company, fay):
+    """Without a whole month that came "estimate-accuracy" is unknown; tests/usage/estimates has the rest."""
+    assert measures(fay)["waste-share"].value is None
+    run = evaluate(AS_OF)
+    assert run.findings > 0
+    saving, cost = ask(
+        "select (select sum(counted_saving) from usage_finding where currency = 'USD' and state = 'new'"
+        "  and confidence <> 'needs a look'), sum(effective_cost) from costs_costline"
+        " where currency = 'USD' and charge_date between %s and %s",
+        run.first_day,
+        run.last_day,
+    )
+    days = (run.last_day - run.first_day).days + 1
+    by_name = measures(User.objects.get(pk=fay.pk))
+    assert by_name["waste-share"].value == percent(saving or 0, cost * 730 / (24 * days), 2)
+    assert by_name["waste-found"].value == (saving or 0)
+    Finding.objects.filter(pk=Finding.objects.first().pk).update(state="mended", mended_day="2026-09-20")
+    saving_months.prove(AS_OF)
+    (saved,) = ask("select sum(cost_before * 31 / 31 - cost_after) from usage_savingmonth where month = '2026-10-01'")
+    removed = measures(User.objects.get(pk=fay.pk))["waste-removed"].value
+    assert removed == saved
+    assert by_name["estimate-accuracy"].value is None
 
 
 def test_a_unit_costs_the_bill_by_what_was_counted(company, fay):
