@@ -57,7 +57,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
-from usage.models import Finding, QuietRule
+from usage.models import Estimate, FactImport, Finding, QuietRule, Scenario
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,22 @@ USAGE = {
     "api:usage-finding-ticket": API_POSTS,
     "api:usage-quiet-rule-list": API_EVERYBODY,
     "api:usage-quiet-rule-detail": API_LINE_OF_PAYMENTS,
+    "usage:proof": EVERYBODY,
+    **dict.fromkeys(("usage:imports", "usage:import_add", "usage:import"), BRINGS_BILLS),
+    "usage:import_withdraw": POST_ONLY,
+    **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
+    "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    "usage:estimates": EVERYBODY,
+    "usage:estimate_add": row(SIGN_IN, all=200, ada=403, max=403),
+    "usage:estimate": LINE_OF_PAYMENTS,
+    **dict.fromkeys(
+        ("usage:estimate_edit", "usage:scenario_add", "usage:scenario_edit"),
+        row(SIGN_IN, all=200, ada=403, ola=404, max=403),
+    ),
+    **dict.fromkeys(("usage:estimate_act", "usage:scenario_act"), row(SIGN_IN, all=405, ada=403, max=403)),
+    "api:estimate-list": API_EVERYBODY,
+    "api:estimate-detail": API_LINE_OF_PAYMENTS,
+    **dict.fromkeys(("api:estimate-scenarios", "api:estimate-archive"), API_POSTS),
 }
 
 ACCESS = {
@@ -770,6 +786,14 @@ def usage_arguments(kind, line):
         return [
             Finding.objects.create(rule="gp3", resource="vol-1", owner=line.owner, currency="USD", key="1", **day).pk
         ]
+    if kind in ("import", "import_withdraw", "usage-import-detail", "usage-import-withdraw"):
+        return [FactImport.objects.create(kind="metrics", source="cpu.csv", sha256="1").pk]
+    if kind.startswith(("estimate", "scenario")) and kind not in ("estimates", "estimate_add", "estimate-list"):
+        about = {"team": line.owner, "currency": "USD", "made_by": person("fay")}
+        estimate = Estimate.objects.create(name="Shop", **about)
+        scenario = Scenario.objects.create(estimate=estimate, name="As planned")
+        more = {"scenario_edit": [scenario.pk], "scenario_act": [scenario.pk, "choose"], "estimate_act": ["archive"]}
+        return [estimate.pk, *more.get(kind, [])]
     if kind == "usage-quiet-rule-detail":
         return [QuietRule.objects.create(rule="gp3", team=line.owner, account="42", reason="Kept").pk]
     return []
