@@ -35,6 +35,7 @@ EVENTS = {
     "mended": (_lazy("mended"), "check"),
     "reopen": (_lazy("reopened"), "arrow-back-up"),
     "ticket": (_lazy("ticket made"), "external-link"),
+    "reopened": (_lazy("its day has come"), "bell"),
     "back": (_lazy("seen again after it was mended"), "refresh"),
     "gone": (_lazy("not seen any more"), "archive"),
     "proved": (_lazy("proved by the bill"), "circle-check"),

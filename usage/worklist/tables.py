@@ -78,7 +78,7 @@ class FindingTable(BaseTable):
 
     def render_rule(self, record: Finding) -> SafeString:
         link = format_html('<a href="{}">{}</a>', record.get_absolute_url(), title_of(record.rule))
-        return format_html('{}<span class="second-line breakable" dir="auto">{}</span>', link, name_of(record))
+        return format_html('{}<span class="second-line" dir="auto">{}</span>', link, name_of(record))
 
     def value_rule(self, record: Finding) -> str:
         return title_of(record.rule)
@@ -116,7 +116,8 @@ class FindingTable(BaseTable):
         return value
 
     def render_account(self, record: Finding) -> SafeString:
-        return format_html(SECOND, record.account or "—", record.environment or record.provider)
+        account = format_html('<span class="nowrap">{}</span>', record.account or "—")
+        return format_html(SECOND, account, record.environment or record.provider)
 
     def value_account(self, record: Finding) -> str:
         return record.account
