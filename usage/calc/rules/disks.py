@@ -10,7 +10,7 @@ from finops_site.lib.words import number_text, share_text
 from usage.calc.rules.base import Confidence, Effort, Fix, Lever, Risk, Rule
 from usage.calc.rules.finding_sql import KEY, finding_sql, inventory_sql, metrics_sql, saved, use_sql
 from usage.calc.rules.fix_commands import FindingRow, command_fix, written_day
-from usage.calc.rules.machine_sql import TEXT
+from usage.calc.rules.machine_sql import TEXT, UNNAMED
 
 STOPPED_DAYS = 30
 # What was made this week may be about to be attached.
@@ -19,7 +19,7 @@ NEW_DAYS = 7
 _text = "lower(coalesce(usage_type, '') || ' ' || coalesce(description, ''))"
 IS_VOLUME = f"""CASE provider
     WHEN {literal(AWS)} THEN regexp_matches(coalesce(usage_type, ''), 'EBS:VolumeUsage') OR (
-        coalesce(usage_type, '') = '' AND regexp_matches(lower(service), 'elastic block store')
+        {UNNAMED} AND regexp_matches(lower(service), 'elastic block store')
         AND contains({TEXT}, 'provisioned storage'))
     WHEN {literal(AZURE)} THEN regexp_matches({_text}, 'disk') AND category = 'Storage'
         AND NOT regexp_matches({_text}, 'snapshot|operations')
@@ -166,7 +166,8 @@ _gp3 = finding_sql(
     VOLUMES,
     metrics_sql("measured", "disk_read_ops", "disk_write_ops", optional=("disk_read_bytes", "disk_write_bytes")),
     r"""gp3_prices AS (
-        SELECT provider, region, currency, min(price) FILTER (regexp_matches(item, '(^|VolumeUsage\.)gp3$')) AS gp3,
+        SELECT provider, region, currency,
+            min(price) FILTER (regexp_matches(item, '(^|VolumeUsage\.)gp3$|\(gp3\) provisioned storage')) AS gp3,
             min(price) FILTER (regexp_matches(item, 'VolumeP-IOPS\.gp3$')) AS operation
         FROM prices WHERE price > 0 GROUP BY ALL
     )""",
@@ -312,7 +313,7 @@ RULES = (
         needs=("inventory",),
     ),
     Rule(
-        name="disk_gp3",
+        name="disk_gp2",
         title=_noop("Disk of type gp2"),
         lever=Lever.MODERNISE,
         effort=Effort.LOW,
