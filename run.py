@@ -693,7 +693,9 @@ def _files_version() -> str:
 
 def _web(env: dict[str, str], port: int) -> Child:
     gunicorn = [str(PYTHON), "-m", "gunicorn", "-w", "2", "--threads", "4", "--preload"]
-    return Child("web", [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
+    # The longest address that it can read: a page with many filters has one.
+    words = ["-k", "finops_site.ops.web_worker.WebWorker", "--limit-request-line", "8190"]
+    return Child("web", [*gunicorn, *words, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
 
 
 def _workers(env: dict[str, str]) -> Iterator[Child]:

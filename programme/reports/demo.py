@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people import demo
@@ -40,7 +41,10 @@ def make_reports(say: Callable[[str], object], *, as_of: date) -> None:
 
 
 def counts() -> list[tuple[str, int, int]]:
-    return [counted_rows("schedules of reports", _schedules()), counted_rows("reports that were made", _reports())]
+    return [
+        counted_rows(_("schedules of reports"), _schedules()),
+        counted_rows(_("reports that were made"), _reports()),
+    ]
 
 
 def _schedules() -> QuerySet[ReportSchedule]:
