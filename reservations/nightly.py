@@ -38,5 +38,5 @@ def check_purchases(as_of: date) -> str:
     now = datetime.combine(as_of, time.min, UTC)
     expired, matched = approvals.expire_open_requests(now), bill_matching.match_purchases_with_bills(now)
     requests = ngettext("{count} request expired", "{count} requests expired", expired).format(count=expired)
-    found = ngettext("{count} purchase found in the bills", "{count} purchases found in the bills", matched)
-    return f"{requests}, {found.format(count=matched)}."
+    purchases = ngettext("{count} purchase found in the bills", "{count} purchases found in the bills", matched)
+    return f"{requests}, {purchases.format(count=matched)}."

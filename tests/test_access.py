@@ -967,7 +967,9 @@ def choices_of(answer):
     """The names of those filters of a list that take what they offer alone."""
     filterset = (getattr(answer, "context_data", None) or {}).get("filterset")
     fields = filterset.form.fields.items() if filterset is not None else ()
-    return [name for name, field in fields if isinstance(field, ChoiceField | ModelChoiceField)]
+    # A cost centre may be asked for before a team has it.
+    names = [name for name, field in fields if isinstance(field, ChoiceField | ModelChoiceField)]
+    return [name for name in names if name != "cost_center"]
 
 
 CHANGING = {"post", "put", "patch", "delete"}

@@ -38,6 +38,6 @@ def test_a_sum_with_all_its_digits_and_a_label_are_written_as_the_reader_writes_
 
 def test_what_allauth_says_is_as_polite_as_the_rest():
     with translation.override("de"):
-        said = [translation.gettext(text) for text in OTHERWORDED]
-    assert "Bitte haben Sie Geduld, Sie senden zu viele Anfragen." in said
-    assert not [text for text in said if re.search(r"\b(du|dein\w*|dich|dir)\b", text, re.IGNORECASE)]
+        texts = [translation.gettext(text) for text in OTHERWORDED]
+    assert "Bitte haben Sie Geduld, Sie senden zu viele Anfragen." in texts
+    assert not [text for text in texts if re.search(r"\b(du|dein\w*|dich|dir)\b", text, re.IGNORECASE)]

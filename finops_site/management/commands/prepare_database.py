@@ -16,15 +16,15 @@ class Progress:
 
     def __init__(self, out: TextIO, total: int) -> None:
         self.out, self.total = out, total
-        self.begun, self.said = 0, 0
+        self.begun, self.last_percent = 0, 0
 
     def write(self, text: str) -> None:
         if not text.startswith(BEGINS):
             return
         percent = 100 * self.begun // self.total
         self.begun += 1
-        if self.begun == 1 or percent - self.said >= STEP:
-            self.said = percent
+        if self.begun == 1 or percent - self.last_percent >= STEP:
+            self.last_percent = percent
             app = text.removeprefix(BEGINS).partition(".")[0]
             self.out.write(f"  {percent}%, {self.begun} of {self.total}: tables of {app}\n")
             self.out.flush()

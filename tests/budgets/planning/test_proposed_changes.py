@@ -57,9 +57,9 @@ def test_lea_proposes_and_that_budget_has_it_when_fay_approves(budget, propose, 
     assert waiting_for(fay) == []
     newest = budget.versions.first()
     assert (newest.by, newest.why, newest.what) == (fay, "fine", f"change proposed by {lea} approved")
-    letter, told = OutgoingEmail.objects.get(kind="budget-change-decided"), Notification.objects.get(user=lea)
+    letter, notice = OutgoingEmail.objects.get(kind="budget-change-decided"), Notification.objects.get(user=lea)
     assert (letter.to, letter.subject) == (lea.email, "Approved: your change of the budget Payments")
-    assert (told.text, told.url) == (letter.subject, budget.get_absolute_url())
+    assert (notice.text, notice.url) == (letter.subject, budget.get_absolute_url())
 
 
 def test_an_amount_that_was_changed_meanwhile_is_not_written_over(budget, propose, fay, client_of):

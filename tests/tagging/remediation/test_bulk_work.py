@@ -86,12 +86,12 @@ def test_the_api_sets_a_tag_on_many_and_excepts_many_as_the_page_does(shop, clie
     assert sent("ola", url, resource_keys=[keys["i-99"]], value="x")[0] == 400, "not hers to see"
     assert sent("max", url, value="x")[0] == 403
     today = timezone.now().date()
-    asked = {"reason": "they end soon", "expires_on": str(today + timedelta(days=900)), "tag": ""}
+    request = {"reason": "they end soon", "expires_on": str(today + timedelta(days=900)), "tag": ""}
     url, hers = "/api/v1/tag-exceptions/many/", [keys["i-99"]]
-    assert "A year at most" in sent("lea", url, **asked, resource_keys=hers)[1]["detail"]
-    asked["expires_on"] = str(today + timedelta(days=90))
-    assert sent("lea", url, **asked, resource_keys=hers)[1]["count"] == TagException.objects.count() == 1
-    assert sent("ola", url, **asked, resource_keys=hers)[0] == 400
+    assert "A year at most" in sent("lea", url, **request, resource_keys=hers)[1]["detail"]
+    request["expires_on"] = str(today + timedelta(days=90))
+    assert sent("lea", url, **request, resource_keys=hers)[1]["count"] == TagException.objects.count() == 1
+    assert sent("ola", url, **request, resource_keys=hers)[0] == 400
 
 
 def test_a_bad_tag_is_set_on_nothing(shop, client_of):  # noqa: F811
