@@ -1,5 +1,6 @@
 """Brings the database to this version, and says how far it is: a new one takes a while."""
 
+import sys
 from typing import Any, TextIO
 
 from django.core.management import BaseCommand, call_command
@@ -41,4 +42,4 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         total = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         # What `migrate` writes beside that is its own; errors reach the caller as they are.
-        call_command("migrate", verbosity=1, no_color=True, stdout=Progress(self.stderr._out, total))  # type: ignore[attr-defined]
+        call_command("migrate", verbosity=1, no_color=True, stdout=Progress(sys.stderr, total))
