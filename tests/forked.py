@@ -24,7 +24,7 @@ def main(verbs: Verbs) -> None:
 def _run(verbs: Verbs, verb: str, argument: str, now: datetime, seconds: float) -> str:
     child = os.fork()
     if child == 0:
-        _do(verbs, verb, argument, now)
+        _act(verbs, verb, argument, now)
     print(child, flush=True)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -38,7 +38,7 @@ def _run(verbs: Verbs, verb: str, argument: str, now: datetime, seconds: float) 
     return "killed"
 
 
-def _do(verbs: Verbs, verb: str, argument: str, now: datetime) -> None:
+def _act(verbs: Verbs, verb: str, argument: str, now: datetime) -> None:
     try:
         verbs[verb](argument, now)
         os._exit(0)

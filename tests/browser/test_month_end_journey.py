@@ -150,12 +150,12 @@ def test_fay_corrects_an_assumption_sends_the_monthly_report_and_finds_it_as_it_
     follow(page, "Reports", "Reviews and updates")
     page.get_by_role("link", name=f"{month_text(month, 'long')} report").click()
     expect(page.locator("main")).to_contain_text("1,001.00")
-    kept = page.request.get(page.get_by_role("link", name="PDF").first.get_attribute("href")).body()
+    paper = page.request.get(page.get_by_role("link", name="PDF").first.get_attribute("href")).body()
     load(tmp_path, {month: "7777.00"})
     page.reload()
     expect(page.locator("main")).to_contain_text("1,001.00")
     expect(page.locator("main")).not_to_contain_text("7,777.00")
     expect(page.locator("main")).to_contain_text(MadeReport.objects.get().sha256)
-    assert page.request.get(page.get_by_role("link", name="PDF").first.get_attribute("href")).body() == kept
+    assert page.request.get(page.get_by_role("link", name="PDF").first.get_attribute("href")).body() == paper
     page.goto(f"/reports/{month}/")
     expect(page.locator("main")).to_contain_text("7,777.00")
