@@ -209,7 +209,8 @@ def _a_year_before(
 
 def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, before: Decimal | None) -> str:
     """What was spent, and how much more or less that is, for somebody who reads one line."""
-    spent = f"{comparison.title}: {formatted(now or Decimal(0), code)} {code}"
+    amount = f"{formatted(now or Decimal(0), code)} {code}"
+    spent = _("{label}: {text}").format(label=comparison.title, text=amount)
     if before is None:
         return _("{spent}; there is no bill of the days before.").format(spent=spent)
     gap = EXACT.subtract(now or Decimal(0), before)
