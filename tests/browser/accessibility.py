@@ -26,6 +26,11 @@ RUN_AXE = """async () => {
 }"""
 HAS_ITS_PARTS = "() => !document.querySelector('.htmx-request')"
 IS_SIDEWAYS = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+# A class of a framework once laid the annual plan out as a grid, with its rows right of the page.
+ROWS_OUT_OF_SIGHT = """() => [...document.querySelectorAll(".table-wrap tbody > tr:first-child > :first-child")].filter(
+    (cell) => cell.checkVisibility()
+        && cell.getBoundingClientRect().left >= cell.closest(".table-wrap").getBoundingClientRect().right
+).length"""
 
 
 class Window:
@@ -54,6 +59,8 @@ class Window:
         self.page.goto(HOST + path, wait_until="load")
         self.page.wait_for_function(HAS_ITS_PARTS)
         faults: list[str] = self.page.evaluate(RUN_AXE)
+        if self.page.evaluate(ROWS_OUT_OF_SIGHT):
+            faults.append("the rows of a table are out of sight")
         for how, size in (("as it is", self.size), ("at 200 %", ZOOMED)):
             if size["width"] <= self.size["width"]:
                 self.page.set_viewport_size(size)
@@ -71,8 +78,8 @@ class Window:
         elif route.request.resource_type == "document":
             route.fulfill(**self.document)
         elif route.request.method == "GET" and route.request.headers.get("hx-request"):
-            asked = {name: value for name, value in route.request.headers.items() if name.startswith("hx-")}
-            route.fulfill(**as_answer(self.reader.get(path, headers=asked)))
+            heads = {name: value for name, value in route.request.headers.items() if name.startswith("hx-")}
+            route.fulfill(**as_answer(self.reader.get(path, headers=heads)))
         else:
             route.fulfill(status=204)
 
