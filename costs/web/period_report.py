@@ -363,7 +363,9 @@ def forecast_section(user: Person, period: Period, today: date) -> dict[str, Any
 
 def _forecast_sentence(code: str, spans: Sequence[Any]) -> str:
     likely = f"{formatted(exact_sum(one.likely for one in spans), code)} {code}"
-    return _("{first} to {last} will cost about {likely}; each month by itself between its own two amounts.").format(
+    return _(
+        "{first} to {last} will cost about {likely}; each lies between its low and its high eight times in ten."
+    ).format(
         first=month_text(spans[0].days.start, "long"), last=month_text(spans[-1].days.start, "long"), likely=likely
     )
 
