@@ -15,7 +15,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from tagging.models import TaggedResource
 from tagging.policy import compliance_figures
-from tagging.policy.bulk_results import MOST_AT_ONCE, BulkResult
+from finops_site.ui.bulk_results import MOST_AT_ONCE, BulkResult
 from tagging.policy.explanations import Explainer
 
 
