@@ -32,6 +32,7 @@ from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
+from programme.reports.leaving import leave_url
 from programme.roadmap import plans
 from programme.roadmap.seed_plan import ninety_days
 from programme.savings_model.assumptions import start_model
@@ -56,7 +57,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
-from usage.models import Finding, QuietRule
+from usage.models import Estimate, FactImport, Finding, QuietRule, Scenario
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +132,22 @@ USAGE = {
     "api:usage-finding-ticket": API_POSTS,
     "api:usage-quiet-rule-list": API_EVERYBODY,
     "api:usage-quiet-rule-detail": API_LINE_OF_PAYMENTS,
+    "usage:proof": EVERYBODY,
+    **dict.fromkeys(("usage:imports", "usage:import_add", "usage:import"), BRINGS_BILLS),
+    "usage:import_withdraw": POST_ONLY,
+    **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
+    "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    "usage:estimates": EVERYBODY,
+    "usage:estimate_add": row(SIGN_IN, all=200, ada=403, max=403),
+    "usage:estimate": LINE_OF_PAYMENTS,
+    **dict.fromkeys(
+        ("usage:estimate_edit", "usage:scenario_add", "usage:scenario_edit"),
+        row(SIGN_IN, all=200, ada=403, ola=404, max=403),
+    ),
+    **dict.fromkeys(("usage:estimate_act", "usage:scenario_act"), row(SIGN_IN, all=405, ada=403, max=403)),
+    "api:estimate-list": API_EVERYBODY,
+    "api:estimate-detail": API_LINE_OF_PAYMENTS,
+    **dict.fromkeys(("api:estimate-scenarios", "api:estimate-archive"), API_POSTS),
 }
 
 ACCESS = {
@@ -154,7 +171,9 @@ ACCESS = {
     "api:dashboard-list": API_EVERYBODY,
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
-    "programme": WHOLE_COMPANY,
+    # A part of home: opened by itself it leads there.
+    "programme": row(SIGN_IN, all=403, ada=302, fay=302, max=302),
+    "programme:overview": WHOLE_COMPANY,
     **dict.fromkeys(
         ("programme:savings", "programme:savings_changes", "programme:savings_evidence", "programme:assumption"),
         WHOLE_COMPANY,
@@ -267,6 +286,7 @@ ACCESS = {
     "budgets:alerts": EVERYBODY,
     "budgets:alert": LINE_OF_PAYMENTS,
     "budgets:acknowledge": row(200, all=200),
+    "programme:leave_report": row(200, all=200),
     "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
     "api:budget-list": API_EVERYBODY,
     "api:budget-detail": API_LINE_OF_PAYMENTS,
@@ -536,7 +556,7 @@ QUERIES = {
 
 
 # Pages of other packages, one for monitors and one for mail programs, which add names of their own to an address.
-READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge"}
+READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge", "programme:leave_report"}
 
 
 CHARGEBACK = {
@@ -648,6 +668,7 @@ def of_tags(name, line):
 
 REPORTS = (
     "programme:report",
+    "programme:leave_report",
     "programme:made_report",
     "programme:make_report",
     "api:made-report",
@@ -674,6 +695,9 @@ def of_made_reports(kind, line):
     if kind == "report_send_again":
         run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
         return [ReportDelivery.objects.create(run=run, to="lea@demo.example").pk]
+    if kind == "leave_report":
+        run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
+        return [leave_url(ReportDelivery(run=run, to="lea@demo.example")).rstrip("/").rpartition("/")[2]]
     return [schedule.pk, "pause"] if kind == "report_schedule_act" else [schedule.pk]
 
 
@@ -762,6 +786,14 @@ def usage_arguments(kind, line):
         return [
             Finding.objects.create(rule="gp3", resource="vol-1", owner=line.owner, currency="USD", key="1", **day).pk
         ]
+    if kind in ("import", "import_withdraw", "usage-import-detail", "usage-import-withdraw"):
+        return [FactImport.objects.create(kind="metrics", source="cpu.csv", sha256="1").pk]
+    if kind.startswith(("estimate", "scenario")) and kind not in ("estimates", "estimate_add", "estimate-list"):
+        about = {"team": line.owner, "currency": "USD", "made_by": person("fay")}
+        estimate = Estimate.objects.create(name="Shop", **about)
+        scenario = Scenario.objects.create(estimate=estimate, name="As planned")
+        more = {"scenario_edit": [scenario.pk], "scenario_act": [scenario.pk, "choose"], "estimate_act": ["archive"]}
+        return [estimate.pk, *more.get(kind, [])]
     if kind == "usage-quiet-rule-detail":
         return [QuietRule.objects.create(rule="gp3", team=line.owner, account="42", reason="Kept").pk]
     return []
@@ -770,7 +802,7 @@ def usage_arguments(kind, line):
 def roadmap_arguments(name):
     """A programme that runs by the plan of the product, and its first milestone, risk or decision."""
     kind = name.split(":")[-1]
-    if kind in ("roadmap", "maturity", "programme_start") or kind.endswith("-list"):
+    if kind in ("overview", "roadmap", "maturity", "programme_start") or kind.endswith("-list"):
         return []
     programme = plans.start(ninety_days(), timezone.now().date(), by=person("fay"), now=timezone.now())
     milestone = programme.milestones.first().pk

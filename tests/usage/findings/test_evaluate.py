@@ -119,6 +119,17 @@ def test_what_is_seen_no_longer_is_gone_and_what_no_rule_judged_stays(a_march):
     assert findings_by_resource()["i-dev"].state == "new"
 
 
+def test_a_machine_that_left_closes_its_findings_with_the_reason(a_march):
+    # On the 10th i-left is still there; it ends on that day.
+    evaluate(date(2026, 3, 10), rules=[TENTH])
+    assert findings_by_resource()["i-left"].state == "new"
+    evaluate(AS_OF, rules=[TENTH])
+    left = findings_by_resource()["i-left"]
+    assert left.state == "gone"
+    assert left.events.get().note == "The resource left: bills have it no longer."
+    assert findings_by_resource()["i-dev"].state == "new"
+
+
 def test_what_was_mended_and_is_seen_by_the_days_after_it_is_back(a_march):
     evaluate(AS_OF, rules=[TENTH])
     Finding.objects.filter(resource="i-dev").update(state="mended", mended_day=date(2026, 3, 20))
