@@ -34,6 +34,7 @@ VOLUMES = use_sql(
 MAGNETIC = use_sql(
     "magnetic",
     f"provider = {literal(AWS)} AND regexp_matches(usage_type, 'EBS:Volume(IO)?Usage$')",
+    with_past=True,
     operations="coalesce(sum(quantity) FILTER (contains(usage_type, 'VolumeIOUsage')), 0)",
 )
 
@@ -94,6 +95,8 @@ def _fix_unattached(finding: FindingRow) -> Sequence[Fix]:
     return command_fix(_("Keep a snapshot, then delete it"), finding, DELETE_DISK)
 
 
+# Inventories name the machine by its id or by the path that ends with it.
+_end = "lower(regexp_extract({0}, '[^/:]+$'))"
 # A snapshot of all of it is what remains to be paid; without the price of snapshots the saving is not known.
 _of_stopped = finding_sql(
     f"""
@@ -104,7 +107,8 @@ _of_stopped = finding_sql(
             'snapshot_price', s.price) AS evidence,
         json_object('size', coalesce(v.quantity, d.size)) AS target
     FROM things AS d JOIN volumes AS v USING ({KEY})
-    JOIN inventory AS m ON m.provider = d.provider AND m.account = d.account AND m.resource = d.attached_to
+    JOIN inventory AS m ON m.provider = d.provider AND m.account = d.account
+        AND {_end.format("m.resource")} = {_end.format("d.attached_to")}
         AND m.kind = 'machine' AND m.state IN ('stopped', 'deallocated')
         AND (m.last_used_day <= d.seen_day - {STOPPED_DAYS}) IS NOT FALSE
     LEFT JOIN snapshot_prices AS s ON s.provider = v.provider AND s.region = v.region AND s.currency = v.currency

@@ -102,6 +102,7 @@ _gateways = finding_sql(
     use_sql(
         "gateways",
         f"provider = {literal(AWS)} AND regexp_matches(usage_type, '(NatGateway|VpcEndpoint)-(Hours|Bytes)')",
+        with_past=True,
         charged_days="max(days) FILTER (contains(usage_type, '-Hours'))",
         bytes="coalesce(sum(quantity) FILTER (contains(usage_type, '-Bytes')), 0)",
         kind="max(CASE WHEN contains(usage_type, 'NatGateway') THEN 'nat' ELSE 'endpoint' END)",
