@@ -101,7 +101,7 @@ _end = "lower(regexp_extract({0}, '[^/:]+$'))"
 _of_stopped = finding_sql(
     f"""
     SELECT v.*, 'storage' AS part, v.cost AS monthly_cost,
-        v.open_cost - coalesce(v.quantity, d.size) * s.price AS saving,
+        CASE WHEN v.open_cost = 0 THEN 0 ELSE v.open_cost - coalesce(v.quantity, d.size) * s.price END AS saving,
         CASE WHEN m.last_used_day IS NULL THEN '{Confidence.LOOK}' ELSE '{Confidence.LIKELY}' END AS confidence,
         json_object('machine', m.resource, 'since', CAST(m.last_used_day AS VARCHAR),
             'snapshot_price', s.price) AS evidence,

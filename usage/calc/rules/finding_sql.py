@@ -30,11 +30,11 @@ WHERE (saving > 0) IS NOT FALSE AND (monthly_cost >= 0) IS NOT FALSE
 
 
 def saved(cost: str, share: str) -> str:
-    """`cost` times a ratio, which is a double: null where either is not known.
+    """`cost` times a ratio, which is a double: null where either is not known, and nothing of nothing in any case.
 
     DuckDB's least and greatest skip nulls: a ratio bounded by them needs a CASE of its own.
     """
-    return f"CAST(round({cost} * ({share}), 6) AS {MONEY})"
+    return f"CASE WHEN {cost} = 0 THEN 0 ELSE CAST(round({cost} * ({share}), 6) AS {MONEY}) END"
 
 
 def is_open(alias: str = "") -> str:

@@ -137,7 +137,7 @@ _endpoint = finding_sql(
     FROM nats AS n
     LEFT JOIN measured AS m ON m.provider = n.provider AND m.account = n.account AND m.region = n.region
         AND m.resource = n.resource
-    WHERE n.quantity >= {MUCH_GB}
+    WHERE n.quantity >= {MUCH_GB} AND (n.open_cost > 0) IS NOT FALSE
     """,
     use_sql(
         "nats",
