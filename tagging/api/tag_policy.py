@@ -14,9 +14,9 @@ from rest_framework.response import Response
 
 from finops_site.api.base import PROPOSES, BadRequest, ExactModelSerializer, HoldsPermission, VisibleRows, refusals
 from finops_site.api.form_bodies import body_of, fresh_copy, valid_form
+from finops_site.ui.bulk_results import BulkRefused
 from tagging.models import ChangeSet, TagChange, TagException, TaggedResource, TagRequirement, VirtualTag
 from tagging.policy import exceptions, policy_changes
-from finops_site.ui.bulk_results import BulkRefused
 from tagging.policy.exceptions import CannotDecide
 from tagging.policy.explanations import Explainer
 from tagging.policy.forms import ExceptionForm, RequirementForm

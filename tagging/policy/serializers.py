@@ -13,9 +13,9 @@ from costs.api.serializers import KnownSerializer
 from finops_site.api.base import ExactDecimalField, MonthTextField, refusals
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.ui.bulk_results import MOST_AT_ONCE, BulkResult
 from tagging.models import TaggedResource
 from tagging.policy import compliance_figures
-from finops_site.ui.bulk_results import MOST_AT_ONCE, BulkResult
 from tagging.policy.explanations import Explainer
 
 

@@ -17,9 +17,9 @@ from finops_site.api.base import (
     VisibleRows,
     refusals,
 )
+from finops_site.ui.bulk_results import MOST_AT_ONCE, BulkRefused
 from tagging.models import Suggestion, TaggedResource, VirtualTag
 from tagging.models.remediation import SuggestionQuerySet
-from finops_site.ui.bulk_results import MOST_AT_ONCE, BulkRefused
 from tagging.policy.serializers import BulkResultSerializer, ResourceKeys, named_resources, result_json
 from tagging.remediation import bulk_actions, virtual_tags
 from tagging.remediation.suggestion_answers import accept_suggestions, refuse_suggestions
