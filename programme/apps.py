@@ -7,7 +7,6 @@ from finops_site.registry import (
     DemoPart,
     DemoStep,
     KpiArchive,
-    NavItem,
     NavTab,
     NightlyCheck,
     NotificationKind,
@@ -88,6 +87,7 @@ class ProgrammeConfig(PillarConfig):
             PeriodSection(
                 "promises", _lazy("Promised and achieved"), sections.promises_section, "costs.view_company", 10
             ),
+            PeriodSection("risks", _lazy("Risks and decisions"), sections.risks_section, "costs.view_company", 85),
             PeriodSection(
                 "decisions",
                 _lazy("Decisions asked"),
@@ -107,12 +107,9 @@ class ProgrammeConfig(PillarConfig):
         from programme.kpis import demo, nights, targets
 
         registry.add(
-            NavItem(
-                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="n"
-            ),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
-            NightlyCheck("kpis", nights.run_night, 95),
+            NightlyCheck("kpis", nights.run_night, 95, _lazy("KPIs")),
             # After the pillars, whose figures it stores; removed before them.
             DemoStep("KPIs", demo.make_kpis, 85),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
@@ -135,10 +132,11 @@ class ProgrammeConfig(PillarConfig):
         for name in ("SavingsModel", "Assumption"):
             auditlog.register(self.get_model(name))
         registry.add(
-            NavTab(_lazy("Savings model"), "programme:savings", "programme:kpis", "programme.view_assumption", 40),
+            NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,
             DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
-            DemoStep("savings model", demo.make_savings_model, 95),
+            # Before the KPIs, which it has two of.
+            DemoStep("savings model", demo.make_savings_model, 84),
         )
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from auditlog.models import LogEntry
+from django.forms import ChoiceField, ModelChoiceField
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 from django.utils import timezone
@@ -32,6 +33,7 @@ from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
+from programme.reports.leaving import leave_url
 from programme.roadmap import plans
 from programme.roadmap.seed_plan import ninety_days
 from programme.savings_model.assumptions import start_model
@@ -56,7 +58,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
-from usage.models import Finding, QuietRule
+from usage.models import Estimate, FactImport, Finding, QuietRule, Scenario
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +133,22 @@ USAGE = {
     "api:usage-finding-ticket": API_POSTS,
     "api:usage-quiet-rule-list": API_EVERYBODY,
     "api:usage-quiet-rule-detail": API_LINE_OF_PAYMENTS,
+    "usage:proof": EVERYBODY,
+    **dict.fromkeys(("usage:imports", "usage:import_add", "usage:import"), BRINGS_BILLS),
+    "usage:import_withdraw": POST_ONLY,
+    **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
+    "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    "usage:estimates": EVERYBODY,
+    "usage:estimate_add": row(SIGN_IN, all=200, ada=403, max=403),
+    "usage:estimate": LINE_OF_PAYMENTS,
+    **dict.fromkeys(
+        ("usage:estimate_edit", "usage:scenario_add", "usage:scenario_edit"),
+        row(SIGN_IN, all=200, ada=403, ola=404, max=403),
+    ),
+    **dict.fromkeys(("usage:estimate_act", "usage:scenario_act"), row(SIGN_IN, all=405, ada=403, max=403)),
+    "api:estimate-list": API_EVERYBODY,
+    "api:estimate-detail": API_LINE_OF_PAYMENTS,
+    **dict.fromkeys(("api:estimate-scenarios", "api:estimate-archive"), API_POSTS),
 }
 
 ACCESS = {
@@ -154,7 +172,9 @@ ACCESS = {
     "api:dashboard-list": API_EVERYBODY,
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
-    "programme": WHOLE_COMPANY,
+    # A part of home: opened by itself it leads there.
+    "programme": row(SIGN_IN, all=403, ada=302, fay=302, max=302),
+    "programme:overview": WHOLE_COMPANY,
     **dict.fromkeys(
         ("programme:savings", "programme:savings_changes", "programme:savings_evidence", "programme:assumption"),
         WHOLE_COMPANY,
@@ -267,6 +287,7 @@ ACCESS = {
     "budgets:alerts": EVERYBODY,
     "budgets:alert": LINE_OF_PAYMENTS,
     "budgets:acknowledge": row(200, all=200),
+    "programme:leave_report": row(200, all=200),
     "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
     "api:budget-list": API_EVERYBODY,
     "api:budget-detail": API_LINE_OF_PAYMENTS,
@@ -456,6 +477,7 @@ ACCESS = {
     "api:virtual-tag-list": API_EVERYBODY,
     "api:virtual-tag-detail": API_LINE_OF_PAYMENTS,
     "api:virtual-tag-end": row(NO_TOKEN, all=405),
+    "api:virtual-tag-many": row(NO_TOKEN, all=405),
     "api:business-metrics": API_EVERYBODY,
     "api:unit-costs": API_EVERYBODY,
     "api:tag-compliance": API_EVERYBODY,
@@ -491,6 +513,7 @@ ACCESS = {
     "api:report": API_LINE_OF_PAYMENTS,
     "api:kpis": API_EVERYBODY,
     "api:decisions": API_EVERYBODY,
+    "api:to-do": API_EVERYBODY,
     "api:health": row(NO_TOKEN, all=403, ada=200),
     "api:notification-list": API_EVERYBODY,
     "api:notification-read": API_POSTS,
@@ -510,6 +533,7 @@ ACCESS = {
     "api:tag-exception-list": API_EVERYBODY,
     "api:tag-exception-detail": API_LINE_OF_PAYMENTS,
     "api:tag-exception-decide": API_POSTS,
+    "api:tag-exception-many": API_POSTS,
     "api:tag-change-set-list": API_EVERYBODY,
     "api:tag-change-set-detail": API_LINE_OF_PAYMENTS,
     "api:tag-change-set-review": API_POSTS,
@@ -536,7 +560,7 @@ QUERIES = {
 
 
 # Pages of other packages, one for monitors and one for mail programs, which add names of their own to an address.
-READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge"}
+READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge", "programme:leave_report"}
 
 
 CHARGEBACK = {
@@ -648,6 +672,7 @@ def of_tags(name, line):
 
 REPORTS = (
     "programme:report",
+    "programme:leave_report",
     "programme:made_report",
     "programme:make_report",
     "api:made-report",
@@ -674,6 +699,9 @@ def of_made_reports(kind, line):
     if kind == "report_send_again":
         run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
         return [ReportDelivery.objects.create(run=run, to="lea@demo.example").pk]
+    if kind == "leave_report":
+        run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
+        return [leave_url(ReportDelivery(run=run, to="lea@demo.example")).rstrip("/").rpartition("/")[2]]
     return [schedule.pk, "pause"] if kind == "report_schedule_act" else [schedule.pk]
 
 
@@ -762,6 +790,14 @@ def usage_arguments(kind, line):
         return [
             Finding.objects.create(rule="gp3", resource="vol-1", owner=line.owner, currency="USD", key="1", **day).pk
         ]
+    if kind in ("import", "import_withdraw", "usage-import-detail", "usage-import-withdraw"):
+        return [FactImport.objects.create(kind="metrics", source="cpu.csv", sha256="1").pk]
+    if kind.startswith(("estimate", "scenario")) and kind not in ("estimates", "estimate_add", "estimate-list"):
+        about = {"team": line.owner, "currency": "USD", "made_by": person("fay")}
+        estimate = Estimate.objects.create(name="Shop", **about)
+        scenario = Scenario.objects.create(estimate=estimate, name="As planned")
+        more = {"scenario_edit": [scenario.pk], "scenario_act": [scenario.pk, "choose"], "estimate_act": ["archive"]}
+        return [estimate.pk, *more.get(kind, [])]
     if kind == "usage-quiet-rule-detail":
         return [QuietRule.objects.create(rule="gp3", team=line.owner, account="42", reason="Kept").pk]
     return []
@@ -770,7 +806,7 @@ def usage_arguments(kind, line):
 def roadmap_arguments(name):
     """A programme that runs by the plan of the product, and its first milestone, risk or decision."""
     kind = name.split(":")[-1]
-    if kind in ("roadmap", "maturity", "programme_start") or kind.endswith("-list"):
+    if kind in ("overview", "roadmap", "maturity", "programme_start") or kind.endswith("-list"):
         return []
     programme = plans.start(ninety_days(), timezone.now().date(), by=person("fay"), now=timezone.now())
     milestone = programme.milestones.first().pk
@@ -980,6 +1016,22 @@ def test_an_address_opens_for_those_it_is_for_and_for_nobody_else(name, a_line, 
         with_one_more = f"{url}{'&' if '?' in url else '?'}nobody_reads_this=1"
         status = answer_to(reader, with_one_more, people, client, client_of).status_code
         assert status == 400, f"{url} ignores what it does not know"
+    if reader:
+        for filter_name in choices_of(answers[reader]):
+            one_more = f"{url}{'&' if '?' in url else '?'}{filter_name}=nobody-has-this"
+            answer = answer_to(reader, one_more, people, client, client_of)
+            # What bills call things may be asked for before any bill has it: the page says that nothing is called so.
+            is_said = bool((getattr(answer, "context_data", None) or {}).get("unmatched"))
+            assert answer.status_code == 400 or is_said, f"{one_more} is answered as if it were a choice"
+
+
+def choices_of(answer):
+    """The names of those filters of a list that take what they offer alone."""
+    filterset = (getattr(answer, "context_data", None) or {}).get("filterset")
+    fields = filterset.form.fields.items() if filterset is not None else ()
+    # A cost centre may be asked for before a team has it.
+    names = [name for name, field in fields if isinstance(field, ChoiceField | ModelChoiceField)]
+    return [name for name in names if name != "cost_center"]
 
 
 CHANGING = {"post", "put", "patch", "delete"}

@@ -40,31 +40,6 @@ PLANNED = (
         target=Decimal(6),
         why_unknown=NOBODY_YET,
     ),
-    Kpi(
-        "waste-found",
-        _lazy("Waste found"),
-        nothing_to_measure,
-        order=92,
-        area=KpiArea.VALUE,
-        definition=_lazy("What a month costs of resources that do no work."),
-        formula=_lazy("sum of the monthly cost of open findings"),
-        foundation_name=_lazy("Workload optimization: waste"),
-        unit=Unit.MONEY,
-        better=Better.LOWER,
-        why_unknown=NOBODY_YET,
-    ),
-    Kpi(
-        "waste-removed",
-        _lazy("Waste removed"),
-        nothing_to_measure,
-        order=93,
-        area=KpiArea.VALUE,
-        definition=_lazy("What resources without work cost in a month before they were removed, proved by bills."),
-        formula=_lazy("sum of the monthly cost of findings that bills show gone, in twelve months"),
-        unit=Unit.MONEY,
-        better=Better.HIGHER,
-        why_unknown=NOBODY_YET,
-    ),
 )
 
 
@@ -73,6 +48,13 @@ def find_kpis(user: Person) -> list[Kpi]:
     names = {kpi.name for kpi in registry.of(Kpi)}
     missing = [kpi for kpi in PLANNED if kpi.name not in names] if user.sees_whole_company else []
     return sorted([*registry.allowed(Kpi, user), *missing], key=lambda kpi: kpi.order)
+
+
+def all_kpis() -> list[Kpi]:
+    """Every KPI that there is, whoever may see it."""
+    registered = registry.of(Kpi)
+    names = {kpi.name for kpi in registered}
+    return sorted([*registered, *(kpi for kpi in PLANNED if kpi.name not in names)], key=lambda kpi: kpi.order)
 
 
 def find_kpi(user: Person, name: str) -> Kpi | None:

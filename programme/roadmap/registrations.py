@@ -4,6 +4,7 @@ from finops_site.people.roles import ADMINISTRATOR, ENGINEERING
 from finops_site.registry import (
     DemoPart,
     DemoStep,
+    NavItem,
     NavTab,
     NightlyCheck,
     NotificationKind,
@@ -16,8 +17,19 @@ from programme.roadmap import demo, nightly, panels
 from programme.roadmap.decisions import MAY_DECIDE
 from programme.roadmap.programmes import MAY_SEE
 
-PARENT = "programme:kpis"
+PARENT = "programme:overview"
 ROADMAP = (
+    NavItem(
+        _lazy("Programme"),
+        "programme:overview",
+        "flag",
+        "costs.view_company",
+        12,
+        "",
+        tab=_lazy("Overview"),
+        key="n",
+    ),
+    NavTab(_lazy("KPIs"), "programme:kpis", PARENT, "programme.view_kpi", 5),
     NavTab(_lazy("Ninety days"), "programme:roadmap", PARENT, MAY_SEE, 10),
     NavTab(_lazy("Maturity"), "programme:maturity", PARENT, "costs.view_company", 40),
     Panel(
@@ -42,7 +54,7 @@ ROADMAP = (
     NotificationKind("milestone-due", _lazy("Milestones that are due"), MAY_SEE, 50),
     NotificationKind("decision-due", _lazy("Decisions of the programme"), MAY_DECIDE, 51),
     # After the pillars: it reads their figures of the same night.
-    NightlyCheck("programme", nightly.check_roadmap, 96),
+    NightlyCheck("programme", nightly.check_roadmap, 96, _lazy("programme")),
     DemoStep("programme", demo.make_programme, 95),
     DemoPart("programme", _lazy("The programme"), demo.counts, demo.remove_programmes, 5),
 )

@@ -7,6 +7,8 @@ from typing import Any
 import duckdb
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import gettext_noop as _noop
+from finops_site.lib.language import ngettext
 from finops_site.lib.words import number_text
 from usage.calc.charge_facts import same_resource
 from usage.calc.facts import FINDING, MONEY, RESOURCE
@@ -18,6 +20,16 @@ SEPARATOR = "chr(31)"
 KEY = f"md5(concat_ws({SEPARATOR}, {{rule}}, provider, account, region, resource, part))"
 RESOURCE_KEY = f"md5(concat_ws({SEPARATOR}, provider, account, region, resource))"
 BILL, METRICS, INVENTORY = "bill", "metrics", "inventory"
+# What people call the tables that rules need.
+TABLE_LABELS = {
+    "use": _noop("bills"),
+    "resources": _noop("bills"),
+    "week_hours": _noop("bills by the hour"),
+    "metrics": _noop("metrics"),
+    "inventory": _noop("an inventory"),
+    "prices": _noop("price lists"),
+    "provider_advice": _noop("recommendations of the provider"),
+}
 # What a finding of a rule stands on, by the tables that its SELECT reads.
 SOURCE_OF_TABLE = {
     **dict.fromkeys(("use", "resources", "week_hours"), BILL),
@@ -94,7 +106,7 @@ def _run_rule(db: duckdb.DuckDBPyConnection, rule: Rule, filled: set[str], judge
     if missing:
         judgement.notes.append(
             _("“{rule}” was not judged: there is nothing of {tables}.").format(
-                rule=_(rule.title), tables=", ".join(missing)
+                rule=_(rule.title), tables=", ".join(_(TABLE_LABELS.get(table, table)) for table in missing)
             )
         )
         return
@@ -134,24 +146,35 @@ def _run_rule(db: duckdb.DuckDBPyConnection, rule: Rule, filled: set[str], judge
 
 def _check(db: duckdb.DuckDBPyConnection, judgement: Judgement) -> None:
     """No saving is above the cost that it is of, and what saves nothing is no finding; one that is not known stays."""
-    checks = {
-        "saving IS NOT NULL AND saving <= 0": _("{count} findings would save nothing or cost more: left out."),
-        "saving IS NOT NULL AND currency = ''": _("{count} findings have no currency: left out."),
-    }
-    for condition, words in checks.items():
+
+    def left_out(condition: str) -> int:
         (count,) = db.execute(f"SELECT count(*) FROM candidates WHERE {condition}").fetchone() or (0,)
         if count:
             db.execute(f"DELETE FROM candidates WHERE {condition}")
-            judgement.notes.append(words.format(count=number_text(count)))
+        return int(count)
+
+    if count := left_out("saving IS NOT NULL AND saving <= 0"):
+        words = ngettext(
+            "{count} finding would save nothing or cost more: left out.",
+            "{count} findings would save nothing or cost more: left out.",
+            count,
+        )
+        judgement.notes.append(words.format(count=number_text(count)))
+    if count := left_out("saving IS NOT NULL AND currency = ''"):
+        words = ngettext(
+            "{count} finding has no currency: left out.", "{count} findings have no currency: left out.", count
+        )
+        judgement.notes.append(words.format(count=number_text(count)))
     above = db.execute(
         "SELECT rule, count(*) FROM candidates WHERE saving > monthly_cost GROUP BY 1 ORDER BY 1"
     ).fetchall()
     for rule, count in above:
-        judgement.notes.append(
-            _("{count} findings of {rule} claim more than the cost: counted as the cost.").format(
-                count=number_text(count), rule=rule
-            )
+        words = ngettext(
+            "{count} finding of {rule} claims more than the cost: counted as the cost.",
+            "{count} findings of {rule} claim more than the cost: counted as the cost.",
+            count,
         )
+        judgement.notes.append(words.format(count=number_text(count), rule=rule))
     db.execute("UPDATE candidates SET saving = monthly_cost WHERE saving > monthly_cost")
     words = ", ".join(f"'{word}'" for word in Confidence)
     other = f"coalesce(confidence, '') NOT IN ({words})"

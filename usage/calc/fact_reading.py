@@ -267,7 +267,8 @@ def _read_inventory(db: duckdb.DuckDBPyConnection, day: date) -> None:
         CREATE OR REPLACE TABLE facts AS
         SELECT provider, coalesce(account, '') AS account, coalesce(region, '') AS region, resource,
             lower(kind) AS kind, name, lower(state) AS state,
-            CASE WHEN attached_to = {literal(NOTHING)} THEN '' ELSE attached_to END AS attached_to, parent, TRY_CAST(left(created_day, 10) AS DATE) AS created_day,
+            CASE WHEN attached_to = {literal(NOTHING)} THEN '' ELSE attached_to END AS attached_to, parent,
+            TRY_CAST(left(created_day, 10) AS DATE) AS created_day,
             TRY_CAST(left(last_used_day, 10) AS DATE) AS last_used_day, TRY_CAST(size AS DOUBLE) AS size,
             size_unit, type, attributes::JSON AS attributes, {literal(str(day))}::DATE AS seen_day
         FROM tidy WHERE line NOT IN (SELECT line FROM rejects)

@@ -44,7 +44,7 @@ class EstimatesPage(ListPage):
     empty = Empty(
         _lazy("No estimate yet"),
         _lazy("Type what you plan, a line for each thing, or upload a Terraform plan: the price is there at once."),
-        "calculator",
+        "scale",
         NEW,
     )
 

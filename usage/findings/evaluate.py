@@ -36,12 +36,15 @@ class CannotEvaluate(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RuleSum:
-    """How many findings of a rule there are, what of their savings counts, and how many have no known saving."""
+    """How many findings of a rule there are, what of their savings counts, and how many have no known saving.
+
+    `counted_saving` is None where no saving is known.
+    """
 
     rule: str
     currency: str
     findings: int
-    counted_saving: Decimal
+    counted_saving: Decimal | None
     unknown: int
 
 
@@ -205,8 +208,8 @@ def _teams_below() -> dict[int, list[int]]:
 
 def _sums(db: duckdb.DuckDBPyConnection) -> list[RuleSum]:
     rows = db.execute("""
-        SELECT c.rule, c.currency, count(*), coalesce(sum(d.counted), 0), count(*) FILTER (d.counted IS NULL)
-        FROM candidates c JOIN resolved d USING (key) GROUP BY ALL ORDER BY 4 DESC, 1
+        SELECT c.rule, c.currency, count(*), sum(d.counted), count(*) FILTER (d.counted IS NULL)
+        FROM candidates c JOIN resolved d USING (key) GROUP BY ALL ORDER BY 4 DESC NULLS LAST, 1
     """).fetchall()
     return [RuleSum(*row) for row in rows]
 

@@ -16,7 +16,7 @@ def entries() -> list[Any]:
         # After the bills' own checks and the commitments: savings are net of what these cover.
         NightlyCheck("usage", nightly.evaluate_nightly, 70),
         DemoStep("findings of usage", judge_resources, 86),
-        DemoPart("findings", _lazy("Findings of usage"), demo.counts, demo.remove_findings, 5),
+        DemoPart("findings", _lazy("Findings of usage"), demo.counts, demo.remove_findings, 9),
     ]
 
 

@@ -8,13 +8,18 @@ from typing import Any
 
 import duckdb
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from costs.ingest.postgres_copy import copy_across
+from costs.models import DeliveryMonth
 from finops_site.ops.locks import wait_for
+from usage.calc.candidates import RESOURCE_KEY
 from usage.calc.facts import RESOURCE
 from usage.models import Finding
 
 LOCK = "usage findings"
+# What is closed where it is not seen again; what somebody mended or dismissed is not.
+WAITING = (Finding.State.NEW, Finding.State.ACCEPTED, Finding.State.BACK, Finding.State.SNOOZED)
 # {column of the temporary table: its type and the SQL of DuckDB, `c` being a candidate, `r` its resource}.
 SEEN = {
     "rule": ("varchar", "c.rule"),
@@ -64,7 +69,7 @@ def read_standing(db: duckdb.DuckDBPyConnection) -> None:
     if decided:
         db.execute(
             "INSERT INTO standings SELECT unnest($1::VARCHAR[]), unnest($2::INTEGER[])",
-            [[key for key, _ in decided], [standing for _, standing in decided]],
+            [[key for key, _standing in decided], [standing for _key, standing in decided]],
         )
 
 
@@ -73,10 +78,10 @@ def store_findings(
 ) -> Outcome:
     """Stores the `candidates` and what is `resolved` of them, in one transaction.
 
-    Of `rules`, those that judged, what was not seen again is gone by itself; what other rules found stays as it is, and
-    what belongs to an account whose bill has not come for long: not known is not gone.
+    Of `rules`, those that judged, what was not seen again is gone by itself, on accounts whose bill or inventory is
+    there: what other rules saw stays as it is, and so does what is on an account of which nothing new is known.
     """
-    judged = db.execute("SELECT DISTINCT provider FROM windows WHERE NOT is_stale").fetchall()
+    accounts, departed = _judged_accounts(db), _departed(db)
     with transaction.atomic():
         wait_for(LOCK)
         _copy_seen(db, scratch)
@@ -84,18 +89,50 @@ def store_findings(
         reopened = _reopen_snoozed(as_of)
         renewed = _renew(as_of)
         new = _insert_new(as_of)
-        gone = _close_gone(rules, [provider for (provider,) in judged], as_of)
+        gone = _close_gone(rules, accounts, departed)
         _link()
     return Outcome(new, renewed, back, reopened, gone)
 
 
+def _judged_accounts(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """Accounts that a bill of a window, or an inventory, tells of."""
+    payers = [payer for (payer,) in db.execute("SELECT DISTINCT payer FROM windows WHERE NOT is_stale").fetchall()]
+    billed = DeliveryMonth.objects.current().filter(accounts__billing_account__in=payers)
+    names = billed.values_list("accounts__sub_account", "accounts__billing_account").distinct()
+    listed = db.execute("SELECT DISTINCT account FROM inventory").fetchall()
+    return sorted({account or payer or "" for account, payer in names} | {account or "" for (account,) in listed})
+
+
+def _departed(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """The keys of findings that wait and are not seen, and whose resource neither bills nor inventories have."""
+    rows = Finding.objects.filter(state__in=WAITING).order_by().values_list("key", "resource_key")
+    waiting = list(rows.iterator(chunk_size=10_000))
+    if not waiting:
+        return []
+    db.execute(
+        "CREATE OR REPLACE TABLE waiting AS SELECT unnest($1::VARCHAR[]) AS key, unnest($2::VARCHAR[]) AS resource_key",
+        [[key for key, _rest in waiting], [resource_key for _rest, resource_key in waiting]],
+    )
+    there = " UNION ALL ".join(
+        f"SELECT {RESOURCE_KEY} AS resource_key FROM {name}" for name in ("resources", "inventory")
+    )
+    unseen = db.execute("SELECT count(*) FROM waiting ANTI JOIN candidates USING (key)").fetchone() or (0,)
+    if not unseen[0]:
+        return []
+    rows_gone = db.execute(f"""
+        SELECT key FROM (SELECT * FROM waiting ANTI JOIN candidates USING (key)) w
+        ANTI JOIN ({there}) t ON t.resource_key = w.resource_key
+    """).fetchall()
+    return [key for (key,) in rows_gone]
+
+
 def _copy_seen(db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
-    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in SEEN.items())
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _sql) in SEEN.items())
     same = " AND ".join(f"{{0}}.{name} = c.{name}" for name in RESOURCE)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS seen; CREATE TEMPORARY TABLE seen ({columns}) ON COMMIT DROP")
     select = f"""
-        SELECT {", ".join(f"{sql} AS {name}" for name, (_, sql) in SEEN.items())}
+        SELECT {", ".join(f"{sql} AS {name}" for name, (_kind, sql) in SEEN.items())}
         FROM candidates c JOIN resolved d USING (key) LEFT JOIN resources r ON {same.format("r")}
         LEFT JOIN (SELECT {", ".join(RESOURCE)}, max(name) AS name FROM inventory GROUP BY ALL) i ON {same.format("i")}
     """
@@ -171,28 +208,31 @@ def _insert_new(as_of: date) -> int:
         return cursor.rowcount
 
 
-def _close_gone(rules: Sequence[str], providers: Sequence[str], as_of: date) -> int:
-    """What a rule that judged did not see again, of providers whose bills are there."""
-    waiting = [Finding.State.NEW, Finding.State.ACCEPTED, Finding.State.BACK, Finding.State.SNOOZED]
+def _close_gone(rules: Sequence[str], accounts: Sequence[str], departed: Sequence[str]) -> int:
+    """What a rule that judged did not see again; `departed` are the keys of those whose resource left."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH before AS (
-                SELECT f.id, f.state FROM usage_finding f
-                WHERE f.state = ANY(%(states)s) AND f.rule = ANY(%(rules)s) AND f.provider = ANY(%(providers)s)
+                SELECT f.id, f.key, f.state FROM usage_finding f
+                WHERE f.state = ANY(%(states)s) AND f.rule = ANY(%(rules)s) AND f.account = ANY(%(accounts)s)
                 AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key) FOR UPDATE
             ), changed AS (
                 UPDATE usage_finding f SET state = %(gone)s, changed_at = now() FROM before
-                WHERE before.id = f.id RETURNING f.id, before.state AS before
+                WHERE before.id = f.id RETURNING f.id, f.key, before.state AS before
             )
             INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
-            SELECT id, now(), 'gone', before, %(gone)s, '' FROM changed
+            SELECT id, now(), 'gone', before, %(gone)s,
+            CASE WHEN key = ANY(%(departed)s) THEN %(left)s ELSE %(other)s END FROM changed
             """,
             {
-                "states": [str(state) for state in waiting],
+                "states": [str(state) for state in WAITING],
                 "rules": list(rules),
-                "providers": list(providers),
+                "accounts": list(accounts),
+                "departed": list(departed),
                 "gone": str(Finding.State.GONE),
+                "left": _("The resource left: bills have it no longer."),
+                "other": _("What bills and metrics state now is no reason any more."),
             },
         )
         return cursor.rowcount

@@ -95,6 +95,20 @@ def waste_share_measure(user: Person, as_of: date) -> Measure | None:
     return Measure(percent(main.share, 2), Unit.PERCENT, None, Better.LOWER, words, url, "", inputs)
 
 
+def waste_found_measure(user: Person, as_of: date) -> Measure | None:
+    """What findings would save a month, in the currency of most cost; unknown before the first evaluation."""
+    wasted, url = waste(user, as_of), reverse("usage:findings")
+    if not wasted:
+        return Measure(None, Unit.MONEY, None, Better.LOWER, _("Nothing was evaluated yet."), url)
+    main = wasted[0]
+    inputs = (
+        MeasureInput(_("Findings"), Decimal(main.findings), url),
+        MeasureInput(_("Findings without a known saving"), Decimal(main.unknown), url),
+    )
+    words = _("a month, by findings that are certain or likely")
+    return Measure(main.saving, Unit.MONEY, None, Better.LOWER, words, url, main.currency, inputs)
+
+
 def removed_measure(user: Person, as_of: date) -> Measure | None:
     """What mended findings saved in their newest whole month, by the bill; unknown while no month is proved."""
     rows = SavingMonth.objects.visible_to(user).filter(month__lt=Month.of(as_of).start, amount__isnull=False)

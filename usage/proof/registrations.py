@@ -21,7 +21,7 @@ from usage.proof import checks, figures, reports, saving_months
 
 SEE, SEE_SAVED = "usage.view_finding", "usage.view_savingmonth"
 # After the evaluation of the night, before the KPIs that count it.
-AFTER_EVALUATION = 66
+AFTER_EVALUATION = 71
 
 
 def entries() -> list[Any]:
@@ -40,10 +40,24 @@ def entries() -> list[Any]:
             figures.waste_share_measure,
             SEE,
             70,
-            KpiArea.OTHER,
+            KpiArea.VALUE,
             _lazy("What findings that are certain or likely would save, as a share of all cost."),
             _lazy("sum of counted savings / cost of an average month"),
             _lazy("Percentage of resource waste"),
+            better=Better.LOWER,
+            why_unknown=_lazy("Nothing was evaluated yet."),
+        ),
+        Kpi(
+            "waste-found",
+            _lazy("Waste found"),
+            figures.waste_found_measure,
+            SEE,
+            70,
+            KpiArea.VALUE,
+            _lazy("What findings that are certain or likely would save in an average month."),
+            _lazy("sum of counted savings, each resource once"),
+            _lazy("Workload optimization: waste"),
+            unit=Unit.MONEY,
             better=Better.LOWER,
             why_unknown=_lazy("Nothing was evaluated yet."),
         ),
@@ -53,7 +67,7 @@ def entries() -> list[Any]:
             figures.removed_measure,
             SEE_SAVED,
             71,
-            KpiArea.OTHER,
+            KpiArea.VALUE,
             _lazy("What mended findings saved in the newest whole month, by the bill."),
             _lazy("cost before a finding was mended - cost in the month, of what no commitment covers"),
             unit=Unit.MONEY,

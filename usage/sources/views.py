@@ -65,7 +65,7 @@ class ImportsPage(ListPage):
     empty = Empty(
         _lazy("Nothing is imported yet"),
         _lazy("Findings stand on bills alone: with metrics and an inventory, idle and oversized things are seen."),
-        "database-import",
+        "upload",
         UPLOAD,
     )
 

@@ -80,6 +80,7 @@ def test_removing_the_demo_leaves_what_is_real_and_the_books_agree(both):
             "The programme",
             "Savings model",
             "Reports",
+            "Findings of usage",
             "Commitments",
             "Budgets",
             "Rules and statements",

@@ -51,14 +51,14 @@ def advise(db, **row):
 def test_a_saving_above_the_cost_counts_as_the_cost_and_somebody_is_told(db):
     rows, judgement = candidates(db, rule("250"))
     assert rows == [("shrink", Decimal(100), ["bill", "metrics"], {}, "")]
-    assert judgement.notes == ["1 findings of shrink claim more than the cost: counted as the cost."]
+    assert judgement.notes == ["1 finding of shrink claims more than the cost: counted as the cost."]
 
 
 @pytest.mark.parametrize("saving", ["-5", "0"])
 def test_what_would_save_nothing_is_no_finding(db, saving):
     rows, judgement = candidates(db, rule(saving))
     assert rows == []
-    assert judgement.notes == ["1 findings would save nothing or cost more: left out."]
+    assert judgement.notes == ["1 finding would save nothing or cost more: left out."]
 
 
 def test_an_unknown_saving_is_a_finding_of_unknown_saving(db):
@@ -68,7 +68,7 @@ def test_an_unknown_saving_is_a_finding_of_unknown_saving(db):
 def test_a_rule_whose_facts_are_missing_is_not_judged_and_closes_nothing(db):
     rows, judgement = candidates(db, rule("5", needs=("inventory",)))
     assert (rows, judgement.rules) == ([], [])
-    assert judgement.notes == ["“shrink” was not judged: there is nothing of inventory."]
+    assert judgement.notes == ["“shrink” was not judged: there is nothing of an inventory."]
 
 
 def test_two_providers_tools_and_a_rule_that_word_it_differently_are_one_finding_with_the_careful_saving(db):

@@ -18,6 +18,7 @@ from usage.calc import rules as rule_book
 from usage.calc.rules.base import Effort, Lever, Risk, Rule
 from usage.findings.evaluate import CannotEvaluate, evaluate
 from usage.models import Evaluation, Finding, QuietRule
+from usage.sources import imports
 
 AS_OF = date(2026, 3, 31)
 # Of every machine that is not of production and of which something is open: a tenth could be saved.
@@ -119,6 +120,17 @@ def test_what_is_seen_no_longer_is_gone_and_what_no_rule_judged_stays(a_march):
     assert findings_by_resource()["i-dev"].state == "new"
 
 
+def test_a_machine_that_left_closes_its_findings_with_the_reason(a_march):
+    # On the 10th i-left is still there; it ends on that day.
+    evaluate(date(2026, 3, 10), rules=[TENTH])
+    assert findings_by_resource()["i-left"].state == "new"
+    evaluate(AS_OF, rules=[TENTH])
+    left = findings_by_resource()["i-left"]
+    assert left.state == "gone"
+    assert left.events.get().note == "The resource left: bills have it no longer."
+    assert findings_by_resource()["i-dev"].state == "new"
+
+
 def test_what_was_mended_and_is_seen_by_the_days_after_it_is_back(a_march):
     evaluate(AS_OF, rules=[TENTH])
     Finding.objects.filter(resource="i-dev").update(state="mended", mended_day=date(2026, 3, 20))
@@ -180,6 +192,28 @@ def test_the_command_prints_what_it_saw_and_refuses_bad_input_in_one_line(a_marc
             call_command("find_waste", *words)
         assert (str(refusal.value), refusal.value.returncode) == (message, 2)
     call_command("find_waste", "--as-of", "2026-03-01", "--dry-run", stdout=out)
+
+
+def test_metrics_by_another_name_make_an_idle_machine_a_finding_that_saves_its_open_cost(a_march, tmp_path):
+    idle = {"CPUUtilization": (1, "Percent"), "NetworkIn": (10, "Bytes"), "NetworkOut": (10, "Bytes")}
+    arn = "arn:aws:ec2:us-east-1:000000000042:instance/i-dev"
+    points = [
+        f"aws,000000000042,,{arn},{metric},{date(2026, 3, 1) + timedelta(days=hour // 24)}T{hour % 24:02}:00:00Z,"
+        f"{value},{unit}"
+        for metric, (value, unit) in idle.items()
+        for hour in range(31 * 24)
+    ]
+    path = tmp_path / "metrics.csv"
+    path.write_text("\n".join(["provider,account,region,resource,metric,time,value,unit", *points]))
+    assert imports.receive(path, "metrics.csv").rows_rejected == 0
+    evaluate(AS_OF)
+    finding = Finding.objects.get(rule="machine_idle")
+    assert (finding.resource, finding.owner.name, "metrics" in finding.sources) == ("i-dev", "Payments", True)
+    assert finding.counted_saving == finding.saving == Decimal(73)
+    # Whatever else is said of the machine, it costs 73.
+    assert sum(row.counted_saving or 0 for row in Finding.objects.filter(resource="i-dev")) == Decimal(73)
+    others = Finding.objects.filter(resource="i-dev").exclude(pk=finding.pk)
+    assert [row.counted_after for row in others if row.saving] == [finding for row in others if row.saving]
 
 
 def test_two_evaluations_do_not_run_at_once(a_march):

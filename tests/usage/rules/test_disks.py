@@ -56,25 +56,30 @@ def test_the_disk_of_a_stopped_machine_saves_all_but_a_snapshot():
 
 def test_a_small_gp2_disk_saves_a_fifth_and_the_list_makes_it_certain():
     """100 GB: 10.00 at 0.10 against 8.00 at 0.08."""
-    findings = find("disk_gp3", disk("vol-1", "10", 100), prices=GP3)
+    findings = find("disk_gp2", disk("vol-1", "10", 100), prices=GP3)
     assert (saving(findings), findings[0]["confidence"]) == (Decimal("2.00"), "certain")
-    findings = find("disk_gp3", disk("vol-1", "10", 100))
+    findings = find("disk_gp2", disk("vol-1", "10", 100))
     assert (saving(findings), findings[0]["confidence"]) == (Decimal("2.00"), "likely")
 
 
 def test_a_large_gp2_disk_pays_for_the_operations_that_it_had_for_nothing():
     """2000 GB have 6000 operations a second: 3000 more at 0.005 are 15.00; 200 - (160 + 15) = 25.00. Where 500 are
     the most that it used, none are paid: 40.00."""
-    findings = find("disk_gp3", disk("vol-1", "200", 2000), prices=GP3)
+    findings = find("disk_gp2", disk("vol-1", "200", 2000), prices=GP3)
     assert (saving(findings), findings[0]["confidence"]) == (Decimal("25.00"), "likely")
-    assert "--iops 6000" in rule_named("disk_gp3").fixes(findings[0])[0].text
+    assert "--iops 6000" in rule_named("disk_gp2").fixes(findings[0])[0].text
     little = [measured("vol-1", "disk_read_ops", 300), measured("vol-1", "disk_write_ops", 200)]
-    assert saving(find("disk_gp3", disk("vol-1", "200", 2000), prices=GP3, metrics=little)) == Decimal("40.00")
+    assert saving(find("disk_gp2", disk("vol-1", "200", 2000), prices=GP3, metrics=little)) == Decimal("40.00")
+
+
+def test_a_disk_that_is_gp3_since_last_week_is_gp2_no_more():
+    rows = disk("vol-1", "7", 100, last_day=date(2026, 10, 20)), disk("vol-1", "2.4", 100, "gp3")
+    assert find("disk_gp2", *rows, resources={"vol-1": {"last_day": date(2026, 10, 30)}}, prices=GP3) == []
 
 
 def test_gp3_that_would_cost_more_is_no_finding():
     dear = [price("EBS:VolumeUsage.gp3", "0.11", "", unit="GB-Mo")]
-    assert find("disk_gp3", disk("vol-1", "10", 100), prices=dear) == []
+    assert find("disk_gp2", disk("vol-1", "10", 100), prices=dear) == []
 
 
 def test_a_disk_that_is_mostly_empty_shrinks_to_what_was_full_and_half_as_much():

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import duckdb
 
-from tests.usage.rules.rule_cases import find, measured, price, saving, thing, use
+from tests.usage.rules.rule_cases import find, measured, price, rule_named, saving, thing, use
 from usage.calc.facts import FINDING, make_tables
 from usage.calc.rules import RULES
 
@@ -167,3 +167,10 @@ def test_every_rule_is_named_once_and_finds_nothing_in_empty_tables():
     rows = {rule.name: db.execute(f"SELECT {', '.join(FINDING)} FROM ({rule.sql})").fetchall() for rule in RULES}
     assert set(map(len, rows.values())) == {0}
     assert {other for rule in RULES for other in rule.excludes} <= set(rows)
+
+
+def test_what_the_provider_alone_says_is_told_in_its_words():
+    finding = {"resource": "i-1", "evidence": {"provider_says": "Stop: i-1", "provider_saving": "5"}, "target": {}}
+    rule = rule_named("machine_idle")
+    assert rule.explain(finding) == "The provider says: Stop: i-1"
+    assert rule.fixes(finding) == ()

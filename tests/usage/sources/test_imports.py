@@ -13,9 +13,10 @@ from usage.models import FactImport
 
 pytestmark = pytest.mark.django_db
 
-TEXT = (
-    "provider,account,resource,metric,time,value\naws,1,i-1,cpu,2026-05-01T00:00:00Z,5\naws,1,i-2,warmth,2026-05-01,5\n"
-)
+TEXT = """provider,account,resource,metric,time,value
+aws,1,i-1,cpu,2026-05-01T00:00:00Z,5
+aws,1,i-2,warmth,2026-05-01,5
+"""
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,9 @@
 """The kinds of waste that are looked for, all of them. A module of rules is named here once."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
 from usage.calc.rules import (
     ai,
     databases,
@@ -15,7 +19,7 @@ from usage.calc.rules import (
     schedules,
     spot,
 )
-from usage.calc.rules.base import Rule
+from usage.calc.rules.base import Fix, Rule
 
 MODULES = (
     machines,
@@ -32,4 +36,25 @@ MODULES = (
     kept_data,
     provider_advice,
 )
-RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
+# The evidence of what a provider advises and a rule of ours did not find (`usage.calc.candidates`).
+OF_PROVIDER = {"provider_says", "provider_saving"}
+
+
+def _of_provider_alone(finding: Mapping[str, Any]) -> bool:
+    evidence = finding["evidence"]
+    return "provider_says" in evidence and set(evidence) <= OF_PROVIDER
+
+
+def _with_advice(rule: Rule) -> Rule:
+    """The rule, which leaves to the provider's own words what the provider alone says of its kind."""
+
+    def explain(finding: Mapping[str, Any]) -> str:
+        return (provider_advice if _of_provider_alone(finding) else rule).explain(finding)
+
+    def fixes(finding: Mapping[str, Any]) -> Sequence[Fix]:
+        return () if _of_provider_alone(finding) else rule.fixes(finding)
+
+    return replace(rule, explain=explain, fixes=fixes)
+
+
+RULES: tuple[Rule, ...] = tuple(_with_advice(rule) for module in MODULES for rule in module.RULES)

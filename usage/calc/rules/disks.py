@@ -10,7 +10,7 @@ from finops_site.lib.words import number_text, share_text
 from usage.calc.rules.base import Confidence, Effort, Fix, Lever, Risk, Rule
 from usage.calc.rules.finding_sql import KEY, finding_sql, inventory_sql, metrics_sql, saved, use_sql
 from usage.calc.rules.fix_commands import FindingRow, command_fix, written_day
-from usage.calc.rules.machine_sql import TEXT
+from usage.calc.rules.machine_sql import TEXT, UNNAMED
 
 STOPPED_DAYS = 30
 # What was made this week may be about to be attached.
@@ -19,7 +19,7 @@ NEW_DAYS = 7
 _text = "lower(coalesce(usage_type, '') || ' ' || coalesce(description, ''))"
 IS_VOLUME = f"""CASE provider
     WHEN {literal(AWS)} THEN regexp_matches(coalesce(usage_type, ''), 'EBS:VolumeUsage') OR (
-        coalesce(usage_type, '') = '' AND regexp_matches(lower(service), 'elastic block store')
+        {UNNAMED} AND regexp_matches(lower(service), 'elastic block store')
         AND contains({TEXT}, 'provisioned storage'))
     WHEN {literal(AZURE)} THEN regexp_matches({_text}, 'disk') AND category = 'Storage'
         AND NOT regexp_matches({_text}, 'snapshot|operations')
@@ -34,6 +34,7 @@ VOLUMES = use_sql(
 MAGNETIC = use_sql(
     "magnetic",
     f"provider = {literal(AWS)} AND regexp_matches(usage_type, 'EBS:Volume(IO)?Usage$')",
+    with_past=True,
     operations="coalesce(sum(quantity) FILTER (contains(usage_type, 'VolumeIOUsage')), 0)",
 )
 
@@ -94,17 +95,20 @@ def _fix_unattached(finding: FindingRow) -> Sequence[Fix]:
     return command_fix(_("Keep a snapshot, then delete it"), finding, DELETE_DISK)
 
 
+# Inventories name the machine by its id or by the path that ends with it.
+_end = "lower(regexp_extract({0}, '[^/:]+$'))"
 # A snapshot of all of it is what remains to be paid; without the price of snapshots the saving is not known.
 _of_stopped = finding_sql(
     f"""
     SELECT v.*, 'storage' AS part, v.cost AS monthly_cost,
-        v.open_cost - coalesce(v.quantity, d.size) * s.price AS saving,
+        CASE WHEN v.open_cost = 0 THEN 0 ELSE v.open_cost - coalesce(v.quantity, d.size) * s.price END AS saving,
         CASE WHEN m.last_used_day IS NULL THEN '{Confidence.LOOK}' ELSE '{Confidence.LIKELY}' END AS confidence,
         json_object('machine', m.resource, 'since', CAST(m.last_used_day AS VARCHAR),
             'snapshot_price', s.price) AS evidence,
         json_object('size', coalesce(v.quantity, d.size)) AS target
     FROM things AS d JOIN volumes AS v USING ({KEY})
-    JOIN inventory AS m ON m.provider = d.provider AND m.account = d.account AND m.resource = d.attached_to
+    JOIN inventory AS m ON m.provider = d.provider AND m.account = d.account
+        AND {_end.format("m.resource")} = {_end.format("d.attached_to")}
         AND m.kind = 'machine' AND m.state IN ('stopped', 'deallocated')
         AND (m.last_used_day <= d.seen_day - {STOPPED_DAYS}) IS NOT FALSE
     LEFT JOIN snapshot_prices AS s ON s.provider = v.provider AND s.region = v.region AND s.currency = v.currency
@@ -166,7 +170,8 @@ _gp3 = finding_sql(
     VOLUMES,
     metrics_sql("measured", "disk_read_ops", "disk_write_ops", optional=("disk_read_bytes", "disk_write_bytes")),
     r"""gp3_prices AS (
-        SELECT provider, region, currency, min(price) FILTER (regexp_matches(item, '(^|VolumeUsage\.)gp3$')) AS gp3,
+        SELECT provider, region, currency,
+            min(price) FILTER (regexp_matches(item, '(^|VolumeUsage\.)gp3$|\(gp3\) provisioned storage')) AS gp3,
             min(price) FILTER (regexp_matches(item, 'VolumeP-IOPS\.gp3$')) AS operation
         FROM prices WHERE price > 0 GROUP BY ALL
     )""",
@@ -312,7 +317,7 @@ RULES = (
         needs=("inventory",),
     ),
     Rule(
-        name="disk_gp3",
+        name="disk_gp2",
         title=_noop("Disk of type gp2"),
         lever=Lever.MODERNISE,
         effort=Effort.LOW,

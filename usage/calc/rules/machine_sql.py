@@ -70,13 +70,15 @@ ENGINE = (
     f" ELSE '' END || CASE WHEN {MULTI_AZ} THEN ' Multi-AZ' ELSE '' END)"
 )
 TYPE = "coalesce(nullif(instance_type, ''), nullif(regexp_extract(coalesce(usage_type, ''), ':([^:]+)$', 1), ''))"
+# Bills that have no usage types repeat their description, or leave it empty.
+UNNAMED = "(coalesce(usage_type, '') IN ('', description))"
 IS_EC2 = "regexp_matches(lower(service), 'elastic compute cloud|^(amazon ?)?ec2')"
 
 # Machines by the hour, and nothing that is paid beside them. Google charges cores and memory.
 IS_MACHINE = f"""CASE provider
     WHEN {literal(AWS)} THEN {IS_EC2} AND {TYPE} IS NOT NULL AND (
         regexp_matches(usage_type, '(^|-)(BoxUsage|SpotUsage|DedicatedUsage|HeavyUsage)(:|$)')
-        OR (coalesce(usage_type, '') = '' AND regexp_matches(lower(unit), '^h|hour|hrs')))
+        OR ({UNNAMED} AND regexp_matches(lower(unit), '^h|hour|hrs')))
     WHEN {literal(AZURE)} THEN regexp_matches(lower(service), '^virtual machines$|microsoft.compute')
         AND coalesce(instance_type, '') <> '' AND NOT contains({TEXT}, 'licens')
     WHEN {literal(GOOGLE)} THEN service = 'Compute Engine'

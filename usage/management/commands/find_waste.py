@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from finops_site.lib.money import exact_text, formatted
 from finops_site.ops.commands import BadInput, PlainCommand
-from usage.findings.evaluate import CannotEvaluate, Result, evaluate
+from usage.findings.evaluate import CannotEvaluate, Result, RuleSum, evaluate
 
 
 class Command(PlainCommand):
@@ -65,10 +65,17 @@ def as_figures(result: Result) -> dict[str, Any]:
     }
 
 
+def amount_text(line: RuleSum) -> str:
+    """What the findings of a rule save a month; one that is not known is not zero."""
+    if line.counted_saving is None:
+        return "saving unknown"
+    return f"{formatted(line.counted_saving, line.currency)} {line.currency} a month"
+
+
 def as_words(result: Result) -> str:
     lines = [
-        f"{line.rule}: {line.findings:,} findings, {formatted(line.counted_saving, line.currency)} a month"
-        + (f", {line.unknown:,} of unknown saving" if line.unknown else "")
+        f"{line.rule}: {line.findings:,} findings, {amount_text(line)}"
+        + (f", {line.unknown:,} of unknown saving" if line.unknown and line.counted_saving is not None else "")
         for line in result.sums
     ]
     outcome = result.outcome
