@@ -196,7 +196,8 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
     if not periods:
         return None
     rows = _rows(periods)
-    over = sum(row["badge"][0] in ("over", "heading over") for row in rows)
+    # The tone, for its words are in the language of the reader.
+    over = sum(row["badge"][1] == "bad" for row in rows)
     sentence = _("{budgets}; {over} over their amount or heading there.").format(
         budgets=counted(len(rows), "budget"), over=over
     )
@@ -237,8 +238,8 @@ def budgets_of_period(user: Person, period: Period, today: date) -> dict[str, An
     )
     counts = alerts.aggregate(all=Count("pk"), unanswered=Count("pk", filter=UNANSWERED))
     budgets = len({row["budget"].pk for row in rows})
-    sentence = _("{budgets} budgets with {periods} periods: {over} of these are over their amount.").format(
-        budgets=budgets, periods=len(rows), over=len(over)
+    sentence = _("{budgets} with {periods}: {over} of these are over their amount.").format(
+        budgets=counted(budgets, "budget"), periods=counted(len(rows), "period"), over=len(over)
     )
     answered = _("No alert was opened.")
     if counts["all"]:

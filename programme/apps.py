@@ -109,7 +109,7 @@ class ProgrammeConfig(PillarConfig):
         registry.add(
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
-            NightlyCheck("kpis", nights.run_night, 95),
+            NightlyCheck("kpis", nights.run_night, 95, _lazy("KPIs")),
             # After the pillars, whose figures it stores; removed before them.
             DemoStep("KPIs", demo.make_kpis, 85),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
@@ -135,7 +135,8 @@ class ProgrammeConfig(PillarConfig):
             NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,
             DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
-            DemoStep("savings model", demo.make_savings_model, 95),
+            # Before the KPIs, which it has two of.
+            DemoStep("savings model", demo.make_savings_model, 84),
         )
 
 

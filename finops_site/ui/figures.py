@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.locale_format import in_marks, percent_figure
-from finops_site.lib.money import EXACT, compact, exact_text, formatted, ratio
+from finops_site.lib.money import EXACT, compact, exact_figure, formatted, ratio
 from finops_site.lib.periods import month_text as month_text
 from finops_site.registry import Unit
 from finops_site.ui.icons import known_icons
@@ -71,7 +71,7 @@ def amount_html(amount: Amount, currency: str | None) -> SafeString:
     if amount is None:
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
-    return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), code, formatted(value, code))
+    return format_html('<span class="money" title="{} {}">{}</span>', exact_figure(value), code, formatted(value, code))
 
 
 def money_short_html(amount: Amount, currency: str | None) -> SafeString:
@@ -86,7 +86,7 @@ def money_short_html(amount: Amount, currency: str | None) -> SafeString:
 def _money_span(text: str, value: Decimal, code: str) -> SafeString:
     return format_html(
         '<span class="money" title="{} {}">{} <span class="currency">{}</span></span>',
-        exact_text(value),
+        exact_figure(value),
         code,
         text,
         code,
@@ -117,7 +117,7 @@ def figure_html(amount: Amount, currency: str | None, unit: str = "") -> SafeStr
     if amount is None:
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
-    return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), unit, figure_text(value))
+    return format_html('<span class="money" title="{} {}">{}</span>', exact_figure(value), unit, figure_text(value))
 
 
 def signed_text(amount: Decimal, currency: str) -> str:
@@ -142,7 +142,7 @@ def change_html(amount: Amount, currency: str | None, before: Amount = None) -> 
         '<span class="change change-{}" title="{} {}">{}<span class="visually-hidden">{} </span>{}{} '
         '<span class="currency">{}</span>{}</span>',
         direction,
-        exact_text(value),
+        exact_figure(value),
         code,
         icon_html(arrow, "icon-inline"),
         word,

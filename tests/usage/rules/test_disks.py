@@ -72,6 +72,11 @@ def test_a_large_gp2_disk_pays_for_the_operations_that_it_had_for_nothing():
     assert saving(find("disk_gp2", disk("vol-1", "200", 2000), prices=GP3, metrics=little)) == Decimal("40.00")
 
 
+def test_a_disk_that_is_gp3_since_last_week_is_gp2_no_more():
+    rows = disk("vol-1", "7", 100, last_day=date(2026, 10, 20)), disk("vol-1", "2.4", 100, "gp3")
+    assert find("disk_gp2", *rows, resources={"vol-1": {"last_day": date(2026, 10, 30)}}, prices=GP3) == []
+
+
 def test_gp3_that_would_cost_more_is_no_finding():
     dear = [price("EBS:VolumeUsage.gp3", "0.11", "", unit="GB-Mo")]
     assert find("disk_gp2", disk("vol-1", "10", 100), prices=dear) == []

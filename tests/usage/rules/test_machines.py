@@ -94,6 +94,11 @@ def test_arm_that_costs_more_is_no_finding_and_windows_does_not_run_on_it():
     assert find("machine_arm", use("i-1", "63.072", operation="RunInstances:0002")) == []
 
 
+def test_what_costs_nothing_or_is_covered_saves_nothing_even_where_no_price_is_known():
+    assert find("machine_arm", use("i-1", "63.072", pricing="Committed")) == []
+    assert find("machine_arm", use("i-1", "0")) == []
+
+
 def test_a_bill_without_usage_types_has_machines_too():
     words = "On Demand Linux m5.large Instance Hour"
     row = use("i-1", "63.072", usage_type=words, description=words, unit="Hours")

@@ -1,10 +1,13 @@
 """Networks: what bill and inventory show, and the saving worked out by hand."""
 
+from datetime import date
 from decimal import Decimal
 
 from tests.usage.rules.rule_cases import find, measured, saving, thing, use
 
 VPC = {"service": "Amazon Virtual Private Cloud", "category": "Networking", "instance_type": None, "operation": ""}
+
+STILL_THERE = {"nat-1": {"last_day": date(2026, 10, 30)}}
 
 
 def of(resource, cost):
@@ -39,6 +42,7 @@ def test_a_gateway_whose_bill_has_hours_and_no_bytes_is_certain():
     assert (saving(findings), findings[0]["confidence"]) == (Decimal("32.85"), "certain")
     data = use("nat-1", "0.045", **VPC | {"usage_type": "NatGateway-Bytes", "unit": "GB", "quantity": 1})
     assert find("gateway_idle", hours, data) == []
+    assert find("gateway_idle", hours, data | {"last_day": date(2026, 10, 5)}, resources=STILL_THERE) == []
 
 
 def test_what_goes_to_storage_through_a_nat_gateway_is_saved_as_far_as_it_is_measured():

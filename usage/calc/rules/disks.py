@@ -34,6 +34,7 @@ VOLUMES = use_sql(
 MAGNETIC = use_sql(
     "magnetic",
     f"provider = {literal(AWS)} AND regexp_matches(usage_type, 'EBS:Volume(IO)?Usage$')",
+    with_past=True,
     operations="coalesce(sum(quantity) FILTER (contains(usage_type, 'VolumeIOUsage')), 0)",
 )
 
@@ -94,17 +95,20 @@ def _fix_unattached(finding: FindingRow) -> Sequence[Fix]:
     return command_fix(_("Keep a snapshot, then delete it"), finding, DELETE_DISK)
 
 
+# Inventories name the machine by its id or by the path that ends with it.
+_end = "lower(regexp_extract({0}, '[^/:]+$'))"
 # A snapshot of all of it is what remains to be paid; without the price of snapshots the saving is not known.
 _of_stopped = finding_sql(
     f"""
     SELECT v.*, 'storage' AS part, v.cost AS monthly_cost,
-        v.open_cost - coalesce(v.quantity, d.size) * s.price AS saving,
+        CASE WHEN v.open_cost = 0 THEN 0 ELSE v.open_cost - coalesce(v.quantity, d.size) * s.price END AS saving,
         CASE WHEN m.last_used_day IS NULL THEN '{Confidence.LOOK}' ELSE '{Confidence.LIKELY}' END AS confidence,
         json_object('machine', m.resource, 'since', CAST(m.last_used_day AS VARCHAR),
             'snapshot_price', s.price) AS evidence,
         json_object('size', coalesce(v.quantity, d.size)) AS target
     FROM things AS d JOIN volumes AS v USING ({KEY})
-    JOIN inventory AS m ON m.provider = d.provider AND m.account = d.account AND m.resource = d.attached_to
+    JOIN inventory AS m ON m.provider = d.provider AND m.account = d.account
+        AND {_end.format("m.resource")} = {_end.format("d.attached_to")}
         AND m.kind = 'machine' AND m.state IN ('stopped', 'deallocated')
         AND (m.last_used_day <= d.seen_day - {STOPPED_DAYS}) IS NOT FALSE
     LEFT JOIN snapshot_prices AS s ON s.provider = v.provider AND s.region = v.region AND s.currency = v.currency

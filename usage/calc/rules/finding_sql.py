@@ -7,6 +7,8 @@ from usage.calc.facts import MONEY
 ENOUGH_SHARE = 0.9
 ENOUGH_DAYS = 14
 OLDEST_DAYS = 7
+# What rests over a weekend and a holiday is charged again; what was not charged for longer has ended.
+RESTING_DAYS = 4
 KEY = "provider, account, region, resource"
 
 
@@ -28,11 +30,11 @@ WHERE (saving > 0) IS NOT FALSE AND (monthly_cost >= 0) IS NOT FALSE
 
 
 def saved(cost: str, share: str) -> str:
-    """`cost` times a ratio, which is a double: null where either is not known.
+    """`cost` times a ratio, which is a double: null where either is not known, and nothing of nothing in any case.
 
     DuckDB's least and greatest skip nulls: a ratio bounded by them needs a CASE of its own.
     """
-    return f"CAST(round({cost} * ({share}), 6) AS {MONEY})"
+    return f"CASE WHEN {cost} = 0 THEN 0 ELSE CAST(round({cost} * ({share}), 6) AS {MONEY}) END"
 
 
 def is_open(alias: str = "") -> str:
@@ -48,13 +50,16 @@ def open_sum(column: str = "monthly_cost", condition: str = is_open()) -> str:
     )
 
 
-def use_sql(name: str, condition: str, **columns: str) -> str:
+def use_sql(name: str, condition: str, *, with_past: bool = False, **columns: str) -> str:
     """A CTE with a row for each resource that is still there and each currency, of the rows of `use` in `condition`.
 
+    A use that ended while the resource goes on is left out: a disk that is gp3 since last week is gp2 no more. Where
+    the rule asks what there was not in all of the window, `with_past` keeps them.
     `cost` is all of it, `open_cost` what no commitment covers, `on_demand_cost` what is spot neither; `list_rate` is
     the bill's own list price of a unit. Each of them is null where the bill does not know it.
     """
     more = "".join(f",\n        {sql} AS {column}" for column, sql in columns.items())
+    ended = "" if with_past else f" AND (last_day >= there_until - {RESTING_DAYS}) IS NOT FALSE"
     standard = "pricing IS NULL OR pricing NOT IN ('Committed', 'Dynamic')"
     return f"""{name} AS (
     SELECT {KEY}, currency, any_value(service) AS service,
@@ -66,8 +71,8 @@ def use_sql(name: str, condition: str, **columns: str) -> str:
         coalesce(bool_or(pricing = 'Committed'), false) AS is_covered,
         sum(monthly_quantity) FILTER ({standard}) AS on_demand_quantity,
         sum(monthly_quantity) AS quantity, sum(hours) AS hours, max(days) AS days{more}
-    FROM use SEMI JOIN resources USING ({KEY})
-    WHERE {condition}
+    FROM use JOIN (SELECT {KEY}, last_day AS there_until FROM resources) USING ({KEY})
+    WHERE ({condition}){ended}
     GROUP BY {KEY}, currency
 )"""
 

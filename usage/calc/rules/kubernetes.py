@@ -78,7 +78,7 @@ _hours = "quantity * p.price"
 _support = finding_sql(
     f"""
     SELECT c.*, 'control plane' AS part, c.cost AS monthly_cost,
-        CASE WHEN c.has_standard THEN c.open_cost ELSE c.open_cost - c.{_hours} END AS saving,
+        CASE WHEN c.has_standard OR c.open_cost = 0 THEN c.open_cost ELSE c.open_cost - c.{_hours} END AS saving,
         '{Confidence.CERTAIN}' AS confidence, json_object('hours', c.quantity) AS evidence, json_object() AS target
     FROM (
         SELECT e.*, s.resource IS NOT NULL AS has_standard FROM extended AS e

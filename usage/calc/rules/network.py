@@ -102,6 +102,7 @@ _gateways = finding_sql(
     use_sql(
         "gateways",
         f"provider = {literal(AWS)} AND regexp_matches(usage_type, '(NatGateway|VpcEndpoint)-(Hours|Bytes)')",
+        with_past=True,
         charged_days="max(days) FILTER (contains(usage_type, '-Hours'))",
         bytes="coalesce(sum(quantity) FILTER (contains(usage_type, '-Bytes')), 0)",
         kind="max(CASE WHEN contains(usage_type, 'NatGateway') THEN 'nat' ELSE 'endpoint' END)",
@@ -136,7 +137,7 @@ _endpoint = finding_sql(
     FROM nats AS n
     LEFT JOIN measured AS m ON m.provider = n.provider AND m.account = n.account AND m.region = n.region
         AND m.resource = n.resource
-    WHERE n.quantity >= {MUCH_GB}
+    WHERE n.quantity >= {MUCH_GB} AND (n.open_cost > 0) IS NOT FALSE
     """,
     use_sql(
         "nats",
