@@ -77,7 +77,7 @@ def make_programme(say: Callable[[str], object], *, as_of: date) -> None:
         if day in DECISIONS:
             _decide(programme, day, people)
     # What was due before today was reminded of in its time.
-    for rows in (Milestone.objects, DecisionPoint.objects):
+    for rows in (Milestone.objects.all(), DecisionPoint.objects.undecided()):
         rows.filter(programme=programme, due__lte=as_of).update(reminded_on=as_of)
     met = programme.milestones.exclude(met_on=None).count()
     say(f"  a programme at day {DAY}: {counted(met, 'milestone')} met, two decisions recorded")

@@ -41,5 +41,6 @@ def _remind_of_decisions(programme: Programme, as_of: date, now: datetime) -> in
         for reader in readers:
             message = make_message("decision-due", reader.email, context)
             mails += queue_email(f"decision {row.pk} due {row.due} to {reader.email}", message, now=now)
-    DecisionPoint.objects.filter(pk__in=[row.pk for row in rows]).update(reminded_on=as_of)
+    # What was decided meanwhile is frozen.
+    DecisionPoint.objects.undecided().filter(pk__in=[row.pk for row in rows]).update(reminded_on=as_of)
     return mails

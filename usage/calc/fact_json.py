@@ -1,7 +1,7 @@
 """JSON of providers as rows with names, for layouts: metrics of CloudWatch and Prometheus, inventories of EC2. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,7 +156,8 @@ def _addresses(document: Mapping[str, Any]) -> Iterator[Row]:
 
 def _images(document: Mapping[str, Any]) -> Iterator[Row]:
     for one in document["Images"]:
-        for mapping in one.get("BlockDeviceMappings", ()) or ({},):
+        mappings: Sequence[Mapping[str, Any]] = one.get("BlockDeviceMappings") or ({},)
+        for mapping in mappings:
             yield {
                 **_thing(one["ImageId"], "image", one),
                 "account": one.get("OwnerId", ""),
