@@ -25,6 +25,7 @@ from finops_site.models import Team, User
 from programme.models import Kpi, KpiComment, ReportSchedule
 from tagging.models import Application, OwnershipRule, TaggingAccess
 from tests.people import signed_in
+from usage.models import Tracker
 
 pytestmark = pytest.mark.django_db
 CASES = {}
@@ -113,6 +114,19 @@ def sources_are_tried_with_a_changed_credential(people, queued):
     source = Source.objects.create(name="northwind", **bucket)
     edit(people["ada"], credential, role_arn="arn:aws:iam::123456789012:role/bills")
     assert queued == [("costs.tasks.synchronise_source", source.pk)]
+
+
+@case("usage.tracker")
+def tickets_of_a_tracker_go_where_ada_writes(people, queued):
+    credential = Credential.objects.create(name="jira")
+    tracker = Tracker.objects.create(
+        name="Work", system="jira", url="https://a.example", project="PAY", credential=credential
+    )
+    edit(people["ada"], tracker, project="OPS")
+    assert tracker.project == "OPS"
+    assert logged(tracker, people["ada"])
+    with pytest.raises(AssertionError, match="Jira needs a project"):
+        edit(people["ada"], tracker, project="")
 
 
 @case("costs.exportplace")

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import EXACT, compact, exact_figure, formatted, ratio
 from finops_site.lib.periods import month_text as month_text
@@ -21,6 +22,8 @@ Amount = Decimal | int | str | None
 MOST_AS_PERCENT = 10
 
 SIX_DIGITS = Decimal(100_000)
+# Of a unit with a figure before it, which is rarely one: the form for many.
+MANY = 2
 
 
 def _not_in_the_bill() -> SafeString:
@@ -172,4 +175,8 @@ def measure_text(value: Decimal, unit: Unit, currency: str = "", *, places: int 
     text = text.rstrip("0").rstrip(".") if "." in text else text
     if unit == Unit.PERCENT:
         return percent_figure(text)
-    return in_marks(text) if unit == Unit.COUNT else f"{in_marks(text)} {_(unit.value)}"
+    if unit == Unit.HOURS:
+        return ngettext("{count} hour", "{count} hours", MANY).format(count=in_marks(text))
+    if unit == Unit.MONTHS:
+        return ngettext("{count} month", "{count} months", MANY).format(count=in_marks(text))
+    return in_marks(text)

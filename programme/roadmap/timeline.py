@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from programme.calc.criteria import Comparison, is_reached
 from programme.calc.programme_dates import week_of
@@ -134,7 +135,7 @@ def _x(programme: Programme, day: date) -> int:
 
 
 def _phase_state(phase: Phase, today: date) -> str:
-    return _("over") if phase.end < today else _("now") if phase.start <= today else _("to come")
+    return pgettext("a phase", "over") if phase.end < today else _("now") if phase.start <= today else _("to come")
 
 
 def milestone_row(row: Milestone, today: date, labels: dict[str, str] | None = None, x: int = 0) -> MilestoneRow:

@@ -9,6 +9,8 @@ from finops_site.lib import language
 from finops_site.lib.money import exact_figure
 from finops_site.lib.words import labelled
 from finops_site.people.account_texts import OTHERWORDED
+from finops_site.registry import Unit
+from finops_site.ui.figures import measure_text
 
 
 def test_a_module_without_django_knows_the_language_of_the_reader():
@@ -24,6 +26,14 @@ def test_a_text_that_nobody_translated_is_english():
         assert language.ngettext("{count} row of this test", "{count} rows of this test", 2) == (
             "{count} rows of this test"
         )
+
+
+def test_the_unit_of_a_figure_is_in_the_language_of_the_reader():
+    with translation.override("de"):
+        assert measure_text(Decimal("74.9"), Unit.HOURS) == "74,9 Stunden"
+    with translation.override("fr"):
+        assert measure_text(Decimal(6), Unit.MONTHS) == "6 mois"
+    assert measure_text(Decimal("74.9"), Unit.HOURS) == "74.9 hours"
 
 
 def test_a_sum_with_all_its_digits_and_a_label_are_written_as_the_reader_writes_them():

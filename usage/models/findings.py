@@ -25,6 +25,10 @@ class FindingQuerySet(models.QuerySet):
         """What waits for somebody: new, accepted, or back after it was mended."""
         return self.filter(state__in=Finding.OPEN)
 
+    def by_saving(self) -> "FindingQuerySet":
+        """What saves most first, what saves an unknown amount last."""
+        return self.order_by(models.F("counted_saving").desc(nulls_last=True), "id")
+
 
 class Finding(models.Model):
     """One thing that could cost less: a rule, a resource and the part of its cost that the rule is about.

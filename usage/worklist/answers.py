@@ -161,8 +161,8 @@ def _changes(answer: Answer, today: date) -> dict[str, Any]:
     match answer.verb:
         case Verb.ACCEPT:
             given = {"assignee": answer.assignee, "due_day": answer.due_day}
-            kept = {name: value for name, value in given.items() if value is not None}
-            return {"state": State.ACCEPTED, "snoozed_until": None, "reason": reason, **kept}
+            new = {name: value for name, value in given.items() if value is not None}
+            return {"state": State.ACCEPTED, "snoozed_until": None, "reason": reason, **new}
         case Verb.SNOOZE:
             return {"state": State.SNOOZED, "snoozed_until": answer.until, "reason": reason}
         case Verb.DISMISS:

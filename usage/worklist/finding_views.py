@@ -62,8 +62,7 @@ class FindingsPage(ActionListPage):
     )
 
     def get_queryset(self) -> FindingQuerySet:
-        rows = Finding.objects.visible_to(self.person).select_related("owner", "assignee")
-        return rows.order_by(*Finding._meta.ordering)
+        return Finding.objects.visible_to(self.person).select_related("owner", "assignee").by_saving()
 
     def get_subtitle(self) -> str:
         return _("What saves most first. A saving is for an average month, and no money counts twice.")

@@ -59,11 +59,11 @@ def usage_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_o
 
     Nothing where findings do not have what is filtered by, and nothing for everything to somebody without a login.
     """
-    asked = {name: values for name, values in filters.items() if name != "currency" and values}
-    if user is None and not asked:
+    wanted = {name: values for name, values in filters.items() if name != "currency" and values}
+    if user is None and not wanted:
         return []
     rows = Finding.objects.all() if user is None else Finding.objects.visible_to(user)
-    described = _described(rows.open(), asked)
+    described = _described(rows.open(), wanted)
     if described is None:
         return []
     if codes := filters.get("currency"):
@@ -71,7 +71,7 @@ def usage_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_o
     return [
         AdviceItem(
             _("{what}: {count} to mend").format(what=title_of(group.value), count=number_text(group.sums.count)),
-            f"{reverse('usage:findings')}?{urlencode({**_in_list(asked), 'rule': group.value}, doseq=True)}",
+            f"{reverse('usage:findings')}?{urlencode({**_in_list(wanted), 'rule': group.value}, doseq=True)}",
             group.sums.counted,
             group.currency,
         )

@@ -29,7 +29,7 @@ def list_findings(user: Person, rows: FindingQuerySet, most: int) -> list[ToDo]:
             _note(row),
             Urgency.NOW if row.due_day and row.due_day <= today else _urgency(row),
         )
-        for row in rows.order_by(*Finding._meta.ordering)[:most]
+        for row in rows.by_saving()[:most]
     ]
 
 

@@ -185,10 +185,10 @@ def test_the_api_lists_and_answers_as_the_pages_do(lea, client_of):
     outcome = client.post(f"{API}answer/", answer, content_type="application/json").json()
     assert outcome["count"] == 1
     assert outcome["left_out"][0]["reason"] == "it is gone by itself"
-    whole = client.get(f"{API}{first.pk}/").json()
-    assert (whole["state"], whole["assignee"]) == ("accepted", "eli@demo.example")
-    assert whole["fixes"][0]["text"] == "aws ec2 delete-volume --volume-id vol-1"
-    assert whole["events"][0]["verb"] == "accept"
+    one = client.get(f"{API}{first.pk}/").json()
+    assert (one["state"], one["assignee"]) == ("accepted", "eli@demo.example")
+    assert one["fixes"][0]["text"] == "aws ec2 delete-volume --volume-id vol-1"
+    assert one["events"][0]["verb"] == "accept"
     refused = client.post(f"{API}answer/", {"ids": [first.pk], "verb": "dismiss"}, content_type="application/json")
     assert refused.status_code == 400
     assert "Say why" in refused.json()["detail"]
@@ -199,3 +199,14 @@ def test_the_api_turns_away_who_may_not_answer(ada, ola, client_of):
     data = {"ids": [row.pk], "verb": "mended"}
     assert client_of(ada).post(f"{API}answer/", data, content_type="application/json").status_code == 403
     assert client_of(ola).post(f"{API}answer/", data, content_type="application/json").json()["count"] == 0
+
+
+def test_in_the_admin_findings_are_answered_by_the_same_service(eli, max_, client_of):
+    row, proved = finding(), finding("vol-2", state="proved")
+    data = {"action": "mark_mended", "_selected_action": [row.pk, proved.pk]}
+    page = client_of(eli).post("/admin/usage/finding/", data, follow=True)
+    assert "1 done, 1 left out." in text(page)
+    row.refresh_from_db()
+    assert (row.state, row.events.get().person) == ("mended", eli)
+    assert client_of(eli).get(f"/admin/usage/finding/{row.pk}/change/").status_code == 200
+    assert "Save and continue" not in text(client_of(eli).get(f"/admin/usage/finding/{row.pk}/change/"))
