@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -29,10 +30,27 @@ from usage.calc.rules import RULES
 
 AS_OF = date(2026, 3, 31)
 THREADS, MEMORY = 2, "1GB"
-SAMPLE = 50_000
+SAMPLE = 20_000
 # Of a hundred resources: machines of two kinds, disks, buckets, databases.
 KINDS = """CASE WHEN number % 10 < 4 THEN 'machine' WHEN number % 10 < 7 THEN 'disk' WHEN number % 10 < 9 THEN 'bucket'
     ELSE 'database' END"""
+
+
+class Seconds(NamedTuple):
+    """Of the clock, and of the processor in all threads."""
+
+    clock: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> "Seconds":
+        return cls(time.perf_counter(), time.process_time())
+
+    def __sub__(self, other: "Seconds") -> "Seconds":
+        return Seconds(self.clock - other.clock, self.processor - other.processor)
+
+    def __str__(self) -> str:
+        return f"{self.clock:7.1f} s, {self.processor:7.1f} s of the processor"
 
 
 def write_charges(folder: Path, resources: int, days: int) -> Path:
@@ -76,18 +94,18 @@ def _charges(day: date) -> str:
     """
 
 
-def judge(folder: Path) -> tuple[dict[str, float], int, int]:
+def judge(folder: Path) -> tuple[dict[str, Seconds], int, int]:
     """Seconds of each step, how many resources there were and how many findings."""
-    steps: dict[str, float] = {}
+    steps: dict[str, Seconds] = {}
     with (
         tempfile.TemporaryDirectory() as scratch,
         duckdb_session(threads=THREADS, memory_limit=MEMORY, scratch=Path(scratch)) as db,
     ):
-        start = time.perf_counter()
+        start = Seconds.now()
 
         def done(step: str) -> None:
             nonlocal start
-            now = time.perf_counter()
+            now = Seconds.now()
             steps[step], start = now - start, now
 
         make_tables(db)
@@ -127,13 +145,13 @@ def _fill_the_rest(db: duckdb.DuckDBPyConnection) -> None:
     speak_as_bills(db)
 
 
-def loop(folder: Path, resources: int) -> float:
+def loop(folder: Path, resources: int) -> Seconds:
     """Seconds that one rule takes in a loop over data frames; of a sample, scaled, where there are many."""
     import pandas as pd  # type: ignore[import-untyped]
 
     sample = min(resources, SAMPLE)
     accounts = {f"{number:012d}" for number in range(max(1, 400 * sample // resources))}
-    start = time.perf_counter()
+    start = Seconds.now()
     columns = "SubAccountId, ResourceId, x_InstanceType, PricingCategory, ConsumedQuantity, EffectiveCost"
     wanted = ", ".join(f"'{account}'" for account in sorted(accounts))
     # DuckDB reads the files for it, and only the sample's rows, which is the quicker way into a data frame.
@@ -146,28 +164,27 @@ def loop(folder: Path, resources: int) -> float:
         cost = sum(row.EffectiveCost for row in rows.itertuples() if row.PricingCategory != "Committed")
         if cost > 0 and str(rows.x_InstanceType.iloc[0]).startswith("m5."):
             findings.append((account, name, cost))
-    return (time.perf_counter() - start) * resources / max(1, judged)
+    spent = Seconds.now() - start
+    return Seconds(*(seconds * resources / max(1, judged) for seconds in spent))
 
 
 def main(arguments: Sequence[str]) -> None:
     resources, days = int(arguments[0]) if arguments else 1_000_000, int(arguments[1]) if len(arguments) > 1 else 30
     with tempfile.TemporaryDirectory() as name:
         folder = write_charges(Path(name), resources, days)
-        before, processor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         steps, judged, findings = judge(folder)
-        processor = time.process_time() - processor
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-        total = sum(steps.values())
-        print(
-            f"{judged:,} resources, {judged * days:,} charges, {findings:,} findings: {total:.1f} s, "
-            f"{processor:.1f} s of the processor"
-        )
+        total = Seconds(sum(step.clock for step in steps.values()), sum(step.processor for step in steps.values()))
+        print(f"{judged:,} resources, {judged * days:,} charges, {findings:,} findings: {total}")
         for step, seconds in steps.items():
-            print(f"  {step:<20} {seconds:6.1f} s")
-        print(f"  memory: {peak:.2f} GB at most (writing the files: {before / 1024**2:.2f} GB)")
+            print(f"  {step:<20} {seconds}")
+        print(f"  memory: {peak:.2f} GB at most (writing the files: {before / 1024**2:.2f} GB)", flush=True)
         peer = loop(folder, resources)
         note = f", of {min(resources, SAMPLE):,} resources and scaled" if resources > SAMPLE else ""
-        print(f"pandas loop, one rule: {peer:.0f} s{note}: {peer / total:.0f} times as long")
+        print(f"pandas loop, one rule{note}: {peer}")
+        ratio = Seconds(peer.clock / total.clock, peer.processor / total.processor)
+        print(f"  {ratio.clock:.0f} times as long, {ratio.processor:.0f} times the processor")
 
 
 if __name__ == "__main__":

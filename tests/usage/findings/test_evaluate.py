@@ -7,10 +7,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.models import Team
+from finops_site.registry import NightlyCheck, NightlyCheckFailed, registry
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.shared_fixtures import shared
@@ -19,6 +21,7 @@ from usage.calc.rules.base import Effort, Lever, Risk, Rule
 from usage.findings.evaluate import CannotEvaluate, evaluate
 from usage.models import Evaluation, Finding, QuietRule
 from usage.sources import imports
+from usage.tasks import evaluate_resources
 
 AS_OF = date(2026, 3, 31)
 # Of every machine that is not of production and of which something is open: a tenth could be saved.
@@ -214,6 +217,30 @@ def test_metrics_by_another_name_make_an_idle_machine_a_finding_that_saves_its_o
     assert sum(row.counted_saving or 0 for row in Finding.objects.filter(resource="i-dev")) == Decimal(73)
     others = Finding.objects.filter(resource="i-dev").exclude(pk=finding.pk)
     assert [row.counted_after for row in others if row.saving] == [finding for row in others if row.saving]
+
+
+def test_the_night_judges_and_says_so_and_fails_where_it_may_not(a_march, monkeypatch):
+    monkeypatch.setattr(rule_book, "RULES", (TENTH,))
+    (check,) = [check for check in registry.of(NightlyCheck) if check.name == "usage"]
+    assert check.run(AS_OF) == "2 findings on 4 resources. 2 new, 0 gone."
+    assert check.run(AS_OF) == "2 findings on 4 resources. 0 new, 0 gone."
+    with pytest.raises(NightlyCheckFailed, match="findings do not go back"):
+        check.run(AS_OF - timedelta(days=1))
+    assert evaluate_resources(str(AS_OF)) == 2
+
+
+def test_an_evaluation_that_died_does_not_hold_up_the_next(a_march):
+    long_ago = timezone.now() - timedelta(hours=2)
+    died = Evaluation.objects.create(as_of=AS_OF, heartbeat_at=long_ago)
+    evaluate(AS_OF, rules=[TENTH])
+    died.refresh_from_db()
+    assert (died.state, died.message) == ("failed", "It stopped without an end.")
+
+
+def test_lea_sees_the_findings_of_her_team_alone(a_march, lea, fay):
+    evaluate(AS_OF, rules=[TENTH])
+    assert {row.resource for row in Finding.objects.visible_to(fay)} == {"i-dev", "i-new"}
+    assert {row.resource for row in Finding.objects.visible_to(lea)} == {"i-dev"}
 
 
 def test_two_evaluations_do_not_run_at_once(a_march):
