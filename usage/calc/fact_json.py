@@ -42,8 +42,8 @@ def rows_of_json(text: str, source: str) -> Iterator[Row]:
 
 def _documents(text: str, source: str) -> Iterator[Mapping[str, Any]]:
     try:
-        whole = json.loads(text)
-        documents = whole if isinstance(whole, list) else [whole]
+        document = json.loads(text)
+        documents = document if isinstance(document, list) else [document]
     except RecursionError:
         raise BadFacts(_("{source}: it is nested too deeply.").format(source=source)) from None
     except ValueError:
@@ -195,3 +195,10 @@ READERS = {
     "Addresses": _addresses,
     "Images": _images,
 }
+# What prints the JSON that is read, for people who look for it.
+COMMANDS = (
+    "aws cloudwatch get-metric-data",
+    "CloudWatch metric streams",
+    "Prometheus /api/v1/query_range",
+    *(f"aws ec2 describe-{name}" for name in ("instances", "volumes", "snapshots", "addresses", "images")),
+)

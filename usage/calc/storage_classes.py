@@ -130,8 +130,8 @@ def monthly_saving(
     colder_rate = rate * colder.storage / usual.storage
     if colder is INTELLIGENT:
         # What is read within thirty days stays at the usual price.
-        kept = min(Decimal(1), read_share)
-        colder_rate = rate * kept + colder_rate * (1 - kept)
+        hot = min(Decimal(1), read_share)
+        colder_rate = rate * hot + colder_rate * (1 - hot)
     stored = gigabytes + objects * colder.overhead_bytes / GIB
     cost = stored * colder_rate + gigabytes * read_share * colder.reading
     cost += objects / THOUSAND * colder.watching + objects / THOUSAND * colder.moving / MONTHS

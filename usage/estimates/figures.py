@@ -131,6 +131,6 @@ def outcome(person: Person, estimate: Estimate, today: date) -> Outcome | None:
         MonthThatCame(month, sums.get(month.start, Decimal(0)) if is_month_known(bills, month, today) else None)
         for month in months
     ]
-    whole = [row.cost for row in came if row.cost is not None]
-    average = EXACT.divide(sum(whole, Decimal(0)), Decimal(len(whole))) if whole else None
+    costs = [row.cost for row in came if row.cost is not None]
+    average = EXACT.divide(sum(costs, Decimal(0)), Decimal(len(costs))) if costs else None
     return Outcome(came, estimated, average)

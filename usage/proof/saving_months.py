@@ -46,12 +46,12 @@ def prove(as_of: date) -> int:
 def _prove_some(findings: Sequence[Finding], bills: Sequence[Bill], as_of: date) -> int:
     spans = {finding.pk: _months(finding, as_of) for finding in findings}
     needed = {month for before, after in spans.values() for month in (before, *after)}
-    whole = {month for month in needed if is_month_known(bills, month, as_of)}
-    costs = _costs(findings, whole)
+    known_months = {month for month in needed if is_month_known(bills, month, as_of)}
+    costs = _costs(findings, known_months)
     by_resource: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         by_resource[finding.resource_key, finding.currency].append(finding)
-    rows = [row for group in by_resource.values() for row in _rows(group, whole, costs, as_of)]
+    rows = [row for group in by_resource.values() for row in _rows(group, known_months, costs, as_of)]
     SavingMonth.objects.filter(finding__in=findings).delete()
     SavingMonth.objects.bulk_create(rows, batch_size=CHUNK)
     _settle(findings, rows)
@@ -84,15 +84,15 @@ def _costs(findings: Sequence[Finding], months: Iterable[Month]) -> Costs:
     }
 
 
-def _rows(findings: Sequence[Finding], whole: set[Month], costs: Costs, as_of: date) -> Iterator[SavingMonth]:
+def _rows(findings: Sequence[Finding], known_months: set[Month], costs: Costs, as_of: date) -> Iterator[SavingMonth]:
     """The months of findings on one resource: what it saves is measured once and shared among those mended by then."""
     spans = [
         (*_months(finding, as_of), finding) for finding in sorted(findings, key=lambda one: (one.mended_day, one.pk))
     ]
     before_month, _after, first = spans[0]
     key: Key = (first.provider, first.account, first.region, first.resource)
-    before = costs.get((key, before_month.start, first.currency)) if before_month in whole else None
-    for month in sorted({month for _before, after, _one in spans for month in after} & whole):
+    before = costs.get((key, before_month.start, first.currency)) if before_month in known_months else None
+    for month in sorted({month for _before, after, _one in spans for month in after} & known_months):
         mended = [finding for _before, after, finding in spans if month in after]
         cost = costs.get((key, month.start, first.currency), ZERO)
         promises = [finding.promised_saving for finding in mended]

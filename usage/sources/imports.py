@@ -45,12 +45,12 @@ def receive(path: Path, name: str, person: User | None = None) -> FactImport:
     _refuse_again(digest, name)
     folder = Path(settings.FINOPS_VAR) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    kept, parquet = folder / f"{digest}.received", folder / f"{digest}.parquet"
+    received, parquet = folder / f"{digest}.received", folder / f"{digest}.parquet"
     today = timezone.now().date()
     try:
         with limited_duckdb() as db:
             facts = read_facts(db, path, name, parquet, today)
-        shutil.copyfile(path, kept)
+        shutil.copyfile(path, received)
         row = _store(facts, digest, name, person, today)
     except BadFacts as error:
         raise CannotImport(str(error)) from None

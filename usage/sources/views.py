@@ -17,6 +17,7 @@ from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable, DayColumn, MomentColumn, NumberColumn
+from usage.calc.fact_json import COMMANDS
 from usage.calc.fact_layouts import LAYOUTS
 from usage.models import FactImport
 from usage.sources import imports
@@ -104,7 +105,7 @@ class AddImport(FormPage):
             return imports.receive(path, upload.name, self.person)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(layouts=LAYOUTS, **kwargs)
+        return super().get_context_data(layouts=LAYOUTS, json_readers=COMMANDS, **kwargs)
 
 
 class ImportPage(DetailPage):

@@ -155,8 +155,8 @@ def test_a_snapshot_whose_disk_is_gone_is_certain_only_where_disks_are_listed():
 
 def logs(gigabytes, taken, cost="30.00"):
     group = "arn:aws:logs:us-east-1:123456789012:log-group:/app/web:*"
-    kept = stored(group, gigabytes, cost, usage_type="USE1-TimedStorage-ByteHrs", service="AmazonCloudWatch logs")
-    return {**kept, "description": "log storage"}, {
+    storage = stored(group, gigabytes, cost, usage_type="USE1-TimedStorage-ByteHrs", service="AmazonCloudWatch logs")
+    return {**storage, "description": "log storage"}, {
         **stored(group, taken, "1.00", usage_type="USE1-DataProcessing-Bytes", service="AmazonCloudWatch logs"),
     }
 

@@ -37,11 +37,11 @@ def points(resource, values, metric="CPUUtilization", unit="Percent", day="2026-
 def test_hours_of_a_metric_become_its_average_peak_and_share(tmp_path):
     facts, rows = read(tmp_path, HEADER + points("i-1", [10] * 12 + [30] * 12) + points("i-2", [50] * 12))
     assert (facts.kind, facts.rows_read, facts.rows_rejected) == ("metrics", 36, 0)
-    whole, half = rows
-    assert (whole["metric"], whole["average"], whole["maximum"], whole["share"]) == ("cpu", 20, 30, 1)
+    full, half = rows
+    assert (full["metric"], full["average"], full["maximum"], full["share"]) == ("cpu", 20, 30, 1)
     # Half a day of measurements is half a share: the other half is not known, and is no idleness.
     assert (half["average"], half["share"], half["days"]) == (50, 0.5, 1)
-    assert whole["provider"] == "AWS"
+    assert full["provider"] == "AWS"
 
 
 def test_another_time_zone_is_brought_to_utc_and_the_same_moment_counts_once(tmp_path):
