@@ -90,6 +90,7 @@ def store_findings(
         renewed = _renew(as_of)
         new = _insert_new(as_of)
         gone = _close_gone(rules, accounts, departed)
+        _note_unseen(rules, accounts)
         _link()
     return Outcome(new, renewed, back, reopened, gone)
 
@@ -144,25 +145,22 @@ def _copy_seen(db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
 
 def _reopen_mended(as_of: date, first_day: date | None) -> int:
     """What was mended and is seen by days after it alone, or was not seen for a night in between, is back."""
-    seen_since = "f.mended_day < %(first)s OR f.last_seen < (SELECT max(e.as_of) FROM usage_evaluation e " + (
-        "WHERE e.state = 'done' AND e.as_of < %(as_of)s AND e.as_of > f.mended_day)"
-    )
     return _change_state(
         f"'{Finding.State.BACK}'",
-        f"f.state IN ('{Finding.State.MENDED}', '{Finding.State.PROVED}') AND ({seen_since})",
+        f"f.state IN ('{Finding.State.MENDED}', '{Finding.State.PROVED}') AND (f.mended_day < %(first)s "
+        "OR EXISTS (SELECT 1 FROM usage_findingevent e WHERE e.finding_id = f.id AND e.verb = 'unseen' "
+        "AND e.at::date >= f.mended_day))",
         "back",
-        {"first": first_day or as_of, "as_of": as_of},
+        {"first": first_day or as_of},
     )
 
 
 def _reopen_snoozed(as_of: date) -> int:
     """What was put off until a day that has come, and what was gone and is there again."""
-    return _change_state(
-        f"CASE WHEN f.assignee_id IS NULL THEN '{Finding.State.NEW}' ELSE '{Finding.State.ACCEPTED}' END",
-        f"(f.state = '{Finding.State.SNOOZED}' AND f.snoozed_until <= %(as_of)s) OR f.state = '{Finding.State.GONE}'",
-        "reopened",
-        {"as_of": as_of},
-    )
+    state = f"CASE WHEN f.assignee_id IS NULL THEN '{Finding.State.NEW}' ELSE '{Finding.State.ACCEPTED}' END"
+    due = f"f.state = '{Finding.State.SNOOZED}' AND f.snoozed_until <= %(as_of)s"
+    again = f"f.state = '{Finding.State.GONE}'"
+    return _change_state(state, due, "reopened", {"as_of": as_of}) + _change_state(state, again, "again", {})
 
 
 def _change_state(state: str, condition: str, verb: str, values: Mapping[str, Any]) -> int:
@@ -236,6 +234,26 @@ def _close_gone(rules: Sequence[str], accounts: Sequence[str], departed: Sequenc
             },
         )
         return cursor.rowcount
+
+
+def _note_unseen(rules: Sequence[str], accounts: Sequence[str]) -> None:
+    """Notes once of what was mended that it is not seen any more: if it is seen again, it is back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
+            SELECT f.id, now(), 'unseen', f.state, f.state, '' FROM usage_finding f
+            WHERE f.state = ANY(%(states)s) AND f.rule = ANY(%(rules)s) AND f.account = ANY(%(accounts)s)
+            AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key)
+            AND NOT EXISTS (SELECT 1 FROM usage_findingevent e
+                WHERE e.finding_id = f.id AND e.verb = 'unseen' AND e.at::date >= f.mended_day)
+            """,
+            {
+                "states": [str(Finding.State.MENDED), str(Finding.State.PROVED)],
+                "rules": list(rules),
+                "accounts": list(accounts),
+            },
+        )
 
 
 def _link() -> None:

@@ -37,6 +37,8 @@ EVENTS = {
     "ticket": (_lazy("ticket made"), "external-link"),
     "reopened": (_lazy("its day has come"), "bell"),
     "back": (_lazy("seen again after it was mended"), "refresh"),
+    "again": (_lazy("seen again"), "bell"),
+    "unseen": (_lazy("not seen any more after it was mended"), "check"),
     "gone": (_lazy("not seen any more"), "archive"),
     "proved": (_lazy("proved by the bill"), "circle-check"),
 }

@@ -55,7 +55,7 @@ class FindingTable(BaseTable):
     effort = RankColumn(_lazy("Effort"), accessor="effort")
     risk = RankColumn(_lazy("Risk"), accessor="risk")
     provider = Column(_lazy("Provider"), visible=False)
-    account = Column(_lazy("Account"))
+    account = Column(_lazy("Account"), attrs={"td": {"class": "nowrap"}})
     region = Column(_lazy("Region"), visible=False)
     environment = Column(_lazy("Environment"), visible=False)
     evidence = Column(_lazy("Evidence"), accessor="pk", orderable=False, visible=False)
@@ -116,8 +116,7 @@ class FindingTable(BaseTable):
         return value
 
     def render_account(self, record: Finding) -> SafeString:
-        account = format_html('<span class="nowrap">{}</span>', record.account or "—")
-        return format_html(SECOND, account, record.environment or record.provider)
+        return format_html(SECOND, record.account or "—", record.environment or record.provider)
 
     def value_account(self, record: Finding) -> str:
         return record.account

@@ -120,7 +120,8 @@ def test_what_is_seen_no_longer_is_gone_and_what_no_rule_judged_stays(a_march):
     assert {row.state for row in findings_by_resource().values()} == {"gone"}
     assert [event.verb for event in findings_by_resource()["i-dev"].events.all()] == ["gone"]
     evaluate(AS_OF, rules=[TENTH])
-    assert findings_by_resource()["i-dev"].state == "new"
+    again = findings_by_resource()["i-dev"]
+    assert (again.state, [event.verb for event in again.events.order_by("pk")]) == ("new", ["gone", "again"])
 
 
 def test_a_machine_that_left_closes_its_findings_with_the_reason(a_march):
@@ -140,6 +141,21 @@ def test_what_was_mended_and_is_seen_by_the_days_after_it_is_back(a_march):
     evaluate(AS_OF, rules=[TENTH])
     assert findings_by_resource()["i-dev"].state == "mended"
     Finding.objects.filter(resource="i-dev").update(mended_day=date(2026, 2, 20))
+    evaluate(AS_OF, rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "back"
+
+
+def test_what_was_mended_and_gone_for_a_night_is_back_when_it_is_seen_again(a_march):
+    evaluate(AS_OF, rules=[TENTH])
+    Finding.objects.filter(resource="i-dev").update(state="mended", mended_day=date(2026, 3, 20))
+    # A night in which the rule could not judge is no proof of anything.
+    evaluate(AS_OF, rules=[])
+    evaluate(AS_OF, rules=[TENTH])
+    assert findings_by_resource()["i-dev"].state == "mended"
+    nothing = Rule(*[getattr(TENTH, name) if name != "sql" else f"{TENTH.sql} AND false" for name in TENTH.__slots__])
+    for _night in range(2):
+        evaluate(AS_OF, rules=[nothing])
+    assert [event.verb for event in findings_by_resource()["i-dev"].events.all()] == ["unseen"]
     evaluate(AS_OF, rules=[TENTH])
     assert findings_by_resource()["i-dev"].state == "back"
 
