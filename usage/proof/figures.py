@@ -1,82 +1,33 @@
 """Figures of usage: what is wasted of the cost, what was removed, and the rows that the savings model counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from costs.models import DayRollup
-from finops_site.lib.money import EXACT, percent, ratio
-from finops_site.lib.periods import Month, Period, month_text
+from finops_site.lib.money import percent
+from finops_site.lib.periods import Month, month_text
 from finops_site.lib.person import Person
 from finops_site.people.savings_scopes import scope_of, team_key, team_parents
 from finops_site.registry import Better, Measure, MeasureInput, SavingsEvidence, Unit
 from finops_site.ui.request_memo import request_memo
-from usage.calc.facts import MONTH_HOURS
 from usage.calc.proof import GAP_WORDS, Gap
-from usage.calc.rules.base import Confidence
-from usage.models import Evaluation, Finding, SavingMonth
-
-ZERO = Decimal(0)
-HOURS_A_DAY = 24
+from usage.models import SavingMonth
+from usage.worklist.worklist_figures import WasteShare, newest_evaluation, waste_shares
 
 
-@dataclass(frozen=True, slots=True)
-class Waste:
-    """Of one currency: what all cost in an average month, what findings that are sure or likely would save of it, and
-    how many findings have no known saving (they are in no sum)."""
+def waste(user: Person, as_of: date) -> list[WasteShare]:
+    """The share of waste by currency, the dearest first, as the overview shows it; asked once in a request.
 
-    currency: str
-    monthly_cost: Decimal
-    saving: Decimal
-    findings: int
-    unknown: int
-
-    @property
-    def share(self) -> Decimal | None:
-        return ratio(self.saving, self.monthly_cost) if self.monthly_cost > 0 else None
-
-
-def newest_evaluation(as_of: date) -> Evaluation | None:
-    """The newest run that is done, not after a day."""
-    return Evaluation.objects.filter(state=Evaluation.State.DONE, as_of__lte=as_of).first()
-
-
-def waste(user: Person, as_of: date) -> list[Waste]:
-    """By currency, the dearest first; nothing before the first evaluation: not known is not zero.
-
-    Findings that need a look are no waste yet, and neither is what was dismissed.
+    Nothing for a day before the newest evaluation: findings are those of now, and what they were then is not known.
     """
-    return request_memo(user, ("waste", as_of), lambda: _waste(user, as_of))
-
-
-def _waste(user: Person, as_of: date) -> list[Waste]:
-    run = newest_evaluation(as_of)
-    if run is None or run.first_day is None or run.last_day is None:
+    newest = newest_evaluation()
+    if newest is None or newest.as_of > as_of:
         return []
-    period = Period(run.first_day, run.last_day + timedelta(days=1))
-    rows = DayRollup.objects.visible_to(user).charged_in(period).order_by()
-    costs = dict(rows.values_list("currency").annotate(cost=Sum("effective_cost")))
-    counted = Q(state__in=(*Finding.OPEN, Finding.State.SNOOZED)) & ~Q(confidence=Confidence.LOOK)
-    findings = Finding.objects.visible_to(user).filter(counted).order_by()
-    sums = {
-        row["currency"]: row
-        for row in findings.values("currency").annotate(
-            saving=Sum("counted_saving"), n=Count("pk"), unknown=Count("pk", filter=Q(counted_saving=None))
-        )
-    }
-    wasted = []
-    for currency, cost in costs.items():
-        if cost is not None:
-            row = sums.get(currency, {})
-            hours = Decimal(period.days * HOURS_A_DAY)
-            monthly = EXACT.divide(EXACT.multiply(cost, Decimal(MONTH_HOURS)), hours)
-            wasted.append(Waste(currency, monthly, row.get("saving") or ZERO, row.get("n", 0), row.get("unknown", 0)))
-    return sorted(wasted, key=lambda one: -one.monthly_cost)
+    return request_memo(user, "waste", lambda: waste_shares(user))
 
 
 def waste_share_measure(user: Person, as_of: date) -> Measure | None:
@@ -86,13 +37,17 @@ def waste_share_measure(user: Person, as_of: date) -> Measure | None:
     if not wasted:
         return Measure(None, Unit.PERCENT, None, Better.LOWER, _("Nothing was evaluated yet."), url)
     main = wasted[0]
-    words = _("of the cost in {currency}, by findings that are certain or likely").format(currency=main.currency)
+    words = _("of the cost of usage in {currency}, by findings that are certain or likely").format(
+        currency=main.currency
+    )
     inputs = (
-        MeasureInput(_("Findings would save a month"), main.saving, url, Unit.MONEY, main.currency),
-        MeasureInput(_("All cost, an average month"), main.monthly_cost, "/costs/", Unit.MONEY, main.currency),
+        MeasureInput(_("Findings would save a month"), main.waste, url, Unit.MONEY, main.currency),
+        MeasureInput(_("Cost of usage, an average month"), main.cost, "/costs/", Unit.MONEY, main.currency),
         MeasureInput(_("Findings without a known saving"), Decimal(main.unknown), url),
     )
-    return Measure(percent(main.share, 2), Unit.PERCENT, None, Better.LOWER, words, url, "", inputs)
+    return Measure(
+        percent(main.share, 2), Unit.PERCENT, None, Better.LOWER, words.format(currency=main.currency), url, "", inputs
+    )
 
 
 def waste_found_measure(user: Person, as_of: date) -> Measure | None:
@@ -106,7 +61,7 @@ def waste_found_measure(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Findings without a known saving"), Decimal(main.unknown), url),
     )
     words = _("a month, by findings that are certain or likely")
-    return Measure(main.saving, Unit.MONEY, None, Better.LOWER, words, url, main.currency, inputs)
+    return Measure(main.waste, Unit.MONEY, None, Better.LOWER, words, url, main.currency, inputs)
 
 
 def removed_measure(user: Person, as_of: date) -> Measure | None:

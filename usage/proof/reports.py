@@ -65,10 +65,10 @@ def usage_of_period(user: Person, period: Period, today: date) -> dict[str, Any]
 
 
 def _waste_text(one: Any) -> str:
-    text = _("{share} of the cost in {currency} is waste: {saving} a month, in {count} findings.").format(
+    text = _("{share} of the cost of usage in {currency} is waste: {saving} a month, in {count} findings.").format(
         share=percent_text(one.share) or "—",
         currency=one.currency,
-        saving=f"{formatted(one.saving, one.currency)} {one.currency}",
+        saving=f"{formatted(one.waste, one.currency)} {one.currency}" if one.waste is not None else _("not known"),
         count=one.findings,
     )
     if one.unknown:

@@ -11,6 +11,7 @@ from costs.models import DayRollup
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
+from usage.calc.rules.base import Confidence
 from usage.models import Evaluation, Finding
 from usage.models.findings import FindingQuerySet
 
@@ -81,11 +82,16 @@ def group_by(rows: FindingQuerySet, field: str = "", label: str = "") -> list[Gr
 
 @dataclass(frozen=True, slots=True)
 class WasteShare:
-    """What open findings save of what runs, for an average month; None where it is not known."""
+    """What open findings that are certain or likely save of what runs, for an average month; None where not known.
+
+    `unknown` of the `findings` have no known saving, and are in no sum.
+    """
 
     currency: str
     waste: Decimal | None
     cost: Decimal | None
+    findings: int = 0
+    unknown: int = 0
 
     @property
     def share(self) -> Decimal | None:
@@ -93,9 +99,10 @@ class WasteShare:
 
 
 def waste_shares(user: Person) -> list[WasteShare]:
-    """The share of waste in each currency, of what she sees; empty before the first evaluation.
+    """The share of waste in each currency, of what she sees, the dearest first; empty before the first evaluation.
 
-    The cost is that of usage, effective, in the days the evaluation looked at, for an average month.
+    The cost is that of usage, effective, in the days the evaluation looked at, for an average month. What needs a look
+    is no waste yet.
     """
     evaluation = newest_evaluation()
     if evaluation is None or evaluation.first_day is None or evaluation.last_day is None:
@@ -105,12 +112,15 @@ def waste_shares(user: Person) -> list[WasteShare]:
         charge_date__range=(days.start, days.last_day), charge_category="Usage"
     )
     costs = dict(used.order_by().values_list("currency").annotate(Sum("effective_cost")))
-    waste = sums_by_currency(Finding.objects.visible_to(user).open())
+    waste = sums_by_currency(Finding.objects.visible_to(user).open().exclude(confidence=Confidence.LOOK))
     months = Decimal(days.days) / MONTH_DAYS
-    return [
-        WasteShare(code, waste[code].counted if code in waste else Decimal(0), _a_month(cost, months))
+    nothing = Sums(0, Decimal(0), 0)
+    shares = [
+        WasteShare(code, sums.counted, _a_month(cost, months), sums.count, sums.unknown)
         for code, cost in sorted(costs.items())
+        for sums in [waste.get(code, nothing)]
     ]
+    return sorted(shares, key=lambda one: -(one.cost or 0))
 
 
 def _a_month(cost: Decimal | None, months: Decimal) -> Decimal | None:

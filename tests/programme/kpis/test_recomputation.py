@@ -195,13 +195,13 @@ def test_waste_is_what_findings_would_save_of_the_cost_of_their_window(company, 
     saving, cost = ask(
         "select (select sum(counted_saving) from usage_finding where currency = 'USD' and state = 'new'"
         "  and confidence <> 'needs a look'), sum(effective_cost) from costs_costline"
-        " where currency = 'USD' and charge_date between %s and %s",
+        " where currency = 'USD' and charge_category = 'Usage' and charge_date between %s and %s",
         run.first_day,
         run.last_day,
     )
     days = (run.last_day - run.first_day).days + 1
     by_name = measures(User.objects.get(pk=fay.pk))
-    assert by_name["waste-share"].value == percent(saving or 0, cost * 730 / (24 * days), 2)
+    assert by_name["waste-share"].value == percent(saving or 0, cost * 365 / 12 / days, 2)
     assert by_name["waste-found"].value == (saving or 0)
     Finding.objects.filter(pk=Finding.objects.first().pk).update(state="mended", mended_day="2026-09-20")
     saving_months.prove(AS_OF)
