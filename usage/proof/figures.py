@@ -45,9 +45,7 @@ def waste_share_measure(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Cost of usage, an average month"), main.cost, "/costs/", Unit.MONEY, main.currency),
         MeasureInput(_("Findings without a known saving"), Decimal(main.unknown), url),
     )
-    return Measure(
-        percent(main.share, 2), Unit.PERCENT, None, Better.LOWER, words.format(currency=main.currency), url, "", inputs
-    )
+    return Measure(percent(main.share, 2), Unit.PERCENT, None, Better.LOWER, words, url, "", inputs)
 
 
 def waste_found_measure(user: Person, as_of: date) -> Measure | None:
