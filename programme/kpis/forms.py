@@ -6,6 +6,7 @@ from django import forms
 
 from finops_site.models import User
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.forms import AmountField
 from programme.models import Kpi, KpiComment
 
 
@@ -13,6 +14,7 @@ class KpiForm(forms.ModelForm):
     class Meta:
         model = Kpi
         fields = ["target", "target_day", "owner", "baseline", "baseline_day"]
+        field_classes = {"target": AmountField, "baseline": AmountField}
         widgets = {
             "target_day": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             "baseline_day": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),

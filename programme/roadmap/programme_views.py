@@ -51,12 +51,15 @@ LEVEL_LOOKS = {
 def programme_context(programme: Programme, page: Page) -> dict[str, Any]:
     """What templates/programme/roadmap.html draws."""
     today = timezone.now().date()
-    timeline = make_timeline(programme, today)
+    timeline = make_timeline(programme, today, page.person)
     return {
         "programme": programme,
         "timeline": timeline,
         "stats": programme_stats(timeline, today),
-        "risks": [(row, criterion_text(row), now_text(row)) for row in programme.risks.select_related("owner")],
+        "risks": [
+            (row, criterion_text(row, page.person), now_text(row, page.person))
+            for row in programme.risks.select_related("owner")
+        ],
         "communications": programme.communications.all(),
         "template_form": TemplateForm(initial={"name": programme.name}),
         "may_change": page.person.has_perm(MAY_CHANGE),

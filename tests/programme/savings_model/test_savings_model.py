@@ -92,6 +92,8 @@ def test_a_change_keeps_what_it_was_by_whom_and_why(model):
         ("investment", {"currency": "Euro", "expected": 1}, "no currency"),
         ("tags-reduction", {"optimistic": 101}, "100%"),
         ("investment-paid", {"conservative": 1}, "one value"),
+        ("commitments-saving", {"conservative": 999_999}, "not above the expected"),
+        ("investment", {"optimistic": 999_999}, "not below the expected"),
         ("investment", {"expected": 52_000, "source": "The programme's plan; the expected case lies midway, for the plan states none"}, "Nothing is changed"),  # noqa: E501
     ],
 )  # fmt: skip
