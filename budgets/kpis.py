@@ -1,4 +1,4 @@
-"""The KPIs of budgets: how near plans and forecasts come, how soon alerts are answered, and what was avoided."""
+"""The KPIs of budgets: how near plans and forecasts come, and how soon alerts are answered."""
 
 from collections import defaultdict
 from datetime import date
@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from budgets import panels
-from budgets.controls.panels import saved_measure
 from budgets.models import Budget, Forecast
 from budgets.planning.annual_plan import VARIANCE_TARGET
 from finops_site.lib.money import EXACT, percent, ratio
@@ -18,8 +17,6 @@ from finops_site.translation import gettext_lazy as _lazy
 
 MAY_SEE = "budgets.view_budget"
 BUDGETS_WANTED = Decimal(5)
-# The low end of what the plan wants kept from arising in a year, of 12 to 24 thousand.
-AVOIDANCE_WANTED, AVOIDANCE_CURRENCY = Decimal(12_000), "USD"
 # What the test of a forecast calls it (budgets/calc/backtest.py, which brings numpy with it).
 OURS = "forecast"
 # Days before the end of a month: the middle of it, where a forecast is still of use.
@@ -67,25 +64,6 @@ def forecast_accuracy(user: Person, as_of: date) -> Measure | None:
     return Measure(value, Unit.PERCENT, None, Better.HIGHER, words, url, "", inputs)
 
 
-def cost_avoidance(user: Person, as_of: date) -> Measure | None:
-    """What controls kept from arising in twelve months, as far as bills prove it."""
-    measure = saved_measure(user, as_of)
-    if measure is None:
-        return None
-    is_aimed_at = user.sees_whole_company and measure.currency == AVOIDANCE_CURRENCY
-    inputs = (MeasureInput(_("Proved by bills"), measure.value, measure.url, Unit.MONEY, measure.currency),)
-    return Measure(
-        measure.value,
-        measure.unit,
-        AVOIDANCE_WANTED if is_aimed_at else None,
-        measure.better,
-        measure.description,
-        measure.url,
-        measure.currency,
-        inputs if measure.value is not None else (),
-    )
-
-
 KPIS = (
     Kpi(
         "budget-variance",
@@ -115,21 +93,6 @@ KPIS = (
         Better.LOWER,
         panels.RESPONSE_TARGET_HOURS,
         why_unknown=_lazy("No alert was opened in the last 90 days."),
-    ),
-    Kpi(
-        "cost-avoidance",
-        _lazy("Cost avoidance"),
-        cost_avoidance,
-        "budgets.view_control",
-        23,
-        KpiArea.VALUE,
-        _lazy("What cost controls kept from arising in twelve months, as far as bills prove it."),
-        _lazy("a day of the stopped resources before x the days that they stood still"),
-        _lazy("Cost avoidance"),
-        Unit.MONEY,
-        target=AVOIDANCE_WANTED,
-        currency=AVOIDANCE_CURRENCY,
-        why_unknown=_lazy("No control has run in the last twelve months, so bills can prove nothing."),
     ),
     Kpi(
         "active-budgets",

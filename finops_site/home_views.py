@@ -104,15 +104,15 @@ class ToDoPage(Page, TemplateView):
 
 
 class Programme(Page, TemplateView):
-    """The figures of the programme against their targets; home asks for them apart, for they take the longest."""
+    """The part of home that has figures against their targets; home asks for it apart, for it takes the longest."""
 
-    template_name = "programme.html"
+    template_name = "includes/gates.html"
     permission_required = "costs.view_company"
-    title = _lazy("Programme")
-    subtitle = _lazy("Where the FinOps programme stands against its targets.")
 
-    def get_template_names(self) -> list[str]:
-        return ["includes/gates.html"] if self.request.headers.get("HX-Request") else [self.template_name]
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.headers.get("HX-Request"):
+            return redirect("home")
+        return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         gates, night = monthly_report.make_home_gates(self.person, timezone.now().date())

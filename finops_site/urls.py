@@ -22,7 +22,7 @@ register_converter(views.MonthConverter, "month")
 urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("to-do/", ToDoPage.as_view(), name="to_do"),
-    path("programme/", Programme.as_view(), name="programme"),
+    path("home/programme/", Programme.as_view(), name="programme"),
     path("search/", SearchPage.as_view(), name="search"),
     path("views/", view_pages.SavedViewsPage.as_view(), name="saved_views"),
     path("views/add/", view_pages.KeepViewPage.as_view(), name="saved_view_add"),

@@ -7,7 +7,6 @@ from finops_site.registry import (
     DemoPart,
     DemoStep,
     KpiArchive,
-    NavItem,
     NavTab,
     NightlyCheck,
     NotificationKind,
@@ -88,6 +87,7 @@ class ProgrammeConfig(PillarConfig):
             PeriodSection(
                 "promises", _lazy("Promised and achieved"), sections.promises_section, "costs.view_company", 10
             ),
+            PeriodSection("risks", _lazy("Risks and decisions"), sections.risks_section, "costs.view_company", 85),
             PeriodSection(
                 "decisions",
                 _lazy("Decisions asked"),
@@ -107,9 +107,6 @@ class ProgrammeConfig(PillarConfig):
         from programme.kpis import demo, nights, targets
 
         registry.add(
-            NavItem(
-                _lazy("Programme"), "programme:kpis", "flag", "programme.view_kpi", 12, "", tab=_lazy("KPIs"), key="n"
-            ),
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95),
@@ -135,7 +132,7 @@ class ProgrammeConfig(PillarConfig):
         for name in ("SavingsModel", "Assumption"):
             auditlog.register(self.get_model(name))
         registry.add(
-            NavTab(_lazy("Savings model"), "programme:savings", "programme:kpis", "programme.view_assumption", 40),
+            NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,
             DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
             DemoStep("savings model", demo.make_savings_model, 95),

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from programme.kpis import views as kpis
-from programme.reports import report_pages, schedule_pages
+from programme.reports import leave_page, report_pages, schedule_pages
 from programme.roadmap import decision_views, item_views, programme_views
 from programme.savings_model import views as savings
 
@@ -29,11 +29,13 @@ REPORTS = [
         name="report_schedule_act",
     ),
     path("programme/reports/deliveries/<int:pk>/again/", schedule_pages.SendAgain.as_view(), name="report_send_again"),
+    path("programme/reports/leave/<str:token>/", leave_page.LeavePage.as_view(), name="leave_report"),
     path("programme/reports/<str:kind>/<day:day>/", report_pages.LiveReport.as_view(), name="report"),
     path("programme/reports/<str:kind>/<day:day>/pdf/", report_pages.LivePdf.as_view(), name="report_pdf"),
 ]
 
 ROADMAP = [
+    path("programme/", programme_views.OverviewPage.as_view(), name="overview"),
     path("programme/roadmap/", programme_views.RoadmapPage.as_view(), name="roadmap"),
     path("programme/roadmap/start/", programme_views.StartPage.as_view(), name="programme_start"),
     path("programme/maturity/", programme_views.MaturityPage.as_view(), name="maturity"),

@@ -32,6 +32,7 @@ from finops_site.mail.emails import make_message
 from finops_site.models import Dashboard, SavedView, Team
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
+from programme.reports.leaving import leave_url
 from programme.roadmap import plans
 from programme.roadmap.seed_plan import ninety_days
 from programme.savings_model.assumptions import start_model
@@ -138,7 +139,9 @@ ACCESS = {
     "api:dashboard-list": API_EVERYBODY,
     "api:dashboard-detail": API_OF_PAYMENTS,
     "to_do": EVERYBODY,
-    "programme": WHOLE_COMPANY,
+    # A part of home: opened by itself it leads there.
+    "programme": row(SIGN_IN, all=403, ada=302, fay=302, max=302),
+    "programme:overview": WHOLE_COMPANY,
     **dict.fromkeys(
         ("programme:savings", "programme:savings_changes", "programme:savings_evidence", "programme:assumption"),
         WHOLE_COMPANY,
@@ -251,6 +254,7 @@ ACCESS = {
     "budgets:alerts": EVERYBODY,
     "budgets:alert": LINE_OF_PAYMENTS,
     "budgets:acknowledge": row(200, all=200),
+    "programme:leave_report": row(200, all=200),
     "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
     "api:budget-list": API_EVERYBODY,
     "api:budget-detail": API_LINE_OF_PAYMENTS,
@@ -520,7 +524,7 @@ QUERIES = {
 
 
 # Pages of other packages, one for monitors and one for mail programs, which add names of their own to an address.
-READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge"}
+READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge", "programme:leave_report"}
 
 
 CHARGEBACK = {
@@ -632,6 +636,7 @@ def of_tags(name, line):
 
 REPORTS = (
     "programme:report",
+    "programme:leave_report",
     "programme:made_report",
     "programme:make_report",
     "api:made-report",
@@ -658,6 +663,9 @@ def of_made_reports(kind, line):
     if kind == "report_send_again":
         run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
         return [ReportDelivery.objects.create(run=run, to="lea@demo.example").pk]
+    if kind == "leave_report":
+        run = ReportRun.objects.create(**days, due_at=timezone.now(), schedule=schedule)
+        return [leave_url(ReportDelivery(run=run, to="lea@demo.example")).rstrip("/").rpartition("/")[2]]
     return [schedule.pk, "pause"] if kind == "report_schedule_act" else [schedule.pk]
 
 
@@ -740,7 +748,7 @@ def arguments(name, line):
 def roadmap_arguments(name):
     """A programme that runs by the plan of the product, and its first milestone, risk or decision."""
     kind = name.split(":")[-1]
-    if kind in ("roadmap", "maturity", "programme_start") or kind.endswith("-list"):
+    if kind in ("overview", "roadmap", "maturity", "programme_start") or kind.endswith("-list"):
         return []
     programme = plans.start(ninety_days(), timezone.now().date(), by=person("fay"), now=timezone.now())
     milestone = programme.milestones.first().pk

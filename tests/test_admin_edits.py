@@ -22,6 +22,7 @@ from costs.models import AccountGroup, Credential, ExportPlace, Source, Stream
 from costs.versions.wholeness import limits_of
 from finops_site.celery import task
 from finops_site.models import Team, User
+from programme.models import Kpi, KpiComment, ReportSchedule
 from tagging.models import Application, OwnershipRule, TaggingAccess
 from tests.people import signed_in
 
@@ -142,6 +143,54 @@ def anomalies_of_a_team_are_judged_as_fay_sets(people, queued):
     edit(people["fay"], sensitivity, level="low")
     assert sensitivities_of([("service", team.pk, "Amazon S3", "1", "USD")]) == ["low"]
     assert logged(sensitivity, people["fay"])
+
+
+@case("programme.kpi")
+def a_kpi_has_the_target_that_fay_sets_and_the_same_is_refused_as_on_its_page(people, queued):
+    url = reverse("admin:programme_kpi_add")
+    send(people["fay"], url, {"kpi": "tag-compliance", "target": "90"})
+    row = Kpi.objects.get()
+    assert (row.name, row.target, row.changed_by) == ("tag-compliance", 90, people["fay"])
+    edit(people["fay"], row, target="92.5", owner=people["max"].pk)
+    assert (row.target, row.owner) == (Decimal("92.5"), people["max"])
+    assert logged(row, people["fay"])
+    with pytest.raises(AssertionError, match="more than 100% cannot be reached"):
+        edit(people["fay"], row, target="101")
+    with pytest.raises(AssertionError, match="has its target already"):
+        send(people["fay"], url, {"kpi": "tag-compliance", "target": "80"})
+    # Administrators and executives decide on no money.
+    assert signed_in(people["ada"]).post(url, {"kpi": "roi", "target": "1"}).status_code == 403
+
+
+@case("programme.kpicomment")
+def a_comment_on_a_kpi_is_hers_who_wrote_it_and_is_not_changed(people, queued):
+    url = reverse("admin:programme_kpicomment_add")
+    send(people["fay"], url, {"kpi": "tag-compliance", "text": "Two teams to go."})
+    comment = KpiComment.objects.get()
+    assert (comment.name, comment.author) == ("tag-compliance", people["fay"])
+    change = reverse("admin:programme_kpicomment_change", args=[comment.pk])
+    assert signed_in(people["fay"]).get(change).status_code == 200
+    assert signed_in(people["fay"]).post(change, {"text": "All done."}).status_code == 403
+    assert signed_in(people["ada"]).post(url, {"kpi": "roi", "text": "Mine"}).status_code == 403
+
+
+@case("programme.reportschedule")
+def a_schedule_of_reports_is_saved_as_on_its_page(people, queued):
+    url = reverse("admin:programme_reportschedule_add")
+    sent = {"name": "Monthly", "kind": "monthly", "every": "month", "day": "31", "hour": "7", "channel": "mail"}
+    with pytest.raises(AssertionError, match="Choose who gets it"):
+        send(people["fay"], url, sent)
+    send(people["fay"], url, sent | {"people": [people["max"].pk]})
+    row = ReportSchedule.objects.get()
+    assert (row.owner, [str(one.user) for one in row.recipients.all()]) == (people["fay"], [str(people["max"])])
+    before = row.active_from
+    edit(people["fay"], row, day="3", addresses="board@example.org")
+    assert row.active_from > before, "what was due before its days were changed is not sent"
+    assert row.recipients.count() == 2
+    assert logged(row, people["fay"])
+    change = reverse("admin:programme_reportschedule_change", args=[row.pk])
+    assert "board@example.org" not in signed_in(people["ada"]).get(change).content.decode()
+    assert signed_in(people["ada"]).post(change, sent).status_code == 403
 
 
 @case("tagging.ownershiprule")

@@ -1,6 +1,5 @@
 """What controls show on the pages of others: decisions that wait, what they saved, and their part of the report."""
 
-from datetime import date
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -16,7 +15,7 @@ from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.models import User
-from finops_site.registry import Better, Measure, PendingDecision, Unit
+from finops_site.registry import PendingDecision
 from finops_site.ui.pending_decisions import decision_items
 
 
@@ -31,25 +30,6 @@ def changes_waiting(user: Person, rows: QuerySet[ControlChangeSet]) -> list[Pend
     able = [row for row in rows[:50] if not approval_objection(row, cast(User, user))]
     url = f"{reverse('budgets:control_changes')}?state={control_rules.PROPOSED}"
     return decision_items(able, _("A cost control waits for approval"), _("cost controls wait for approval"), url)
-
-
-def _of_year(user: Person, as_of: date) -> list[ControlChangeSet]:
-    """The change sets of twelve months that a bill proves something of."""
-    rows = ControlChangeSet.objects.visible_to(user).filter(started_at__isnull=False)
-    return list(rows.filter(started_at__date__gt=Month.of(as_of).plus(-12).start, started_at__date__lte=as_of))
-
-
-def saved_measure(user: Person, as_of: date) -> Measure | None:
-    """The KPI of what controls saved in twelve months, proved by bills; None where none ran."""
-    rows = _of_year(user, as_of)
-    if not rows:
-        return None
-    sums = saved_by_currency(rows)
-    # Amounts of two currencies are no sum: the larger share speaks, and the list has the others.
-    currency = max(sums, key=lambda code: sums[code], default="")
-    text = _("proved by bills: a day of the resources before, against the days that controls were in force")
-    url = reverse("budgets:control_changes")
-    return Measure(sums.get(currency), Unit.MONEY, None, Better.HIGHER, text, url, currency)
 
 
 def controls_report(user: Person, month: Month) -> dict[str, Any] | None:

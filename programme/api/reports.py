@@ -111,10 +111,10 @@ class ReportScheduleSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_people(self, schedule: ReportSchedule) -> list[str]:
-        return [row.user.email for row in schedule.recipients.all() if row.user]
+        return [row.user.email for row in schedule.recipients.all() if row.user and row.left_at is None]
 
     def get_addresses(self, schedule: ReportSchedule) -> list[str]:
-        return [row.address for row in schedule.recipients.all() if row.address]
+        return [row.address for row in schedule.recipients.all() if row.address and row.left_at is None]
 
 
 @extend_schema_view(

@@ -75,6 +75,13 @@ def find_kpis(user: Person) -> list[Kpi]:
     return sorted([*registry.allowed(Kpi, user), *missing], key=lambda kpi: kpi.order)
 
 
+def all_kpis() -> list[Kpi]:
+    """Every KPI that there is, whoever may see it."""
+    registered = registry.of(Kpi)
+    names = {kpi.name for kpi in registered}
+    return sorted([*registered, *(kpi for kpi in PLANNED if kpi.name not in names)], key=lambda kpi: kpi.order)
+
+
 def find_kpi(user: Person, name: str) -> Kpi | None:
     """The KPI of a name, if `user` may see it."""
     return next((kpi for kpi in find_kpis(user) if kpi.name == name), None)

@@ -34,14 +34,15 @@ def save_settings(kpi: RegisteredKpi, values: Mapping[str, Any], *, by: Person, 
     for name in EDITABLE:
         if name in values:
             setattr(row, name, values[name])
-    _check(kpi, row)
+    check_settings(kpi, row)
     row.currency = row.currency or kpi.currency
     row.changed_by, row.changed_at = cast(User, by), now
     row.save()
     return row
 
 
-def _check(kpi: RegisteredKpi, row: Kpi) -> None:
+def check_settings(kpi: RegisteredKpi, row: Kpi) -> None:
+    """Raises BadTarget for what a KPI cannot be aimed at."""
     if row.target is not None and row.target < 0:
         raise BadTarget(_("{name}: less than 0 cannot be.").format(name=_("target")))
     for name in ("target", "baseline"):

@@ -134,12 +134,21 @@ class ReportSchedule(models.Model):
         return None if self.is_paused else self.rhythm.next_due(timezone.now())
 
 
+class ReportRecipientQuerySet(models.QuerySet):
+    def staying(self) -> Self:
+        return self.filter(left_at=None)
+
+
 class ReportRecipient(models.Model):
     """A person, or an address outside, that a schedule sends to."""
 
     schedule = models.ForeignKey(ReportSchedule, models.CASCADE, related_name="recipients")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
     address = models.EmailField(blank=True, help_text="of somebody without a login, who gets what the owner sees")
+    # The row stays, so that nobody puts her on it again by accident: as a lead, or with an unchanged list.
+    left_at = models.DateTimeField(null=True, blank=True, help_text="when she took herself off")
+
+    objects = ReportRecipientQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]

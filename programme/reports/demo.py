@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people import demo
 from finops_site.people.demo_rows import counted_rows, demo_people, demo_rows
 from programme.calc.due_moments import Every
-from programme.models import MadeReport, ReportKind, ReportRun, ReportSchedule
+from programme.models import Communication, MadeReport, ReportKind, ReportRun, ReportSchedule
 from programme.reports import runs, schedules
 
 LOOKED_BACK = timedelta(days=100)
@@ -36,6 +37,9 @@ def make_reports(say: Callable[[str], object], *, as_of: date) -> None:
             runs.make_run(run.pk, due)
         schedule.active_from = now
         schedule.save(update_fields=["active_from"])
+    # What the plan of the demo's programme says of them; the rest of its rows is still sent by hand.
+    for audience, name in ((_("CFO and engineering VP"), wanted[1][1]), (_("Management"), wanted[0][1])):
+        Communication.objects.filter(programme__created_by=people["fay"], audience=audience).update(schedule_name=name)
     say(f"  {len(wanted)} schedules of reports, and what two of them sent last")
 
 

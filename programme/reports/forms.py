@@ -92,7 +92,7 @@ class ScheduleForm(forms.ModelForm):
                 host=urlsplit(self.saved_url).hostname
             )
         if self.instance.pk:
-            rows = list(self.instance.recipients.all())
+            rows = list(self.instance.recipients.staying())
             self.initial.setdefault("people", [row.user_id for row in rows if row.user_id])
             self.initial.setdefault("addresses", "\n".join(row.address for row in rows if row.address))
 

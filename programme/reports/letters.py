@@ -32,8 +32,10 @@ def mail_key(delivery: ReportDelivery) -> str:
     return f"{PREFIX}{delivery.run_id} to {delivery.to} no {delivery.number}"
 
 
-def report_mail(delivery: ReportDelivery, reports: Sequence[MadeReport], run: ReportRun) -> SiteEmail:
-    """The mail of one recipient: what the report says in short, and its PDF."""
+def report_mail(
+    delivery: ReportDelivery, reports: Sequence[MadeReport], run: ReportRun, *, leave_url: str = ""
+) -> SiteEmail:
+    """The mail of one recipient: what the report says in short, and its PDF; by `leave_url` she takes herself off."""
     with in_language_of(delivery.user or delivery.to):
         first, schedule = reports[0], run.schedule
         composed = report_of(first)
@@ -58,11 +60,14 @@ def report_mail(delivery: ReportDelivery, reports: Sequence[MadeReport], run: Re
             "has_chart": bool(composed and composed.chart),
             "url": url,
             "by": schedule.owner if schedule else None,
+            "leave_url": leave_url,
         }
         images = {}
         if composed and composed.chart:
             images["report"] = render_png(chart_svg.svg(composed.chart, width=640, height=190))
-        message = make_message("scheduled-report", delivery.to, context, images=images, url=url)
+        message = make_message(
+            "scheduled-report", delivery.to, context, images=images, url=url, unsubscribe_url=leave_url
+        )
     for report in reports if attached else ():
         name = report.figures.get("file_name") or f"{report.file_name}.pdf"
         message.attach(name, bytes(report.content), "application/pdf")
@@ -123,12 +128,13 @@ def channel_name(delivery: ReportDelivery) -> str:
     return f"report-{delivery.run_id}-{delivery.number}"
 
 
-def tell_owner(schedule: ReportSchedule, key: str, problem: str, now: datetime) -> None:
-    """Writes to the owner, once for each key, what somebody did not get and why."""
+def tell_owner(schedule: ReportSchedule, key: str, problem: str, now: datetime, *, left: bool = False) -> None:
+    """Writes to the owner, once for each key, what somebody did not get and why; or that she has `left` by herself."""
     with in_language_of(schedule.owner):
         url = absolute_url(schedule.get_absolute_url())
         context = {"schedule": schedule, "problem": problem, "url": url}
-        message = make_message("report-not-sent", schedule.owner.email, context, url=url)
+        name = "report-left" if left else "report-not-sent"
+        message = make_message(name, schedule.owner.email, context, url=url, kind="report-not-sent")
     queue_email(f"report owner {schedule.pk} {key}"[:300], message, now=now)
 
 

@@ -8,8 +8,9 @@ already is not made again, and who was sent her report is not sent it again.
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, QuerySet
@@ -21,7 +22,7 @@ from finops_site.models import Team, User
 from finops_site.people.reader_language import in_language_of
 from finops_site.registry import TeamDocumentSource, registry
 from programme.calc.due_moments import ON_TIME, days_of
-from programme.models import MadeReport, ReportKind, ReportRun, ReportSchedule
+from programme.models import MadeReport, ReportDelivery, ReportKind, ReportRun, ReportSchedule
 from programme.models.reports import LEASE
 from programme.reports import archive, letters, sending
 from programme.reports.compose import NothingToReport, compose
@@ -54,6 +55,70 @@ def make_due(now: datetime) -> int:
     count = sum(make_run(pk, now) for pk in list(todo.values_list("pk", flat=True)))
     sending.post_waiting(now)
     return count
+
+
+def make_due_of(now: datetime, names: Sequence[str] | None = None) -> tuple[int, int]:
+    """The same by hand, of schedules of some names or all: how many runs were worked on and messages written."""
+    last = ReportDelivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if names is None:
+        made = make_due(now)
+    else:
+        made = 0
+        for schedule in ReportSchedule.objects.filter(is_paused=False, name__in=names):
+            note_due(schedule, now)
+            todo = _free(now).filter(due_at__lte=now, schedule=schedule).order_by("due_at", "pk")
+            made += sum(make_run(pk, now) for pk in list(todo.values_list("pk", flat=True)))
+    return made, ReportDelivery.objects.filter(pk__gt=last).count()
+
+
+@dataclass(frozen=True, slots=True)
+class DueReport:
+    """A schedule with the newest moment at which it was due, None for none, and what has become of that."""
+
+    schedule: ReportSchedule
+    due_at: datetime | None
+    state: str
+    recipients: Sequence[str]
+    next_due: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        period = None
+        if self.due_at:
+            period = days_of(self.schedule.kind, self.due_at.astimezone(_zone(self.schedule)).date())
+        return {
+            "name": self.schedule.name,
+            "kind": self.schedule.kind,
+            "due_at": self.due_at.isoformat() if self.due_at else None,
+            "from": period.start.isoformat() if period else None,
+            "to": period.last_day.isoformat() if period else None,
+            "state": self.state,
+            "recipients": list(self.recipients),
+            "next_due": self.next_due.isoformat() if self.next_due else None,
+        }
+
+
+def list_due(now: datetime, names: Sequence[str] | None = None) -> list[DueReport]:
+    """Every schedule, or those of some names, with what is due up to a moment; makes and writes nothing.
+
+    States: "paused", "nothing due", "due", and those of a run that was made.
+    """
+    rows = ReportSchedule.objects.select_related("owner", "team")
+    schedules = list(rows if names is None else rows.filter(name__in=names))
+    made = {
+        (row.schedule_id, row.due_at): row.state
+        for row in ReportRun.objects.filter(schedule__in=schedules, asked_by=None, due_at__lte=now)
+    }
+    listed = []
+    for schedule in schedules:
+        due = None if schedule.is_paused else schedule.rhythm.last_due(now)
+        state = made.get((schedule.pk, due)) if due else None
+        if due and state is None and due <= schedule.active_from:
+            due = None
+        waits = "paused" if schedule.is_paused else "due" if due else "nothing due"
+        recipients = [target.to for target in sending.targets_of(schedule)]
+        ahead = None if schedule.is_paused else schedule.rhythm.next_due(now)
+        listed.append(DueReport(schedule, due, str(state or waits), recipients, ahead))
+    return listed
 
 
 def note_due(schedule: ReportSchedule, now: datetime) -> ReportRun | None:

@@ -5,19 +5,23 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
-from programme.models import MadeReport, ReportDelivery, ReportSchedule
+from programme.models import Communication, MadeReport, ReportDelivery, ReportSchedule
 from programme.reports import runs, schedules, sending
 from programme.reports.forms import ScheduleForm
 from programme.reports.readers import NoAccess
 from programme.reports.tables import ScheduleTable
+from programme.roadmap import communications, milestones
+from programme.roadmap.plans import CannotDo
 
 SEE, ADD, CHANGE, DELETE = (f"programme.{verb}_reportschedule" for verb in ("view", "add", "change", "delete"))
 SEND = "programme.send_madereport"
@@ -71,6 +75,7 @@ class SchedulePage(DetailPage):
         return super().get_context_data(
             runs=shown,
             readable=readable,
+            left=[row for row in self.object.recipients.select_related("user") if row.left_at],
             to_text=schedules.to_text(self.object),
             when=schedules.when_text(self.object),
             may_send=self.person.has_perm(SEND),
@@ -81,13 +86,27 @@ class SchedulePage(DetailPage):
 
 
 class EditSchedule(FormPage):
-    """Makes a schedule, or changes one."""
+    """Makes a schedule, or changes one; `?communication=3` makes one for a row of a plan, filled in from it."""
 
     model = ReportSchedule
     form_class = ScheduleForm
     cancel_url_name = "programme:report_schedules"
 
     permission_required = CHANGE
+    parameters = ("communication",)
+
+    @cached_property
+    def communication(self) -> Communication | None:
+        """The row of a plan that is to have this schedule, for who may change the plan."""
+        number = self.request.GET.get("communication", "")
+        if "pk" in self.kwargs or not (number.isascii() and number.isdecimal() and len(number) < 19):
+            return None
+        if not self.person.has_perm(milestones.MAY_CHANGE):
+            return None
+        return get_object_or_404(Communication.objects.visible_to(self.person), pk=number)
+
+    def get_initial(self) -> dict[str, Any]:
+        return communications.proposed_schedule(self.communication) if self.communication else {}
 
     def get_permission_required(self) -> str:
         return CHANGE if "pk" in self.kwargs else ADD
@@ -101,9 +120,20 @@ class EditSchedule(FormPage):
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "user": self.person}
 
+    def form_valid(self, form: ScheduleForm) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except CannotDo as error:
+            form.add_error(None, str(error))
+            return self.form_invalid(form)
+
+    @transaction.atomic
     def save(self, form: ScheduleForm) -> ReportSchedule:
         chosen = form.cleaned_data
         saved = schedules.save_schedule(form.instance, chosen["people"], chosen["addresses"], timezone.now())
+        if self.communication:
+            self.communication.schedule_name = saved.name
+            milestones.save_communication(self.communication)
         messages.success(self.request, _("{name} is saved.").format(name=saved))
         return saved
 

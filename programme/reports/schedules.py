@@ -5,12 +5,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import WEEKDAYS
 from finops_site.models import User
 from programme.calc.due_moments import Every
-from programme.models import ReportRecipient, ReportSchedule
+from programme.models import Communication, ReportRecipient, ReportSchedule
 
 RHYTHM = ("every", "weekday", "day", "hour", "time_zone", "kind")
 
@@ -27,6 +28,9 @@ def save_schedule(
     if before is None:
         schedule.since = now.astimezone(ZoneInfo(schedule.time_zone)).date()
     schedule.save()
+    if before is not None and before.name != schedule.name:
+        # A row of a plan knows its schedule by name.
+        Communication.objects.filter(schedule_name=before.name).update(schedule_name=schedule.name)
     _set_recipients(schedule, people, addresses)
     return schedule
 
@@ -36,7 +40,12 @@ def _set_recipients(schedule: ReportSchedule, people: Sequence[User], addresses:
     wanted = {person.pk for person in people}
     small = {address.lower(): address for address in addresses}
     for row in rows:
-        if row.user_id not in wanted and row.address.lower() not in small:
+        is_wanted = row.user_id in wanted or row.address.lower() in small
+        if row.left_at and is_wanted:
+            # Chosen once more, by name.
+            row.left_at = None
+            row.save(update_fields=["left_at"])
+        elif not row.left_at and not is_wanted:
             row.delete()
     have = {row.user_id for row in rows} | {row.address.lower() for row in rows if row.address}
     for person in people:
@@ -56,6 +65,31 @@ def resume(schedule: ReportSchedule, now: datetime) -> None:
     """It goes on with its next moment; what was due meanwhile is not sent."""
     schedule.is_paused, schedule.pause_reason, schedule.active_from = False, "", now
     schedule.save(update_fields=["is_paused", "pause_reason", "active_from"])
+
+
+@transaction.atomic
+def leave(schedule: ReportSchedule, user: User | None, address: str, now: datetime) -> bool:
+    """Takes somebody off a schedule, for good until she is chosen again; False where she has left already."""
+    # Of two clicks at once one is told.
+    ReportSchedule.objects.select_for_update().get(pk=schedule.pk)
+    hers = Q(address__iexact=address) | (Q(user=user.pk) if user else Q(pk=None))
+    rows = list(schedule.recipients.filter(hers))
+    if rows and all(row.left_at for row in rows):
+        return False
+    for row in rows:
+        if row.left_at is None:
+            row.left_at = now
+            row.save(update_fields=["left_at"])
+    if not rows:
+        # One who gets it as a lead.
+        who = {"user": user} if user else {"address": address}
+        ReportRecipient.objects.create(schedule=schedule, left_at=now, **who)
+    return True
+
+
+def has_left(schedule: ReportSchedule, user: User | None, address: str) -> bool:
+    left = {(row.user_id, row.address.lower()) for row in schedule.recipients.exclude(left_at=None)}
+    return bool(user and (user.pk, "") in left) or (None, address.lower()) in left
 
 
 def when_text(schedule: ReportSchedule) -> str:
@@ -79,7 +113,7 @@ def to_text(schedule: ReportSchedule) -> str:
     """To whom it goes, in a few words."""
     if schedule.channel != schedule.Channel.MAIL:
         return schedule.get_channel_display()
-    names = [str(row) for row in schedule.recipients.all()]
+    names = [str(row) for row in schedule.recipients.all() if row.left_at is None]
     if schedule.to_leads:
         names.insert(0, _("everybody who leads a team"))
     if len(names) > 3:

@@ -1,4 +1,4 @@
-"""What the programme itself says in its reports: what was promised and achieved, and which decisions are asked."""
+"""What the programme itself says in its reports: what was promised and achieved, its risks, and decisions asked."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +14,10 @@ from finops_site.people.roles import EXECUTIVE, FINANCE, role_permissions
 from finops_site.registry import Kpi, Measure, PendingDecisionSource, registry
 from finops_site.reports.monthly_report import make_gate
 from finops_site.ui.pending_decisions import count_rows
+from programme.models import DecisionPoint, Programme, Risk
+from programme.roadmap.live_figures import figure_labels, why_unknown_text
+from programme.roadmap.programmes import current_programme
+from programme.roadmap.timeline import criterion_text, now_text
 
 MOST_ITEMS = 10
 
@@ -67,6 +71,74 @@ def _verdict(state: str, has_target: bool) -> str:
     if not has_target:
         return "—"
     return {"met": _("met"), "not met": _("not met")}.get(state, _("not known"))
+
+
+def risks_section(user: Person, period: Period, today: date) -> dict[str, Any] | None:
+    """The risks of the programme at the end of the period, and its decision points; None without a programme then."""
+    day, programme = min(today, period.last_day), current_programme()
+    if programme is None or programme.status == Programme.Status.PLANNED or not _overlaps(programme, period):
+        return None
+    risks = sorted(programme.risks.select_related("owner"), key=lambda row: (not _has_happened(row, day), row.pk))
+    happened = [row for row in risks if _has_happened(row, day)]
+    sentence = ngettext("{count} of {all} risks has happened.", "{count} of {all} risks have happened.", len(happened))
+    sentences = [sentence.format(count=len(happened), all=len(risks))]
+    if happened:
+        sentences.append(_("What is done now: {what}").format(what=happened[0].contingency))
+    labels = figure_labels()
+    return {
+        "text": sentences,
+        "tables": [
+            {
+                "title": _("Risks"),
+                "head": [_("Risk"), _("Trigger"), _("State"), _("What is done against it")],
+                "rows": [_risk_row(row, day, user, labels) for row in risks],
+            },
+            {
+                "title": _("Decisions of the programme"),
+                "head": [_("Decision"), _("Due"), _("Question"), _("What was decided")],
+                "rows": [_decision_row(row, day) for row in programme.decisions.all()],
+            },
+        ],
+        "brief": {"text": sentences},
+        "links": [(_("The programme"), programme.get_absolute_url())],
+    }
+
+
+def _overlaps(programme: Programme, period: Period) -> bool:
+    last = programme.ended_on or programme.last_day
+    # One that goes on after its last day, until somebody ends it, still has its risks.
+    return programme.start <= period.last_day and (programme.is_running or last >= period.start)
+
+
+def _has_happened(row: Risk, day: date) -> bool:
+    """Whether it had happened, and was not over, on a day."""
+    return bool(row.happened_on and row.happened_on <= day and (row.over_on is None or row.over_on > day))
+
+
+def _risk_row(row: Risk, day: date, user: Person, labels: dict[str, str]) -> list[Any]:
+    trigger = f"{row.trigger} ({criterion_text(row, user, labels)})" if row.is_live else row.trigger
+    done = row.contingency if _has_happened(row, day) else row.mitigation
+    return [{"text": row.name, "url": row.get_absolute_url()}, trigger, _risk_state(row, day, user), done]
+
+
+def _risk_state(row: Risk, day: date, user: Person) -> str:
+    """What had become of it by a day, and where its figure stands."""
+    if _has_happened(row, day):
+        return _("has happened, since {day}").format(day=day_text(row.happened_on))
+    if row.over_on and row.over_on <= day:
+        return _("was over on {day}").format(day=day_text(row.over_on))
+    if row.watched_from and row.watched_from > day:
+        return _("is watched from {day} on").format(day=day_text(row.watched_from))
+    if row.is_live and row.last_value is None:
+        return _("not known: {why}").format(why=why_unknown_text(row, user) or _("no night has read its figure yet"))
+    return _("has not; its figure is {value}").format(value=now_text(row, user)) if row.is_live else _("has not")
+
+
+def _decision_row(row: DecisionPoint, day: date) -> list[Any]:
+    was = row.decided_at is not None and row.decided_at.date() <= day
+    decided = f"{row.get_verdict_display()}, {row.decided_by_name}, {day_text(row.decided_at)}" if was else _("not yet")
+    answer = _("asked for now") if not was and row.due <= day else decided
+    return [{"text": row.name, "url": row.get_absolute_url()}, day_text(row.due), row.question or "—", answer]
 
 
 def decisions_section(user: Person, period: Period, today: date) -> dict[str, Any] | None:

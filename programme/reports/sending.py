@@ -20,7 +20,9 @@ from finops_site.models import Membership, User
 from programme.models import MadeReport, ReportDelivery, ReportKind, ReportRun, ReportSchedule
 from programme.models.reports import LEASE
 from programme.reports import letters
+from programme.reports.leaving import leave_url
 from programme.reports.readers import NoAccess, scope_of
+from programme.reports.schedules import has_left
 
 MOST_POSTS = 8
 Sent = ReportDelivery.State
@@ -56,17 +58,20 @@ def targets_of(schedule: ReportSchedule) -> list[Target]:
     owner = schedule.owner
     if schedule.channel != schedule.Channel.MAIL:
         return [Target(schedule.get_channel_display(), owner)]
-    people = [one.user for one in schedule.recipients.select_related("user") if one.user]
+    recipients = list(schedule.recipients.select_related("user"))
+    people = [one.user for one in recipients if one.user]
     if schedule.to_leads:
         leads = Membership.objects.filter(role=Membership.Role.LEAD, user__is_active=True).select_related("user")
         people += [membership.user for membership in leads.order_by("user__email")]
-    outside = [one.address for one in schedule.recipients.filter(user=None)]
+    outside = [one.address for one in recipients if not one.user]
     targets = {person.email.lower(): Target(person.email, person, person) for person in people}
     for address in outside:
         # Somebody who has a login by now sees her own rows.
         known = User.objects.filter(email__iexact=address).first()
         targets.setdefault(address.lower(), Target(address, known or owner, known))
-    return list(targets.values())
+    # Whoever took herself off gets it neither as a lead nor by her other entry.
+    left = {(one.user.email if one.user else one.address).lower() for one in recipients if one.left_at}
+    return [target for key, target in targets.items() if key not in left]
 
 
 def with_access(run: ReportRun, schedule: ReportSchedule, targets: Sequence[Target], now: datetime) -> list[Target]:
@@ -107,7 +112,7 @@ def deliver(
         if not is_new:
             return False
         if schedule.channel == schedule.Channel.MAIL:
-            message = letters.report_mail(delivery, reports, run)
+            message = letters.report_mail(delivery, reports, run, leave_url=leave_url(delivery))
             queue_email(letters.mail_key(delivery), message, now=now)
             identity = message.extra_headers["Message-ID"]
             ReportDelivery.objects.filter(pk=delivery.pk).update(state=Sent.QUEUED, message_id=identity)
@@ -169,6 +174,8 @@ def send_again(delivery: ReportDelivery, now: datetime) -> ReportDelivery:
     run, schedule = delivery.run, delivery.run.schedule
     if schedule is None or delivery.report is None:
         raise NoAccess(_("Its schedule, or the report itself, is not there any more."))
+    if schedule.channel == schedule.Channel.MAIL and has_left(schedule, delivery.user, delivery.to):
+        raise NoAccess(_("{person} has taken herself off this report.").format(person=delivery.user or delivery.to))
     # As she is now: what a person may see is remembered with her.
     reader = User.objects.get(email=(delivery.user or schedule.owner).email)
     if not reader.is_active or not MadeReport.objects.visible_to(reader).filter(pk=delivery.report.pk).exists():

@@ -10,7 +10,16 @@ from finops_site.models import Team, User
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import AmountField, DayInput
 from programme.calc.programme_dates import LONGEST_DAYS
-from programme.models import Communication, DecisionPoint, Milestone, Phase, Programme, ProgrammeTemplate, Risk
+from programme.models import (
+    Communication,
+    DecisionPoint,
+    Milestone,
+    Phase,
+    Programme,
+    ProgrammeTemplate,
+    ReportSchedule,
+    Risk,
+)
 from programme.roadmap.live_figures import figure_labels, label_of
 from programme.roadmap.programmes import NINETY_DAYS, OF_PROGRAMME
 
@@ -105,6 +114,18 @@ class CommunicationForm(forms.ModelForm):
     class Meta:
         model = Communication
         fields = ("audience", "what", "when", "channel", "schedule_name")
+
+    schedule_name = forms.ChoiceField(
+        label=_lazy("Scheduled report"), required=False, help_text=_lazy("Which schedule of reports sends it.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = list(ReportSchedule.objects.values_list("name", flat=True))
+        # One that was deleted stays chosen until somebody chooses another.
+        gone = [self.instance.schedule_name] if self.instance.schedule_name not in ["", *names] else []
+        choices = [("", _("None: by hand")), *((name, name) for name in [*names, *gone])]
+        self.fields["schedule_name"].choices = choices  # type: ignore[attr-defined]
 
 
 class MoveForm(forms.Form):

@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 
 from finops_site.lib.periods import day_text, days_text
+from finops_site.reports.monthly_report import make_home_gates
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from programme.calc.maturity import Level
 from programme.calc.programme_dates import BadDates
 from programme.models import Milestone, Programme
 from programme.roadmap import plans
+from programme.roadmap.communications import SEE_SCHEDULES, communication_rows
 from programme.roadmap.forms import StartForm, TemplateForm
 from programme.roadmap.maturity import maturity
 from programme.roadmap.milestones import MAY_CHANGE
@@ -31,6 +33,7 @@ from programme.roadmap.programmes import (
 from programme.roadmap.tables import MilestoneTable, ProgrammeTable
 from programme.roadmap.timeline import criterion_text, make_timeline, now_text, programme_stats
 
+ADD_SCHEDULE = "programme.add_reportschedule"
 START = Action(_lazy("Start a programme"), "programme:programme_start", "flag", MAY_CHANGE, primary=True)
 EMPTY = Empty(
     _lazy("No programme yet"),
@@ -60,7 +63,9 @@ def programme_context(programme: Programme, page: Page) -> dict[str, Any]:
             (row, criterion_text(row, page.person), now_text(row, page.person))
             for row in programme.risks.select_related("owner")
         ],
-        "communications": programme.communications.all(),
+        "communications": communication_rows(programme),
+        "may_see_schedules": page.person.has_perm(SEE_SCHEDULES),
+        "may_schedule": page.person.has_perm(ADD_SCHEDULE) and page.person.has_perm(MAY_CHANGE),
         "template_form": TemplateForm(initial={"name": programme.name}),
         "may_change": page.person.has_perm(MAY_CHANGE),
         "others": ProgrammeTable(Programme.objects.exclude(pk=programme.pk), request=None),
@@ -73,6 +78,34 @@ def subtitle_of(programme: Programme) -> str:
     if programme.is_running and programme.checked_on:
         return _("{days}. Figures of the night to {night}.").format(days=days, night=day_text(programme.checked_on))
     return f"{days}."
+
+
+class OverviewPage(Page, TemplateView):
+    """Where the programme stands: its plan, what is late or asked for, every figure against its target."""
+
+    permission_required = "costs.view_company"
+    template_name = "programme/overview.html"
+    title = _lazy("Programme")
+    subtitle = _lazy(
+        "Where the FinOps programme stands: its plan, what is late, and its figures against their targets."
+    )
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        today = timezone.now().date()
+        programme = current_programme()
+        timeline = make_timeline(programme, today, self.person) if programme else None
+        gates, night = make_home_gates(self.person, today)
+        context = {
+            "programme": programme,
+            "timeline": timeline,
+            "stats": programme_stats(timeline, today) if timeline else [],
+            "asked": timeline.asked_for(today) if timeline else [],
+            "happened": [row for row in programme.risks.all() if row.has_happened] if programme else [],
+            "gates": gates,
+            "night": night,
+            "empty": EMPTY.for_user(self.person),
+        }
+        return super().get_context_data(**{**context, **kwargs})
 
 
 class RoadmapPage(Page, TemplateView):

@@ -4,6 +4,7 @@ from finops_site.people.roles import ADMINISTRATOR, ENGINEERING
 from finops_site.registry import (
     DemoPart,
     DemoStep,
+    NavItem,
     NavTab,
     NightlyCheck,
     NotificationKind,
@@ -16,8 +17,19 @@ from programme.roadmap import demo, nightly, panels
 from programme.roadmap.decisions import MAY_DECIDE
 from programme.roadmap.programmes import MAY_SEE
 
-PARENT = "programme:kpis"
+PARENT = "programme:overview"
 ROADMAP = (
+    NavItem(
+        _lazy("Programme"),
+        "programme:overview",
+        "flag",
+        "costs.view_company",
+        12,
+        "",
+        tab=_lazy("Overview"),
+        key="n",
+    ),
+    NavTab(_lazy("KPIs"), "programme:kpis", PARENT, "programme.view_kpi", 5),
     NavTab(_lazy("Ninety days"), "programme:roadmap", PARENT, MAY_SEE, 10),
     NavTab(_lazy("Maturity"), "programme:maturity", PARENT, "costs.view_company", 40),
     Panel(

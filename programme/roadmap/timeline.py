@@ -82,6 +82,10 @@ class Timeline:
     def next_decision(self) -> DecisionPoint | None:
         return next((row for row, _x in self.decisions if not row.is_decided), None)
 
+    def asked_for(self, day: date) -> list[DecisionPoint]:
+        """Decisions that are due by a day, and that nobody has recorded yet."""
+        return [row for row, _x in self.decisions if not row.is_decided and row.due <= day]
+
     @property
     def focus(self) -> str:
         """What this week is about."""

@@ -1,4 +1,4 @@
-"""Return and payback of the programme: of what is proved, never of the model."""
+"""Return, payback and cost avoidance of the programme: of what is proved, never of the model."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,16 +7,24 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import percent
+from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Kpi, KpiArea, Measure, MeasureInput, Unit
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
+from programme.savings_model.assumptions import savings_model
 from programme.savings_model.figures import SavingsFigures, load_figures
+from programme.savings_model.realised import RealisedSavings, realised_savings
+from programme.savings_model.template import CURRENCY
 from programme.savings_model.words import money_text
 
 RETURN_TARGET = Decimal(193)
 PAYBACK_TARGET = Decimal(6)
+# The low end of what the plan wants kept from arising in a year, of 12 to 24 thousand.
+AVOIDANCE_TARGET = Decimal(12_000)
+# The lever whose proofs are of cost that never arose: cost controls and overruns that an alert avoided.
+AVOIDANCE = "alerts"
 VIEW = "programme.view_assumption"
 
 
@@ -47,6 +55,42 @@ def payback_measure(user: Person, as_of: date) -> Measure | None:
     value = None if months is None else Decimal(months)
     words = _("until what is proved had reached what was paid") if months is not None else _why_not_back(figures)
     return Measure(value, Unit.MONTHS, PAYBACK_TARGET, Better.LOWER, words, _url(), inputs=_inputs(figures))
+
+
+def avoidance_measure(user: Person, as_of: date) -> Measure | None:
+    """What is proved to have been kept from arising in twelve months, the same money once; None where nothing is."""
+    model = savings_model()
+    realised = realised_savings(user, model.currency if model else CURRENCY, as_of)
+    first = Month.of(as_of).plus(-11)
+    rows = [one for one in realised.counted if one.claim.lever == AVOIDANCE and one.claim.row.month >= first]
+    if not rows:
+        return None
+    value, currency = realised.total(lever=AVOIDANCE, first=first), realised.currency
+    is_aimed_at = user.sees_whole_company and currency == CURRENCY
+    left_out = sum((one.left_out for one in rows if one.claim.row.currency == currency), Decimal(0))
+    words = _("proved by bills and forecasts: what controls switched off, and overruns that an alert avoided")
+    if value is None:
+        words = _("what is proved is in a currency without a rate")
+    elif left_out:
+        words = _(
+            "proved by bills and forecasts: what controls switched off, and overruns that an alert avoided; {amount} "
+            "{currency} of it other proofs show already, and it counts once"
+        ).format(amount=money_text(left_out, currency), currency=currency)
+    url = reverse("programme:savings_evidence") if user.has_perm(VIEW) else ""
+    target = AVOIDANCE_TARGET if is_aimed_at else None
+    inputs = _avoidance_inputs(realised, first, url) if value is not None else ()
+    return Measure(value, Unit.MONEY, target, Better.HIGHER, words, url, currency, inputs)
+
+
+def _avoidance_inputs(realised: RealisedSavings, first: Month, url: str) -> tuple[MeasureInput, ...]:
+    """What of each source counts."""
+    sources = sorted({one.claim.source for one in realised.counted if one.claim.lever == AVOIDANCE})
+    sums = ((source, realised.total(lever=AVOIDANCE, source=source, first=first)) for source in sources)
+    return tuple(
+        MeasureInput(str(source), amount, url, Unit.MONEY, realised.currency)
+        for source, amount in sums
+        if amount is not None
+    )
 
 
 def _inputs(figures: SavingsFigures) -> tuple[MeasureInput, ...]:
@@ -108,5 +152,20 @@ KPIS = (
         better=Better.LOWER,
         target=PAYBACK_TARGET,
         why_unknown=NOT_STARTED,
+    ),
+    Kpi(
+        "cost-avoidance",
+        _lazy("Cost avoidance"),
+        avoidance_measure,
+        "programme.view_kpi",
+        23,
+        KpiArea.VALUE,
+        _lazy("What cost controls and answered alerts kept from arising in twelve months, as far as it is proved."),
+        _lazy("a day of the stopped resources before x the days that they stood still, and overruns that were avoided"),
+        _lazy("Cost avoidance"),
+        Unit.MONEY,
+        target=AVOIDANCE_TARGET,
+        currency=CURRENCY,
+        why_unknown=_lazy("Of the last twelve months nothing is proved: no control, and no overrun that was avoided."),
     ),
 )

@@ -17,24 +17,32 @@ from programme.calc.double_counting import Claim, CountedClaim, count_once
 
 @dataclass(frozen=True)
 class RealisedSavings:
-    """Every claim with what of it counts, and the sums in one currency; `apart` are those that no rate converts."""
+    """Every claim with what of it counts, and the sums in one currency; `apart` are those that no rate converts.
+
+    `by_source` has them by month, lever and label of the source.
+    """
 
     currency: str
     counted: Sequence[CountedClaim]
-    by_month: Mapping[tuple[Month, str], Decimal]
+    by_source: Mapping[tuple[Month, str, str], Decimal]
     apart: Mapping[str, Decimal]
 
     @cached_property
     def months(self) -> list[Month]:
         """Every month in which something is proved."""
-        return sorted({month for month, _ in self.by_month})
+        return sorted({month for month, _, _ in self.by_source})
 
-    def total(self, *, lever: str = "", first: Month | None = None, last: Month | None = None) -> Decimal | None:
-        """The sum of months and levers that were asked for; None where nothing of it is proved."""
+    def total(
+        self, *, lever: str = "", source: str = "", first: Month | None = None, last: Month | None = None
+    ) -> Decimal | None:
+        """The sum of months, levers and sources that were asked for; None where nothing of it is proved."""
         amounts = [
             amount
-            for (month, of), amount in self.by_month.items()
-            if (not lever or of == lever) and (first is None or month >= first) and (last is None or month <= last)
+            for (month, of, by), amount in self.by_source.items()
+            if (not lever or of == lever)
+            and (not source or by == source)
+            and (first is None or month >= first)
+            and (last is None or month <= last)
         ]
         result = Decimal(0)
         for amount in amounts:
@@ -50,7 +58,7 @@ def realised_savings(user: Person, currency: str, as_of: date) -> RealisedSaving
 
     def compute() -> RealisedSavings:
         counted = [one for one in count_once(_claims(user, as_of)) if one.claim.row.month <= Month.of(as_of)]
-        by_month: dict[tuple[Month, str], Decimal] = defaultdict(Decimal)
+        by_source: dict[tuple[Month, str, str], Decimal] = defaultdict(Decimal)
         apart: dict[str, Decimal] = defaultdict(Decimal)
         for one in counted:
             row = one.claim.row
@@ -58,9 +66,9 @@ def realised_savings(user: Person, currency: str, as_of: date) -> RealisedSaving
             if rate is None:
                 apart[row.currency] = EXACT.add(apart[row.currency], one.counted)
                 continue
-            key = (row.month, one.claim.lever)
-            by_month[key] = EXACT.add(by_month[key], EXACT.multiply(one.counted, rate))
-        return RealisedSavings(currency, counted, dict(by_month), dict(apart))
+            key = (row.month, one.claim.lever, one.claim.source)
+            by_source[key] = EXACT.add(by_source[key], EXACT.multiply(one.counted, rate))
+        return RealisedSavings(currency, counted, dict(by_source), dict(apart))
 
     return request_memo(user, ("realised savings", currency, as_of), compute)
 

@@ -6,6 +6,7 @@ from rest_framework.test import APIClient
 
 from budgets.controls import approvals, running
 from budgets.models import Control, ControlChangeSet, ControlPolicy
+from programme.savings_model.kpis import avoidance_measure
 from tests.budgets.controls.conftest import ACCOUNT, DEV, NOW
 from tests.people import person, signed_in, waiting_for
 from tests.shared_fixtures import shared
@@ -241,8 +242,10 @@ def test_the_report_and_the_programme_say_what_bills_prove(lively, lea, eli):
     running.record_check(lively.pk, pasted=pasted, user=eli, now=NOW)
     running.start(lively.pk, user=eli, by_role=False, now=NOW)
     assert "no bill proves yet" in panels.controls_report(lea, Month.parse("2026-03"))["text"][0]
-    assert panels.saved_measure(lea, date(2026, 4, 1)).value is None
-    ControlChangeSet.objects.update(saved=Decimal(48), saved_currency="USD")
+    assert avoidance_measure(lea, date(2026, 4, 1)) is None
+    ControlChangeSet.objects.update(
+        saved=Decimal(48), saved_currency="USD", saved_days=4, saved_until=date(2026, 3, 31)
+    )
     assert "bills prove 48.00 USD saved" in panels.controls_report(lea, Month.parse("2026-03"))["text"][0]
-    assert panels.saved_measure(lea, date(2026, 4, 1)).value == 48
-    assert panels.saved_measure(person("ola"), date(2026, 4, 1)) is None
+    assert avoidance_measure(person("lea"), date(2026, 4, 1)).value == 48
+    assert avoidance_measure(person("ola"), date(2026, 4, 1)) is None

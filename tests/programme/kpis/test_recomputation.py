@@ -2,24 +2,31 @@
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
 from budgets import demo as budgets_demo
+from budgets.models import Alert
+from finops_site.lib.periods import Month
 from finops_site.models import Team, User
 from finops_site.registry import Kpi, registry
 from programme.kpis import demo, nights
 from programme.models import Kpi as KpiSettings
 from programme.models import KpiComment, KpiDay
+from programme.savings_model.assumptions import start_model
 from reservations import demo as commitments_demo
 from reservations.models import Coverage
-from tagging.models import ChargebackPeriod, Metric, MetricValue, Statement
+from tagging.models import ChargebackPeriod, Metric, MetricValue, Statement, TagRequirement
 from tagging.ownership.demo import make_ownership_rules
 from tagging.policy import compliance
 from tests.people import signed_in
+from tests.programme.savings_model import test_savings_model
+from tests.programme.savings_model.test_savings_model import NOW, change
 from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +40,9 @@ def company(people):
     make_ownership_rules(QUIET, as_of=AS_OF)
     commitments_demo.own_commitments(QUIET, as_of=AS_OF)
     commitments_demo.prove_savings(QUIET, as_of=AS_OF)
+    # Of the tags of the policy one is asked for, and what one team writes is right.
+    TagRequirement.objects.exclude(key="Team").update(is_required=False)
+    TagRequirement.objects.filter(key="Team").update(allowed_values=["Data"])
     compliance.refresh_compliance()
     budgets_demo.make_budgets(QUIET, as_of=AS_OF)
     orders = Metric.objects.create(name="orders", grain="month", counted_for="company")
@@ -95,11 +105,67 @@ def test_savings_are_those_of_the_ledger(company, fay):
     assert by_name["monthly-savings"].value == month
 
 
-def test_compliance_is_that_of_the_resources(company, fay):
+def test_compliance_is_that_of_the_last_tags_of_each_resource_in_the_cost_lines(company, fay):
+    right, resources = ask(
+        "select count(*) filter (where tags->>'Team' = 'Data'), count(*) from ("
+        " select distinct on (sub_account, resource) tags from costs_costline line"
+        " join costs_tagset on costs_tagset.id = line.tag_set_id"
+        " where charge_date between '2026-11-01' and '2026-11-30' and resource > ''"
+        " order by sub_account, resource, charge_date desc) newest"
+    )
     measure = measures(fay)["tag-compliance"]
-    counted, to_fix = (one.value for one in (measure.inputs[0], measure.inputs[2]))
-    assert counted > 0
-    assert measure.value == percent(counted - to_fix, counted)
+    assert 0 < right < resources
+    assert measure.value == percent(right, resources)
+    assert [one.value for one in measure.inputs] == [resources, right, resources - right]
+
+
+def test_budget_variance_is_that_of_the_cost_lines_of_each_team_and_month(company, fay):
+    """Of months that are over; the company's budget is that of its teams once more."""
+    missed, budgeted, periods = ask(
+        "select sum(abs(spent - budgeted)), sum(budgeted), count(*) from ("
+        " select p.amount + p.rolled_over budgeted, coalesce((select sum(billed_cost) from costs_costline line"
+        "  where line.owner_id = b.team_id and line.charge_date >= p.start and line.charge_date < p.end), 0) spent"
+        " from budgets_budgetperiod p join budgets_budget b on b.id = p.budget_id"
+        " where b.state = 'active' and b.team_id is not null and p.start >= '2026-01-01' and p.end <= %s) months",
+        AS_OF,
+    )
+    assert periods == 40, "four teams, January to October"
+    assert measures(fay)["budget-variance"].value == percent(missed, budgeted)
+
+
+def test_alert_response_is_that_of_the_alerts_and_one_without_an_answer_counts_with_its_age(company, fay):
+    with time_machine.travel("2026-12-01T00:00:00Z", tick=False):
+        (alert,) = Alert.objects.all()
+        alert.pk, alert.kind, alert.state, alert.acknowledged_at = None, "day", "open", None
+        alert.save()
+        (hours,) = ask(
+            "select avg(extract(epoch from coalesce(acknowledged_at, '2026-11-30T00:00:00Z') - opened_at)) / 3600"
+            " from budgets_alert where opened_at >= '2026-09-01' and opened_at < '2026-11-30T00:00:00Z'"
+        )
+        assert hours > 4
+        assert measures(fay)["alert-response"].value == round(hours, 1)
+
+
+def test_return_and_payback_are_those_of_the_ledger_and_of_what_was_paid(company, fay):
+    start_model(user=fay, currency="USD", start=Month(2026, 1), now=NOW)
+    change("investment-paid", source="Ledger", reason="paid", expected=400)
+    months, saved = ask(
+        "select count(*) filter (where so_far < 400) + 1, sum(realised) from ("
+        " select realised, sum(realised) over (order by month) so_far from ("
+        "  select month.day::date as month, coalesce(sum(realised), 0) as realised"
+        "  from generate_series('2026-01-01'::date, '2026-11-01', '1 month') month(day)"
+        "  left join reservations_ledgermonth ledger on ledger.month = month.day::date group by 1) by_month) sums"
+    )
+    by_name = measures(User.objects.get(pk=fay.pk))
+    assert saved > 400
+    assert by_name["roi"].value == round((saved - 400) * 100 / 400, 2)
+    assert by_name["payback"].value == months
+
+
+def test_no_kpi_is_without_a_recomputation(company):
+    """Cost avoidance has its own beside the savings model; waste is measured by nobody yet."""
+    text = Path(__file__).read_text() + Path(test_savings_model.__file__).read_text()
+    assert [kpi.name for kpi in registry.of(Kpi) if f'"{kpi.name}"' not in text] == []
 
 
 def test_budgets_forecasts_and_alerts_are_those_of_their_tables(company, fay):

@@ -1,11 +1,16 @@
 """Decision points: evidence, recommendation, signatures, and a record that never changes."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
+from finops_site.lib.periods import Period
+from finops_site.registry import registry
 from programme.models import DecisionIsRecorded, DecisionPoint
+from programme.reports import sections
 from programme.roadmap import decisions, milestones, nightly
 from programme.roadmap.plans import CannotDo, end
 from tests.people import waiting_for
@@ -140,3 +145,58 @@ def test_nothing_is_decided_before_its_programme_begins(decision, fay):
         decisions.record_decision(decision, "go", "Why not.", by=fay, now=noon(START - timedelta(days=1)))
     decision.refresh_from_db()
     assert not decision.is_decided
+
+
+def test_the_quarterly_review_has_the_risks_with_their_state_and_the_decisions_asked(decision, max_, lea, fay, figures):
+    """On day 60 nobody tags enough, and day 7 is decided."""
+    decisions.record_decision(decision, "go", "Go.", by=fay, now=noon(DAY_7))
+    figures["tags"] = Decimal(20)
+    today = START + timedelta(days=59)
+    nightly.check_night(decision.programme, today)
+    quarter = Period(date(2026, 4, 1), date(2026, 7, 1))
+    assert "risks" not in [one.name for one, _shown in registry.period_sections(lea, quarter, today)]
+    shown = sections.risks_section(max_, quarter, today)
+    assert shown["text"] == ["1 of 2 risks has happened.", "What is done now: By account"]
+    risks, points = (table["rows"] for table in shown["tables"])
+    assert [cell if isinstance(cell, str) else cell["text"] for cell in risks[0]] == [
+        "Nobody tags",
+        "Little at day 30 (Tag compliance at most 30%)",
+        "has happened, since 30 Apr 2026",
+        "By account",
+    ]
+    assert risks[1][1:] == ["Late", "has not", "Promise"]
+    assert [row[3] for row in points] == ["go, Fay Lindqvist, 8 Mar 2026", "not yet"]
+    # A quarter before the programme began has none.
+    assert sections.risks_section(max_, Period(date(2025, 10, 1), date(2026, 1, 1)), today) is None
+
+
+def test_no_queryset_and_no_sql_changes_or_deletes_a_recorded_decision(decision, max_):
+    rows = DecisionPoint.objects.filter(pk=decision.pk)
+    assert rows.update(question="Still open to change?") == 1
+    decisions.record_decision(decision, "go", "We have a sponsor.", by=max_, now=noon(DAY_7))
+    table = "programme_decisionpoint"
+    changes = (
+        lambda: rows.update(why="Because."),
+        lambda: rows.update(decided_at=None),
+        lambda: connection.cursor().execute(f"update {table} set evidence = '{{}}' where id = %s", [decision.pk]),
+        lambda: (rows.delete(), connection.cursor().execute("set constraints all immediate")),
+    )
+    for change in changes:
+        with pytest.raises(IntegrityError, match="was recorded"), transaction.atomic():
+            change()
+    assert rows.get().why == "We have a sponsor."
+    # With its programme it goes.
+    decision.programme.delete()
+    connection.cursor().execute("set constraints all immediate")
+    assert not rows.exists()
+
+
+def test_the_freeze_of_decisions_can_be_taken_back_by_its_migration(decision, max_):
+    decisions.record_decision(decision, "go", "Go.", by=max_, now=noon(DAY_7))
+    migration = import_module("programme.migrations.0005_recorded_decisions_are_frozen")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.THAW)
+        assert DecisionPoint.objects.filter(pk=decision.pk).update(why="Because.") == 1
+        cursor.execute(migration.FREEZE)
+    with pytest.raises(IntegrityError, match="was recorded"), transaction.atomic():
+        DecisionPoint.objects.filter(pk=decision.pk).update(why="Never.")

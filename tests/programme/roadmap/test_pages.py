@@ -1,5 +1,7 @@
 """The pages and the API of a programme, as people open them."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
@@ -97,3 +99,17 @@ def test_home_shows_the_programme_to_the_executive(programme, max_, lea, client_
     nightly.check_night(programme, START)
     assert "Day 1 of 90: 0 of 3 milestones met" in client_of(max_).get("/").content.decode()
     assert "Day 1 of 90" not in client_of(lea).get("/").content.decode()
+
+
+def test_the_overview_has_the_plan_what_is_asked_for_and_the_figures(programme, max_, lea, client_of, today):
+    night = START + timedelta(days=59)
+    today(night)
+    nightly.check_night(programme, night)
+    page = client_of(max_).get("/programme/").content.decode()
+    assert "60 of 90" in page
+    assert page.index("Decision asked for") < page.index("By account") < page.index("Target at least 95%: not met")
+    for tab in ("/programme/kpis/", "/programme/roadmap/", "/programme/savings/", "/programme/maturity/"):
+        assert f'href="{tab}"' in page
+    # Who sees her teams alone comes from the sidebar to the first of her tabs.
+    assert 'href="/programme/kpis/"' in client_of(lea).get("/").content.decode()
+    assert 'href="/programme/"' not in client_of(lea).get("/").content.decode()

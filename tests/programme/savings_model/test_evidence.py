@@ -57,17 +57,16 @@ def test_the_ledger_proves_what_purchases_saved_by_team_and_month_losses_too():
     assert not overlap(*rows)
 
 
-def test_a_control_proves_what_it_switched_off_spread_over_its_days():
-    payments = person("lea").teams.first()
-    budget = Budget.objects.create(name="Payments", team=payments, start=date(2026, 1, 1), state="active")
+def control_that_saved(amount, team):
+    """A control of the team's budget switched i-1 off for the four days up to 1 May 2026."""
+    budget = Budget.objects.create(name="Controlled", team=team, start=date(2026, 1, 1), state="active")
     threshold = Threshold.objects.create(budget=budget, kind="actual", percent=100)
     control = Control.objects.create(
         name="Last resort", budget=budget, threshold=threshold, action="stop", changed_by=person("fay")
     )
-    now = timezone.now()
     row = ControlChangeSet.objects.create(
-        control=control, team=payments, proposed_by=person("eli"), expires_at=now, why="A test", saved=Decimal(40),
-        saved_currency="USD", saved_days=4, saved_until=date(2026, 5, 1),
+        control=control, team=team, proposed_by=person("eli"), expires_at=timezone.now(), why="A test",
+        saved=Decimal(amount), saved_currency="USD", saved_days=4, saved_until=date(2026, 5, 1),
     )  # fmt: skip
     ControlStep.objects.create(
         change_set=row,
@@ -79,6 +78,10 @@ def test_a_control_proves_what_it_switched_off_spread_over_its_days():
         resources=["i-1"],
         result="done",
     )
+
+
+def test_a_control_proves_what_it_switched_off_spread_over_its_days():
+    control_that_saved(40, person("lea").teams.first())
     rows = control_evidence(person("max"), TODAY)
     assert [(row.month, row.amount) for row in rows] == [(Month(2026, 4), 30), (Month(2026, 5), 10)]
     assert {row.scope for row in rows} == {frozenset({"resource:i-1"})}

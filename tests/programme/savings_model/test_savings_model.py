@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from budgets.models import Alert, Budget, BudgetPeriod, Forecast, Threshold
@@ -27,6 +28,7 @@ from programme.savings_model import kpis
 from programme.savings_model.assumptions import CannotChange, WasChanged, change_assumption, start_model
 from programme.savings_model.figures import load_figures
 from tests.people import person, signed_in
+from tests.programme.savings_model.test_evidence import control_that_saved
 from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
@@ -344,6 +346,40 @@ def test_an_overrun_is_avoided_only_by_an_action_and_only_once_the_bill_is_whole
     assert avoided_overruns(person("ola"), TODAY) == []
     Alert.objects.update(history=[{"at": "", "what": "acknowledged", "by": "lea"}])
     assert avoided_overruns(person("fay"), TODAY) == []
+
+
+# What bills show of the control, and beside its days of April the overrun: the least that was forecast on the day of
+# the answer, less where April ended, and never below the budget.
+AVOIDANCE = """
+    with control as (
+        select saved, (select count(*) from generate_series(saved_until - saved_days + 1, saved_until, '1 day') day
+                       where day < '2026-05-01') * saved / saved_days as in_april from budgets_controlchangeset),
+    overrun as (
+        select greatest(before.p10, amount) - greatest(final.spent, amount) as avoided
+        from budgets_alert alert join budgets_budgetperiod period on period.id = alert.period_id
+        join budgets_forecast before on before.period_id = period.id and before.as_of = alert.acknowledged_at::date
+        join budgets_forecast final on final.period_id = period.id and final.method = 'done')
+    select saved + greatest(0, avoided - in_april) from control, overrun
+"""
+
+
+def test_cost_avoidance_is_what_controls_and_answered_alerts_prove_and_the_same_money_once(overrun):
+    """lea's team avoided 300 in April; 30 of it the control that switched its machine off shows already."""
+    assert kpis.avoidance_measure(person("max"), TODAY) is None, "not known, and no zero"
+    assert overrun(900) == [300]
+    assert kpis.avoidance_measure(person("max"), TODAY).value == 300
+    control_that_saved(40, person("lea").teams.first())
+    measure = kpis.avoidance_measure(person("max"), TODAY)
+    assert (measure.value, measure.currency, measure.target) == (310, "USD", 12_000)
+    assert {one.label: one.value for one in measure.inputs} == {"Cost controls": 40, "Avoided overruns": 270}
+    assert "30 USD of it other proofs show already" in measure.description
+    with connection.cursor() as cursor:
+        cursor.execute(AVOIDANCE)
+        kpi = next(kpi for kpi in kpis.KPIS if kpi.name == "cost-avoidance")
+        assert cursor.fetchone() == (kpi.measure(person("fay"), TODAY).value,)
+    assert kpis.avoidance_measure(person("lea"), TODAY).value == 310
+    assert kpis.avoidance_measure(person("ola"), TODAY) is None
+    assert kpis.avoidance_measure(person("max"), date(2027, 6, 1)) is None, "it is of twelve months"
 
 
 def test_the_model_is_started_once_and_its_month_can_be_moved():
