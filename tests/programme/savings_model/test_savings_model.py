@@ -281,7 +281,7 @@ def test_the_formulas_of_the_workbook_come_to_what_the_page_shows_and_follow_a_c
 
 
 def test_what_somebody_typed_is_no_formula_in_the_workbook(model):
-    change("investment", source='=HYPERLINK("http://example.org")', expected=1)
+    change("investment", source='=HYPERLINK("http://example.org")', expected=50_000)
     content = b"".join(signed_in(person("fay")).get("/programme/savings/?_export=xlsx"))
     sheet = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]
     sources = [str(row[6].value) for row in sheet.iter_rows() if row[6].value]
