@@ -55,16 +55,23 @@ def load_months(folder: Path, lines: int, months: int, today: date, resources: i
 
     What pillars derive after a bill (compliance of tags, drafts of statements) is made too.
     """
-    from costs.ingest.load import load_bill
-    from costs.ingest.receive import receive_bill
     from finops_site.models import Team
     from tagging.models import OwnershipRule
-    from tagging.tasks import refresh_chargeback, refresh_compliance
 
     names = [f"Team {number}" for number in range(15)]
     for name in names:
         team = Team.objects.create(name=name)
         OwnershipRule.objects.create(name=f"Tag {name}", team=team, tag_key="Team", tag_value=name)
+    load_bills(folder, lines, months, today, resources)
+    return names
+
+
+def load_bills(folder: Path, lines: int, months: int, today: date, resources: int = bill.RESOURCES) -> None:
+    """The bills of `load_months`, whoever owns their lines."""
+    from costs.ingest.load import load_bill
+    from costs.ingest.receive import receive_bill
+    from tagging.tasks import refresh_chargeback, refresh_compliance
+
     for back in range(months):
         month = Month.of(today).plus(-back)
         path = bill.write(folder / f"{month}.csv.gz", lines, resources=resources, month=str(month), days=month.days)
@@ -74,7 +81,6 @@ def load_months(folder: Path, lines: int, months: int, today: date, resources: i
         path.unlink()
     refresh_compliance()
     refresh_chargeback()
-    return names
 
 
 def people(names: Sequence[str]) -> dict[str, str]:

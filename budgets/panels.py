@@ -198,7 +198,8 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
     if not periods:
         return None
     rows = _rows(periods)
-    over = sum(row["badge"][0] in ("over", "heading over") for row in rows)
+    # The tone, for its words are in the language of the reader.
+    over = sum(row["badge"][1] == "bad" for row in rows)
     sentence = _("{budgets}; {over} over their amount or heading there.").format(
         budgets=counted(len(rows), "budget"), over=over
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
-from django.utils.text import slugify
+from django.utils.text import capfirst, slugify
 from django.utils.translation import gettext as _
 
 from costs.query.question import company_metric
@@ -23,6 +23,7 @@ from tagging.models import ChargebackPeriod, Metric, Statement
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, TARGET, WRONG
 from tagging.unit_costs import business_metrics
+from tagging.unit_costs.business_metrics import WHOLE_COMPANY
 from tagging.unit_costs.tables import price_text, units_text
 
 MOST_METRICS, MOST_ROWS = 4, 6
@@ -37,7 +38,8 @@ def unit_cost_section(user: Person, period: Period, today: date) -> dict[str, An
     before = Period(Month.of(period.start).plus(-len(period.months())).start, period.start)
     for metric in metrics:
         now, earlier = (_overall(user, metric, teams, days, today) for days in (period, before))
-        for key in sorted(now)[:MOST_ROWS]:
+        # What a unit costs the whole company comes first, for it is what the page is about.
+        for key in sorted(now, key=lambda key: (key[1] != str(WHOLE_COMPANY), key))[:MOST_ROWS]:
             point, old = now[key], earlier.get(key)
             rows.append(
                 [
@@ -80,7 +82,7 @@ def _units(point: Any) -> str:
 
 
 def _sentence(metric: Metric, key: tuple[str, str], point: Any, old: Any) -> str:
-    values = {"what": f"{metric}, {key[1]}", "price": price_text(point.per_unit, key[0])}
+    values = {"what": capfirst(f"{metric}, {key[1]}"), "price": price_text(point.per_unit, key[0])}
     if old is None or old.per_unit is None:
         return _("{what}: {price} for one; what it was before is not known.").format(**values)
     return _("{what}: {price} for one, {old} before.").format(**values, old=price_text(old.per_unit, key[0]))

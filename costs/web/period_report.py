@@ -24,6 +24,7 @@ from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_sum, formatted, ratio
 from finops_site.lib.periods import Month, Period, day_text
 from finops_site.lib.person import Person
+from finops_site.lib.words import in_sentence
 from finops_site.ui.figures import month_text, percent_text, signed_text
 
 ZERO = Decimal(0)
@@ -97,7 +98,7 @@ def spend_section(user: Person, period: Period, today: date) -> dict[str, Any] |
     return {
         "text": [
             *sentences,
-            _("All figures are {metric}, by charge day.").format(metric=METRIC_LABELS[days.metric].lower()),
+            _("All figures are {metric}, by charge day.").format(metric=in_sentence(METRIC_LABELS[days.metric])),
             *known.notes,
         ],
         "stats": stats,
@@ -214,7 +215,8 @@ def _why_sentence(one: ComparedPeriods) -> str:
     if not parts:
         return _("Nothing changed in {currency}.").format(currency=code)
     most = len(parts) if len(parts) == MOST_KINDS + 1 else MOST_KINDS
-    named = ", ".join(f"{KIND_LABELS[kind].lower()} {signed_text(amount, code)}" for kind, amount in parts[:most])
+    words = [f"{in_sentence(_(KIND_LABELS[kind]))} {signed_text(amount, code)}" for kind, amount in parts]
+    named = ", ".join(words[:most])
     if rest := [amount for _kind, amount in parts[most:]]:
         more = _("{parts}, and {count} others, together {amount}")
         named = more.format(parts=named, count=len(rest), amount=signed_text(exact_sum(rest), code))
@@ -223,7 +225,7 @@ def _why_sentence(one: ComparedPeriods) -> str:
 
 def _why_chart(one: ComparedPeriods, days: _Days) -> dict[str, Any] | None:
     before, after = one.total.before or ZERO, one.total.after or ZERO
-    steps = [(str(KIND_LABELS[kind]), amount) for kind, amount in _parts(one)]
+    steps = [(_(KIND_LABELS[kind]), amount) for kind, amount in _parts(one)]
     if EXACT.add(before, exact_sum(amount for _name, amount in steps)) != after:
         return None
     return {
@@ -238,7 +240,7 @@ def _why_chart(one: ComparedPeriods, days: _Days) -> dict[str, Any] | None:
 
 def _why_table(one: ComparedPeriods) -> dict[str, Any]:
     code = one.currency
-    rows = [[str(KIND_LABELS[kind]), _change(amount, code)] for kind, amount in _parts(one)]
+    rows = [[_(KIND_LABELS[kind]), _change(amount, code)] for kind, amount in _parts(one)]
     return {
         "title": _("Why it changed, {currency}").format(currency=code),
         "head": [_("Why it changed"), _("Amount")],
@@ -368,7 +370,9 @@ def forecast_section(user: Person, period: Period, today: date) -> dict[str, Any
 
 def _forecast_sentence(code: str, spans: Sequence[Any]) -> str:
     likely = f"{formatted(exact_sum(one.likely for one in spans), code)} {code}"
-    return _("{first} to {last} will cost about {likely}; each month by itself between its own two amounts.").format(
+    return _(
+        "{first} to {last} will cost about {likely}; each lies between its low and its high eight times in ten."
+    ).format(
         first=month_text(spans[0].days.start, "long"), last=month_text(spans[-1].days.start, "long"), likely=likely
     )
 

@@ -70,7 +70,11 @@ def _upright(chart: dict[str, Any], shades: dict[str, Any], width: int, height: 
         left = max(_text_width(axis_label(tick)) for tick in scale.ticks) + 12
     slot = (width - left - 8) / count
     place = _places(chart, left, slot, width - 8)
-    parts = [] if bare else [*legend, *_grid(chart, scale, shades, left, width), *_days(chart, place, shades, height)]
+    parts = (
+        []
+        if bare
+        else [*legend, *_grid(chart, scale, shades, left, width), *_days(chart, place, shades, width, height)]
+    )
     return _frame(chart, width, height, [*parts, *_marks(chart, scale, shades, place, slot)])
 
 
@@ -212,22 +216,38 @@ def _runs(values: Sequence[Any]) -> list[list[tuple[int, Any]]]:
 def _bars_across(chart: dict[str, Any], shades: dict[str, Any], width: int) -> str:
     """A row for each category with its name, its bar and its figure in words."""
     rows = _rows(chart, shades)
-    names = min(max((_text_width(name) for name, *_ in rows), default=0.0) + 10, width * 0.38)
+    names = min(max((_text_width(name) for name, *_ in rows), default=0.0) + 10, width * 0.5)
     words = max((_text_width(label) for *_, label in rows), default=0.0) + 10
     left, right = names, width - words
     ends = [end for _, pair, _, _ in rows for end in pair] or [0.0]
-    low, high = min(0.0, *ends), max(0.0, *ends)
+    low, high = _cut_below(chart, ends), max(0.0, *ends)
     room = (right - left) / ((high - low) or 1.0)
     zero = left - low * room
     parts = []
     for number, (name, pair, shade, label) in enumerate(rows):
         middle = number * ROW + ROW / 2
-        start, wide = zero + min(pair) * room, max(abs(pair[1] - pair[0]) * room, 1.0 if pair[0] else 0.0)
+        is_cut = low > min(pair)
+        start = zero + max(min(pair), low) * room
+        wide = max(zero + max(pair) * room - start, 1.0 if pair[0] else 0.0)
         box = f'x="{start:.1f}" y="{middle - 7:.1f}" width="{wide:.1f}" height="14"'
         parts.append(_text(0, middle + 4, _cut(name, names - 8), shades["ink"]))
         parts.append(f'<rect {box} rx="2" fill="{shade}"/>')
+        if is_cut:
+            # It says that the bar begins far to the left of this.
+            slant = f'x1="{start + 10:.1f}" y1="{middle + 9:.1f}" x2="{start + 16:.1f}" y2="{middle - 9:.1f}"'
+            parts.append(f'<line {slant} stroke="{shades["surface"]}" stroke-width="3"/>')
         parts.append(_text(width, middle + 4, label, shades["ink"], "end"))
     return _frame(chart, width, max(len(rows), 1) * ROW, parts)
+
+
+def _cut_below(chart: dict[str, Any], ends: Sequence[float]) -> float:
+    """Where bars across begin: at zero, or just below the steps of a waterfall that are small beside its totals."""
+    low = min(0.0, *ends)
+    if low < 0 or not any(_kind(one) == "step" for one in chart["series"]):
+        return low
+    tops = [end for end in ends if end > 0]
+    span = max(tops, default=0.0) - min(tops, default=0.0)
+    return min(tops) - span * 0.5 if 0 < span < min(tops) else low
 
 
 def _rows(chart: dict[str, Any], shades: dict[str, Any]) -> list[tuple[str, tuple[float, float], str, str]]:
@@ -283,7 +303,8 @@ def _legend(chart: dict[str, Any], shades: dict[str, Any], top: float, width: in
 
 def _grid(chart: dict[str, Any], scale: Scale, shades: dict[str, Any], left: float, width: int) -> list[str]:
     unit = str(chart.get("currency") or chart.get("unit") or "")
-    parts = [_text(left - 6, scale.last - 8, unit, shades["soft"], "end" if _text_width(unit) < left else "start")]
+    fits = _text_width(unit) <= left - 6
+    parts = [_text(left - 6 if fits else 0, scale.last - 8, unit, shades["soft"], "end" if fits else "start")]
     for tick in scale.ticks:
         height = scale.at(tick)
         parts.append(_line(left, height, width - 8, height, shades["line"]))
@@ -291,17 +312,21 @@ def _grid(chart: dict[str, Any], scale: Scale, shades: dict[str, Any], left: flo
     return parts
 
 
-def _days(chart: dict[str, Any], place: Callable[[int], float], shades: dict[str, Any], height: int) -> list[str]:
-    """The names of the categories, as many as stand beside one another."""
+def _days(
+    chart: dict[str, Any], place: Callable[[int], float], shades: dict[str, Any], width: int, height: int
+) -> list[str]:
+    """The names of the categories, as many as stand beside one another, all of them within the drawing."""
     names = [_cut(str(name), 110) for name in chart["categories"]]
     gap = abs(place(1) - place(0)) if len(names) > 1 else 120.0
-    every = max(1, math.ceil((max(_text_width(name) for name in names) + 10) / max(gap, 0.1)))
-    last = place(len(names) - 1)
+    # The first and the last of a line stand at its edges: half of them would lie outside, and moves inwards.
+    longest = max(_text_width(name) for name in names)
+    room = longest * (1.5 if chart["kind"] in ("line", "area") else 1) + 10
+    every = max(1, math.ceil(room / max(gap, 0.1)))
     parts = []
     for number in range(0, len(names), every):
-        at_edge = chart["kind"] in ("line", "area") and len(names) > 1
-        anchor = "start" if at_edge and not number else "end" if at_edge and place(number) == last else "middle"
-        parts.append(_text(place(number), height - 8, names[number], shades["soft"], anchor))
+        half = _text_width(names[number]) / 2
+        middle = max(half, min(place(number), width - half))
+        parts.append(_text(middle, height - 8, names[number], shades["soft"], "middle"))
     return parts
 
 

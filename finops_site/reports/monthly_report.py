@@ -33,7 +33,9 @@ from finops_site.ui.figures import measure_text, month_text
 CONTRACT = ("text", "stats", "charts", "tables", "links", "brief")
 ABSENT = "—"
 # What a text column holds when it is figures: it stands to the right.
-FIGURE = re.compile(r"[-−+(]?[\d,.]+\)?( ?[A-Z]{3}| ?%| hours)?( \(.*\))?\Z")
+# A figure in the marks of any language, with its unit: ``12.5%``, ``1 234,50 EUR``, ``6 months``.
+UNITS = "%|[A-Z]{3}|hours|Stunden|heures|days|Tage|jours|months|Monate|mois"
+FIGURE = re.compile(rf"[-−+(]?\d[\d,.\s]*\)?\s?({UNITS})?( \(.*\))?\Z")
 
 
 @dataclass(frozen=True, slots=True)

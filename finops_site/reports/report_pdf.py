@@ -38,9 +38,19 @@ def render_parts(data: Mapping[str, Any], briefs: Sequence[Part], parts: Sequenc
     }
     sections = {
         "briefs": [section_data(part, "brief") for part in briefs],
-        "sections": [section_data(part) for part in parts],
+        "sections": [_behind(section_data(part), part.brief) for part in parts],
     }
     return typst_documents.render_pdf("report", {**data, **sections}, files)
+
+
+def _behind(section: dict[str, Any], brief: Part | None) -> dict[str, Any]:
+    """The section without the figures and drawings that the first page shows already."""
+    if brief is None:
+        return section
+    shown = {chart.get("title") for chart in brief.charts}
+    charts = [chart for chart in section["charts"] if chart["title"] not in shown]
+    stats = [stat for stat in section["stats"] if stat not in [stat_data(one) for one in brief.stats]]
+    return {**section, "stats": stats, "charts": charts}
 
 
 def section_data(part: Part, files: str = "") -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _review(report: ComposedReport) -> bytes:
         "alone": alone,
         "wide": not alone,
         "about": about_lines(report),
-        "words": {"gates": _("Targets of the programme"), "about": _("About these figures")},
+        "titles": {"gates": _("Targets of the programme"), "about": _("About these figures")},
     }
     return typst_documents.render_pdf("review", data, files)
 

@@ -1,12 +1,5 @@
-"""A worker for tests of faults: "verb argument time seconds" in; it forks, does it, and kills the fork after so long.
+"""What the fault tests of tagging kill: see tests/forked.py."""
 
-Says the fork's number, then ``killed``, or ``ended`` with the exit code. Django is set up once, before the forks.
-"""
-
-import os
-import signal
-import sys
-import time
 from datetime import datetime
 
 import boto3
@@ -22,6 +15,7 @@ from tagging.chargeback import closing, draft_statements, emails  # noqa: E402
 from tagging.models import ChangeSet, ChargebackPeriod  # noqa: E402
 from tagging.policy import reminders  # noqa: E402
 from tagging.remediation import provider_tagging  # noqa: E402
+from tests import forked  # noqa: E402
 
 
 def apply(pk: str, now: datetime) -> None:
@@ -50,36 +44,8 @@ def main() -> None:
     # Looked up and imported once here and not in every fork: it can take longer than a fork lives.
     str(DNS_NAME)
     boto3.client("resourcegroupstaggingapi", region_name="us-east-1")
-    print("ready", flush=True)
-    for line in sys.stdin:
-        verb, argument, now, seconds = line.split()
-        print(run(verb, argument, datetime.fromisoformat(now), float(seconds)), flush=True)
+    forked.main(VERBS)
 
 
-def run(verb: str, argument: str, now: datetime, seconds: float) -> str:
-    child = os.fork()
-    if child == 0:
-        do(verb, argument, now)
-    print(child, flush=True)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            return "killed" if code == -signal.SIGKILL else f"ended {code}"
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "killed"
-
-
-def do(verb: str, argument: str, now: datetime) -> None:
-    try:
-        VERBS[verb](argument, now)
-        os._exit(0)
-    except BaseException as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        os._exit(1)
-
-
-main()
+if __name__ == "__main__":
+    main()
