@@ -835,8 +835,9 @@ OF_THE_WHOLE = (Unit.COUNT, Unit.MONEY)
 
 def against_for(user: Person, measure: Measure, target: KpiTarget | None) -> Measure:
     """The same as `user` is judged: who sees teams alone is held against shares and times, not against sums."""
-    if measure.unit not in OF_THE_WHOLE or user.sees_whole_company:
-        return against(measure, target)
+    judged = against(measure, target)
+    if judged.target is None or measure.unit not in OF_THE_WHOLE or user.sees_whole_company:
+        return judged
     return replace(measure, target=None)
 
 

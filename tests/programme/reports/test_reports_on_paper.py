@@ -184,4 +184,4 @@ def test_a_change_of_many_kinds_names_three_and_sums_the_others(monkeypatch):
     total = SimpleNamespace(parts=parts, difference=exact_sum(parts.values()))
     sentence = period_report._why_sentence(SimpleNamespace(currency="USD", total=total))
     assert sentence.startswith("The change of +11,192.44 USD is made of: more usage +5,552.39 USD, ")
-    assert sentence.endswith("credits and refunds +1,500.00 USD, and 2 others, together \N{MINUS SIGN}774.15 USD.")
+    assert sentence.endswith("credits and refunds +1,500.00 USD, and 2 others, together -774.15 USD.")
