@@ -585,6 +585,7 @@ def serve(args: list[str]) -> int:
                 wait_for_files = _collect_files(env)
                 demo = _prepare(env, wants_demo=_wants_demo(state), keep=keep)
                 wait_for_files()
+                say("starting the web server")
                 web = _web(env, port)
                 keep(web)
                 _wait_for_web(web, port)
@@ -625,13 +626,13 @@ def _prepare(env: dict[str, str], *, wants_demo: bool, keep: Callable[[Child], N
         return None
     say("preparing the database")
     if not makes_demo:
-        if subprocess.run(_commands("migrate -v0"), env=env, cwd=ROOT, stdout=sys.stderr).returncode:
+        if subprocess.run(_commands("prepare_database"), env=env, cwd=ROOT, stdout=sys.stderr).returncode:
             raise Trouble("the database could not be prepared; the reason stands above.")
         _note([_version(), *made])
         return None
     log = VAR / "demo.log"
     log.unlink(missing_ok=True)
-    demo = Child("demo", _commands("migrate -v0", "seed_demo --if-empty"), env=env, log=log)
+    demo = Child("demo", _commands("prepare_database", "seed_demo --if-empty"), env=env, log=log)
     keep(demo)
     _follow(demo, lambda line: line == PEOPLE_ARE_HERE, [])
     return demo
@@ -677,6 +678,8 @@ def _collect_files(env: dict[str, str]) -> Callable[[], None]:
     child = Child("files", command, env=env)
 
     def wait() -> None:
+        if child.is_alive():
+            say("compressing the files of the pages")
         if child.process.wait():
             say(f"the files of the pages could not be compressed; the end of {child.log}: {child.tail()[-400:]}")
         else:
@@ -693,7 +696,9 @@ def _files_version() -> str:
 
 def _web(env: dict[str, str], port: int) -> Child:
     gunicorn = [str(PYTHON), "-m", "gunicorn", "-w", "2", "--threads", "4", "--preload"]
-    return Child("web", [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
+    # The longest address that it can read: a page with many filters has one.
+    words = ["-k", "finops_site.ops.web_worker.WebWorker", "--limit-request-line", "8190"]
+    return Child("web", [*gunicorn, *words, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
 
 
 def _workers(env: dict[str, str]) -> Iterator[Child]:

@@ -21,6 +21,8 @@ from tests.browser.accessibility import THEMES, WIDTHS, Window
 PEOPLE = ("ada", "fay", "eli", "lea", "ola", "max")
 # Made by other packages, or no page of the site.
 OTHERS = ("/admin/", "/api/", "/static/", "/mail/", "/accounts/logout/")
+# One view shows pages that differ: kinds of reports, parts of a plan.
+KINDS = ("kind", "part")
 
 
 class Links(HTMLParser):
@@ -88,11 +90,12 @@ def reachable(client: Client) -> list[str]:
 
 
 def kind_of(path: str) -> str:
-    """The name of the view behind an address of ours; empty where it is no page to look at."""
+    """The name of the view behind an address of ours, and which of its kinds; empty where it is no page to look at."""
     parts = urlsplit(path)
     if parts.netloc or not parts.path.startswith("/") or parts.path.startswith(OTHERS) or "format=" in parts.query:
         return ""
     try:
-        return resolve(parts.path).view_name
+        match = resolve(parts.path)
     except Resolver404:
         return ""
+    return " ".join([match.view_name, *(str(match.kwargs[name]) for name in KINDS if name in match.kwargs)])

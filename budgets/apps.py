@@ -234,13 +234,16 @@ class BudgetsConfig(PillarConfig):
             NotificationKind(
                 "control-decided", _lazy("Cost controls approved or refused"), "budgets.view_controlchangeset", 16
             ),
+            NotificationKind(
+                "budget-change-decided", _lazy("Answers to your budget proposals"), "budgets.view_budget", 19
+            ),
             NotificationKind("control-ran", _lazy("Cost controls that ran"), "budgets.view_controlchangeset", 17),
             NotificationKind("control-undo", _lazy("Cost controls to undo"), "budgets.view_controlchangeset", 18),
             OutgoingEmailCheck("alerts", "alert ", notifications.why_not_sent),
             HealthCheck("budgets", _lazy("Budgets"), nightly_checks.budgets_health, 40),
-            NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),
-            NightlyCheck("anomalies", nightly_checks.detect_new_anomalies, 21),
-            NightlyCheck("controls", nightly_checks.measure_controls, 22),
+            NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20, _lazy("budgets")),
+            NightlyCheck("anomalies", nightly_checks.detect_new_anomalies, 21, _lazy("anomalies")),
+            NightlyCheck("controls", nightly_checks.measure_controls, 22, _lazy("controls")),
             SetupStep(
                 "budgets",
                 _lazy("First budgets"),

@@ -1,13 +1,14 @@
 """What budgets take away of the demo company: its budgets with their alerts, its controls, its anomalies."""
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from budgets.models import Anomaly, AnomalySensitivity, Budget, Control, ControlChangeSet
 from finops_site.people.demo_rows import counted_rows, delete_unless_held, demo_people, demo_rows
 
 
 def counts() -> list[tuple[str, int, int]]:
-    return [counted_rows("budgets", _budgets()), counted_rows("controls", _controls())]
+    return [counted_rows(_("budgets"), _budgets()), counted_rows(_("controls"), _controls())]
 
 
 def _budgets() -> QuerySet[Budget]:

@@ -16,7 +16,7 @@ from budgets.planning.budget_changes import create_budget
 from budgets.planning.suggestions import AmountSuggestion, recent_costs, suggest_amounts
 from finops_site.lib.money import BadAmount, exact_text
 from finops_site.lib.periods import Month
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, labelled
 from finops_site.models import Team, User
 from finops_site.people.company import load_company
 
@@ -89,7 +89,7 @@ def typed_amounts(typed: Mapping[str, str]) -> dict[str, Decimal]:
         try:
             amounts[key] = parse_amount(text, currency=key.rpartition(":")[2])
         except BadAmount as error:
-            problems.append(f"{text or _('No amount')}: {error}")
+            problems.append(labelled(text or _("No amount"), error))
     if problems:
         raise CannotCreate(problems)
     return amounts
@@ -138,7 +138,7 @@ def create_proposed(user: User, amounts: Mapping[str, Decimal], today: date) -> 
             made.append(create_budget(budget, new, by=user, why=_("proposed from the last months")))
         except (ValidationError, BadAmount) as error:
             texts = error.messages if isinstance(error, ValidationError) else [str(error)]
-            problems.append(f"{budget.name}: {' '.join(texts)}")
+            problems.append(labelled(budget.name, " ".join(texts)))
     if problems:
         transaction.set_rollback(True)
         raise CannotCreate(problems)

@@ -23,13 +23,17 @@ def evaluate_budgets(as_of: date) -> str:
     reports = evaluate_nights(as_of, now=timezone.now())
     task("budgets.tasks.send_notifications").delay_on_commit()
     tell_finance(as_of, timezone.now())
-    nights = _("{count} nights: ").format(count=len(reports)) if len(reports) > 1 else ""
     alerts, messages = sum(r.alerts_made for r in reports), sum(r.mails_queued for r in reports)
-    breaches = len(reports[-1].crossings)
-    summary = _(
-        "{nights}{budgets} budgets evaluated, {breaches} thresholds breached, {alerts} alerts "
-        "opened, {messages} messages queued"
-    ).format(nights=nights, budgets=reports[-1].budgets, breaches=breaches, alerts=alerts, messages=messages)
+    summary = ", ".join(
+        (
+            counted(reports[-1].budgets, "budget evaluated", "budgets evaluated"),
+            counted(len(reports[-1].crossings), "threshold breached", "thresholds breached"),
+            counted(alerts, "alert opened", "alerts opened"),
+            counted(messages, "message queued", "messages queued"),
+        )
+    )
+    if len(reports) > 1:
+        summary = _("{count} nights: {summary}").format(count=len(reports), summary=summary)
     if reports[-1].not_evaluated:
         # The others are done; the night is red and run again for these.
         raise NightlyCheckFailed(
@@ -56,7 +60,14 @@ def budgets_health(now: datetime) -> list[HealthStatus]:
     ]
     more = Budget.objects.active().exclude(not_evaluated="").count() - len(named)
     return (
-        [*named, HealthStatus(_("Others"), HealthState.BROKEN, _("{more} more budgets").format(more=more))]
+        [
+            *named,
+            HealthStatus(
+                _("Others"),
+                HealthState.BROKEN,
+                ngettext("{more} more budget", "{more} more budgets", more).format(more=more),
+            ),
+        ]
         if more
         else named
     )

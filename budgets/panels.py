@@ -240,8 +240,8 @@ def budgets_of_period(user: Person, period: Period, today: date) -> dict[str, An
     )
     counts = alerts.aggregate(all=Count("pk"), unanswered=Count("pk", filter=UNANSWERED))
     budgets = len({row["budget"].pk for row in rows})
-    sentence = _("{budgets} budgets with {periods} periods: {over} of these are over their amount.").format(
-        budgets=budgets, periods=len(rows), over=len(over)
+    sentence = _("{budgets} with {periods}: {over} of these are over their amount.").format(
+        budgets=counted(budgets, "budget"), periods=counted(len(rows), "period"), over=len(over)
     )
     answered = _("No alert was opened.")
     if counts["all"]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.calc.avoided_overruns import avoided_overrun
 from budgets.controls.savings import ACTED
@@ -112,7 +113,11 @@ def _months_of(
     counts = [Decimal((min(days.end, month.next.start) - max(days.start, month.start)).days) for month in months]
     owner = row.owner
     within = frozenset({COMPANY, team_key(owner.pk)}) if owner else scope_of(None, parents)
-    text = _("A day of its resources before, against {count} days that it was in force, by the bill.")
+    text = ngettext(
+        "A day of its resources before, against {count} day that it was in force, by the bill.",
+        "A day of its resources before, against {count} days that it was in force, by the bill.",
+        row.saved_days,
+    )
     for month, amount in zip(months, split(row.saved, counts), strict=True):
         yield SavingsEvidence(
             month,

@@ -214,9 +214,9 @@ class CostsConfig(PillarConfig):
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),
-            NightlyCheck("books", health.reconcile_nightly, 10),
-            NightlyCheck("clusters", of_bills.split_nightly, 12),
-            NightlyCheck("files", health.prune_nightly, 90),
+            NightlyCheck("books", health.reconcile_nightly, 10, _lazy("books")),
+            NightlyCheck("clusters", of_bills.split_nightly, 12, _lazy("clusters")),
+            NightlyCheck("files", health.prune_nightly, 90, _lazy("files")),
             HealthCheck("sources", _lazy("Sources of bills"), health.sources, 20),
             HealthCheck("files", _lazy("Files of bills"), health.bill_files, 21),
             HealthCheck("exports", _lazy("FOCUS exports by schedule"), health.export_places, 22),

@@ -3,6 +3,7 @@
 import shutil
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from costs.ingest.publications import remove_publications
 from costs.models import (
@@ -23,10 +24,10 @@ from finops_site.people.demo_rows import counted_rows, delete_unless_held, demo_
 
 def counts() -> list[tuple[str, int, int]]:
     return [
-        counted_rows("bills", _deliveries()),
-        counted_rows("sources", demo_rows(Source)),
-        counted_rows("invoices", demo_rows(Invoice)),
-        counted_rows("pools", demo_rows(Pool)),
+        counted_rows(_("bills"), _deliveries()),
+        counted_rows(_("sources"), demo_rows(Source)),
+        counted_rows(_("invoices"), demo_rows(Invoice)),
+        counted_rows(_("pools"), demo_rows(Pool)),
     ]
 
 

@@ -6,6 +6,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs import retention
 from costs.models import Delivery, ExportPlace, Source
@@ -51,7 +52,9 @@ def bill_files(now: datetime) -> list[HealthStatus]:
         )
         message = f"{message}; {given_up}"
     words = (
-        _("{message}. They are kept for {days} days.") if use["days"] > 0 else _("{message}. They are kept for ever.")
+        ngettext("{message}. They are kept for {days} day.", "{message}. They are kept for {days} days.", use["days"])
+        if use["days"] > 0
+        else _("{message}. They are kept for ever.")
     )
     url = reverse("costs:deliveries")
     return [

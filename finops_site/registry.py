@@ -400,6 +400,8 @@ class NightlyCheck:
     name: str
     run: Callable[[date], str]
     order: int = 100
+    # What Health calls it; its name where that is nobody's word.
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView
 
 from finops_site.translation import gettext_lazy as _lazy
@@ -19,6 +20,12 @@ class SearchPage(Page, TemplateView):
     def get_template_names(self) -> list[str]:
         return ["includes/search_hits.html" if self.request.htmx else "search.html"]  # type: ignore[attr-defined]
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        text = self.request.GET.get("q", "")[:MOST_CHARACTERS].strip()
-        return super().get_context_data(text=text, groups=find_everywhere(self.person, text), **kwargs)
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        text = request.GET.get("q", "").strip()
+        too_long = len(text) > MOST_CHARACTERS
+        text = text[:MOST_CHARACTERS]
+        # What was found for a part of it is not what was asked.
+        groups = [] if too_long else find_everywhere(self.person, text)
+        most = MOST_CHARACTERS if too_long else None
+        context = self.get_context_data(text=text, groups=groups, most=most, **kwargs)
+        return self.render_to_response(context, status=400 if too_long else 200)

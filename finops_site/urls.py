@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, register_converter
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from finops_site.api.views import Docs
@@ -60,6 +61,8 @@ urlpatterns = [
     path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
     path("people/teams/<int:pk>/delete/", people_views.DeleteTeam.as_view(), name="people_team_delete"),
     path("accounts/login/", SignIn.as_view(), name="account_login"),
+    # An administrator changes the address that somebody signs in with.
+    path("accounts/email/", RedirectView.as_view(pattern_name="my_settings"), name="account_email"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -109,7 +109,7 @@ class ProgrammeConfig(PillarConfig):
         registry.add(
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
-            NightlyCheck("kpis", nights.run_night, 95),
+            NightlyCheck("kpis", nights.run_night, 95, _lazy("KPIs")),
             # After the pillars, whose figures it stores; removed before them.
             DemoStep("KPIs", demo.make_kpis, 85),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),

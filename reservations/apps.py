@@ -152,9 +152,9 @@ class ReservationsConfig(PillarConfig):
                 "reservations:recommendations",
             ),
             KnownChangeSource("commitments", known_changes.commitment_changes, 60),
-            NightlyCheck("commitments", nightly.check_commitments, 60),
-            NightlyCheck("purchases", nightly.check_purchases, 61),
-            NightlyCheck("savings-ledger", nightly.check_savings_ledger, 62),
+            NightlyCheck("commitments", nightly.check_commitments, 60, _lazy("commitments")),
+            NightlyCheck("purchases", nightly.check_purchases, 61, _lazy("purchases")),
+            NightlyCheck("savings-ledger", nightly.check_savings_ledger, 62, _lazy("savings ledger")),
             ReportSection("savings", _lazy("Savings ledger"), "", reports.savings_report, saved, 59),
             ReportSection(
                 "commitments", _lazy("Commitments"), "reservations/report.html", reports.commitments_report, see, 61

@@ -1,6 +1,7 @@
 """What commitments take away of the demo company: its commitments, recommendations, purchases and what they saved."""
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.people.demo_rows import counted_rows, delete_unless_held, demo_people, demo_rows
 from reservations.models import ApproverLimit, Commitment, Coverage, Plan, PurchaseRequest, StandingOrder
@@ -8,9 +9,9 @@ from reservations.models import ApproverLimit, Commitment, Coverage, Plan, Purch
 
 def counts() -> list[tuple[str, int, int]]:
     return [
-        counted_rows("commitments", demo_rows(Commitment)),
-        counted_rows("recommendations", _plans()),
-        counted_rows("purchases", _requests()),
+        counted_rows(_("commitments"), demo_rows(Commitment)),
+        counted_rows(_("recommendations"), _plans()),
+        counted_rows(_("purchases"), _requests()),
     ]
 
 

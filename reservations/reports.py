@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, formatted, percent
@@ -84,7 +85,11 @@ def commitments_report(user: Person, month: Month) -> dict[str, Any] | None:
         covered = _("{share} of eligible usage was covered (target: 70%)").format(share=share)
     if main.unpriced:
         covered = _("How much of eligible usage was covered is {why}").format(why=main.why_unknown)
-    text = _("{covered}, {amount} {currency} were paid for unused commitments. {ended} commitments ended.").format(
+    text = ngettext(
+        "{covered}, {amount} {currency} were paid for unused commitments. {ended} commitment ended.",
+        "{covered}, {amount} {currency} were paid for unused commitments. {ended} commitments ended.",
+        ended,
+    ).format(
         covered=covered,
         amount=exact_text(main.unused_cost.quantize(Decimal("0.01"))),
         currency=main.currency,

@@ -38,8 +38,8 @@ from tagging.policy import compliance
 def counts() -> list[tuple[str, int, int]]:
     return [
         counted_rows(_("ownership rules"), demo_rows(OwnershipRule)),
-        counted_rows("splits", demo_rows(Split)),
-        counted_rows("metrics", demo_rows(Metric)),
+        counted_rows(_("splits"), demo_rows(Split)),
+        counted_rows(_("metrics"), demo_rows(Metric)),
         _closed_months(),
         counted_rows(_("virtual tags"), _of_demo(VirtualTag, "made_by")),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.text import capfirst, slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.query.question import company_metric
 from finops_site.lib import charts
@@ -97,7 +98,11 @@ def compliance_section(user: Person, period: Period, today: date) -> dict[str, A
     last = tallies[months[-1]]
     shares = [tallies[month].by_resources for month in months]
     target = TARGET * 100
-    sentence = _("{right} of {all} resources comply with the tag policy in {month}: {share}, the target is {target}.")
+    sentence = ngettext(
+        "{right} of {all} resource complies with the tag policy in {month}: {share}, the target is {target}.",
+        "{right} of {all} resources comply with the tag policy in {month}: {share}, the target is {target}.",
+        last.counted,
+    )
     cost = _(" and ").join(f"{formatted(last.amount(code, WRONG), code)} {code}" for code in last.currencies)
     sentences = [
         sentence.format(

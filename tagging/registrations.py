@@ -256,7 +256,7 @@ POLICY = (
     NotificationKind("correction-proposed", _lazy("Corrections to confirm"), "tagging.change_dispute", 23),
     NotificationKind("correction-rejected", _lazy("Corrections that were turned down"), "tagging.view_dispute", 24),
     NotificationKind("tag-digest", _lazy("Resources without tags, every week"), "costs.view_costline", 30),
-    NightlyCheck("tags", reminders.nightly_check, 30),
+    NightlyCheck("tags", reminders.nightly_check, 30, _lazy("tags")),
     DemoStep("tag policy", policy_demo.make_tag_policy, 55),
 )
 REMEDIATION = (

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from auditlog.models import LogEntry
+from django.forms import ChoiceField, ModelChoiceField
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 from django.utils import timezone
@@ -444,6 +445,7 @@ ACCESS = {
     "api:virtual-tag-list": API_EVERYBODY,
     "api:virtual-tag-detail": API_LINE_OF_PAYMENTS,
     "api:virtual-tag-end": row(NO_TOKEN, all=405),
+    "api:virtual-tag-many": row(NO_TOKEN, all=405),
     "api:business-metrics": API_EVERYBODY,
     "api:unit-costs": API_EVERYBODY,
     "api:tag-compliance": API_EVERYBODY,
@@ -479,6 +481,7 @@ ACCESS = {
     "api:report": API_LINE_OF_PAYMENTS,
     "api:kpis": API_EVERYBODY,
     "api:decisions": API_EVERYBODY,
+    "api:to-do": API_EVERYBODY,
     "api:health": row(NO_TOKEN, all=403, ada=200),
     "api:notification-list": API_EVERYBODY,
     "api:notification-read": API_POSTS,
@@ -498,6 +501,7 @@ ACCESS = {
     "api:tag-exception-list": API_EVERYBODY,
     "api:tag-exception-detail": API_LINE_OF_PAYMENTS,
     "api:tag-exception-decide": API_POSTS,
+    "api:tag-exception-many": API_POSTS,
     "api:tag-change-set-list": API_EVERYBODY,
     "api:tag-change-set-detail": API_LINE_OF_PAYMENTS,
     "api:tag-change-set-review": API_POSTS,
@@ -958,6 +962,22 @@ def test_an_address_opens_for_those_it_is_for_and_for_nobody_else(name, a_line, 
         with_one_more = f"{url}{'&' if '?' in url else '?'}nobody_reads_this=1"
         status = answer_to(reader, with_one_more, people, client, client_of).status_code
         assert status == 400, f"{url} ignores what it does not know"
+    if reader:
+        for filter_name in choices_of(answers[reader]):
+            one_more = f"{url}{'&' if '?' in url else '?'}{filter_name}=nobody-has-this"
+            answer = answer_to(reader, one_more, people, client, client_of)
+            # What bills call things may be asked for before any bill has it: the page says that nothing is called so.
+            is_said = bool((getattr(answer, "context_data", None) or {}).get("unmatched"))
+            assert answer.status_code == 400 or is_said, f"{one_more} is answered as if it were a choice"
+
+
+def choices_of(answer):
+    """The names of those filters of a list that take what they offer alone."""
+    filterset = (getattr(answer, "context_data", None) or {}).get("filterset")
+    fields = filterset.form.fields.items() if filterset is not None else ()
+    # A cost centre may be asked for before a team has it.
+    names = [name for name, field in fields if isinstance(field, ChoiceField | ModelChoiceField)]
+    return [name for name in names if name != "cost_center"]
 
 
 CHANGING = {"post", "put", "patch", "delete"}

@@ -23,6 +23,7 @@ from costs.web.links import group_filters, lines_url
 from finops_site.lib.money import Money
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person, WholeCompany
+from finops_site.lib.words import labelled
 from finops_site.mail.emails import absolute_url
 from finops_site.models import User
 from finops_site.registry import registry
@@ -143,7 +144,7 @@ def alert_advice(
     for driver in drivers[:MOST_ADVICE]:
         culprit = next((culprit for culprit in culprits if culprit.service == driver.label), None)
         what = f"{culprit.label} ({driver.label})" if culprit else driver.label
-        own.append({"text": f"{what}: {remedy(driver.label)}", "url": (culprit or driver).url})
+        own.append({"text": labelled(what, remedy(driver.label)), "url": (culprit or driver).url})
     filters = dict(alert.budget.scope_filters)
     if drivers:
         filters["service"] = [driver.service for driver in drivers]

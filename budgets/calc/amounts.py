@@ -9,10 +9,11 @@ from decimal import Decimal
 from budgets.calc.fiscal_calendar import CALENDAR_YEAR, MONTHS, FiscalCalendar
 from finops_site.lib import money
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.locale_format import percent_figure
 from finops_site.lib.money import EXACT, STORED_UNIT, BadAmount, exact_text, places, rounded, split
 from finops_site.lib.periods import Month, Period
-from finops_site.lib.words import number_text
+from finops_site.lib.words import counted, number_text
 
 MOST_PERIODS = 120
 MOST_AMOUNT = Decimal(10) ** 18
@@ -130,8 +131,9 @@ def pasted_amounts(text: str, count: int, currency: str = "") -> list[Decimal]:
     cells = [cell for line in text.strip().splitlines() for cell in re.split(r"[\t;]", line) if cell.strip()]
     if len(cells) != count:
         raise BadAmount(
-            _("{cells_count} amounts are pasted and there are {count} periods.").format(
-                cells_count=len(cells), count=count
+            _("{amounts} and {periods}.").format(
+                amounts=counted(len(cells), "amount is pasted", "amounts are pasted"),
+                periods=ngettext("there is {count} period", "there are {count} periods", count).format(count=count),
             )
         )
     mark = money.decimal_mark_of(cells)
@@ -164,7 +166,10 @@ def automatic_amount(
 
 
 def suggested_amount(spent: Sequence[Decimal], currency: str) -> Decimal | None:
-    """What the last months suggest: their average, a month far off the median left out, rounded up to two digits."""
+    """What the last months suggest: their average, a month far off the median left out, rounded up to three digits.
+
+    None where there is no month to go by, or where they cost nothing.
+    """
     if not spent:
         return None
     middle = sorted(spent)[len(spent) // 2]

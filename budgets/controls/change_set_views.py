@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.rules import CannotControl
@@ -26,7 +27,7 @@ from budgets.controls.tables import (
 from budgets.models import ControlChangeSet, ControlPolicy, ControlStep
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import day_text, moment_text
-from finops_site.lib.words import number_text
+from finops_site.lib.words import labelled, number_text
 from finops_site.models import User
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import download
@@ -94,7 +95,9 @@ class ControlChangePage(FollowedPage):
         return {
             "label": _("It is being undone") if row.is_undoing else _("It is being run"),
             "percent": 100 * len(over) // max(1, len(steps)),
-            "detail": _("{done} of {count} steps").format(done=len(over), count=len(steps)),
+            "detail": ngettext("{done} of {count} step", "{done} of {count} steps", len(steps)).format(
+                done=len(over), count=len(steps)
+            ),
             "url": f"{row.get_absolute_url()}?progress=1",
         }
 
@@ -118,7 +121,7 @@ class ControlChangePage(FollowedPage):
             else [],
             "scripts": scripts_for(row, user),
             "pastes": _pastes(row, user),
-            "notes": sorted({f"{step.label}: {_(step.rules.note)}" for step in steps if step.rules.note}),
+            "notes": sorted({labelled(step.label, _(step.rules.note)) for step in steps if step.rules.note}),
             "policy": ControlPolicy.get(),
             "box": row.control.box_words,
         }
@@ -196,7 +199,9 @@ def _stats(row: ControlChangeSet, steps: list[ControlStep]) -> list[dict[str, An
     )
     if row.started_at:
         days = (
-            _("{saved_days} days of the bill").format(saved_days=row.saved_days)
+            ngettext("{saved_days} day of the bill", "{saved_days} days of the bill", row.saved_days).format(
+                saved_days=row.saved_days
+            )
             if row.saved_days
             else row.saved_note or _("measured every night")
         )

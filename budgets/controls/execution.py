@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.calc.controls import rules as control_rules
 from budgets.calc.controls.actions import ROLE_KINDS
@@ -242,9 +243,11 @@ def look(pk: int, *, user: User | None, now: datetime) -> ControlChangeSet:
     with transaction.atomic():
         row = locked(pk)
         if user is not None or settled:
-            text = _("AWS was asked: {settled} of {steps_count} outcomes are known now. {problem}").format(
-                settled=settled, steps_count=len(steps), problem=problem
-            )
+            text = ngettext(
+                "AWS was asked: {settled} of {steps_count} outcome is known now. {problem}",
+                "AWS was asked: {settled} of {steps_count} outcomes are known now. {problem}",
+                len(steps),
+            ).format(settled=settled, steps_count=len(steps), problem=problem)
             row = add_note(row, "look", user, text, now)
         return running.after_doubt(row, user, now)
 

@@ -12,6 +12,7 @@ from budgets.controls.change_set_events import saving_text
 from budgets.controls.role_access import role_objection
 from budgets.controls.scripts import TO_RUN, TO_UNDO
 from budgets.models import ControlChangeSet, ControlPolicy, ControlStep
+from finops_site.lib.words import counted
 from finops_site.models import User
 from finops_site.ui.next_steps import NextStep
 
@@ -60,8 +61,10 @@ def next_steps(row: ControlChangeSet, user: User, now: datetime) -> list[NextSte
     stopped = control_rules.STOPPED if ControlPolicy.get().is_stopped else ""
     steps: list[NextStep] = []
     if row.state == control_rules.PROPOSED:
-        confirm = _("{steps} resources, {box_words}. It saves {saving_text}.").format(
-            steps=row.steps.count(), box_words=row.control.box_words, saving_text=saving_text(row)
+        confirm = _("{resources}, {box_words}. It saves {saving_text}.").format(
+            resources=counted(row.steps.count(), "resource"),
+            box_words=row.control.box_words,
+            saving_text=saving_text(row),
         )
         objection = approvals.approval_objection(row, user) or stopped
         steps.append(NextStep("approve", _("Approve"), "check", objection, "primary", confirm))

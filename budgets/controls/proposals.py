@@ -19,7 +19,7 @@ from budgets.models import Alert, Anomaly, Budget, Control, ControlChangeSet, Co
 from finops_site.celery import task
 from finops_site.lib.money import Money
 from finops_site.lib.periods import day_text, moment_text
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, labelled
 from finops_site.models import Team, User
 
 logger = logging.getLogger(__name__)
@@ -227,5 +227,5 @@ def _nothing_text(left_out: Sequence[dict[str, str]], until: date | None) -> str
 
 
 def _note(control: Control, now: datetime, text: str) -> None:
-    control.last_result = f"{moment_text(now)}: {text}"[:500]
+    control.last_result = labelled(moment_text(now), text)[:500]
     Control.objects.filter(pk=control.pk).update(last_result=control.last_result)

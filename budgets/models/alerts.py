@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from budgets.models.budgets import Budget, BudgetPeriod, amount_field
 from budgets.models.thresholds import Threshold
 from budgets.querysets import AlertDeliveryQuerySet, AlertQuerySet
+from finops_site.lib.words import labelled
 from finops_site.translation import gettext_lazy as _lazy
 
 # What each occasion of a message is called.
@@ -139,7 +140,7 @@ class Alert(models.Model):
         indexes = [models.Index(fields=["state", "opened_at"], name="alert_by_state")]
 
     def __str__(self) -> str:
-        return f"{self.budget}: {self.threshold}"
+        return labelled(self.budget, self.threshold)
 
     def get_absolute_url(self) -> str:
         return reverse("budgets:alert", args=[self.pk])

@@ -14,6 +14,7 @@ from budgets.models.budgets import amount_field
 from budgets.querysets import AnomalyQuerySet, BudgetRelatedQuerySet
 from costs.calc.filters import filter_value
 from finops_site.lib.periods import Period, day_text
+from finops_site.lib.words import labelled
 from finops_site.translation import gettext_lazy as _lazy
 
 MONTH_DAYS = 30
@@ -168,7 +169,7 @@ class AnomalySensitivity(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.scope_name}: {self.get_level_display()}"
+        return labelled(self.scope_name, self.get_level_display())
 
     def clean(self) -> None:
         if not (self.team_id or self.service or self.account):

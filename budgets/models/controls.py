@@ -28,7 +28,7 @@ from budgets.querysets import ControlChangeSetQuerySet, ControlQuerySet
 from costs.calc.filters import dimension_of
 from costs.sources.storage import StorageProblem, allowed_endpoint
 from finops_site.lib.periods import WEEKDAYS, day_text
-from finops_site.lib.words import number_text
+from finops_site.lib.words import labelled, number_text
 from finops_site.models import Team
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -269,7 +269,7 @@ class Control(models.Model):
     def when(self) -> str:
         """What proposes it, in words."""
         if self.budget:
-            return f"{self.budget}: {self.threshold}"
+            return labelled(self.budget, self.threshold)
         scope = ", ".join(part for part in (self.service, self.account) if part)
         return _("anomalies of {value}{what}").format(
             value=self.team or _("the company"), what=f" ({scope})" if scope else ""
@@ -410,7 +410,7 @@ class ControlChangeSet(models.Model):
 
     @property
     def title(self) -> str:
-        return f"{self.control.name}: {self.control.what}"
+        return labelled(self.control.name, self.control.what)
 
     @property
     def owner(self) -> Any:

@@ -18,6 +18,7 @@ from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, BadAmount, decimal_mark_of, exact_sum
 from finops_site.lib.periods import Month, Period, day_text, moment_text
 from finops_site.lib.person import Person
+from finops_site.lib.words import labelled
 from finops_site.models import User
 
 # {period: its amount before and after}; before it None where there is none.
@@ -235,7 +236,7 @@ def _changed_amounts(
         try:
             amount = parse_amount(text, decimal_mark=decimal_mark, currency=budget.currency)
         except BadAmount as error:
-            raise BadAmount(f"{head.strip()}: {error}") from None
+            raise BadAmount(labelled(head.strip(), error)) from None
         if before.get(period.start) != amount:
             changes[period] = (before.get(period.start), amount)
     return changes

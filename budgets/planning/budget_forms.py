@@ -13,6 +13,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.calc import amounts
 from budgets.calc.amounts import BudgetCut
@@ -263,12 +264,16 @@ class BudgetForm(LongForm):
         return {
             COUNTS: counts or _("all cost of the team, or of the company"),
             PERIOD: ", ".join([*period, self._shown("currency")]),
-            HOW: _("average of the last {value} months").format(value=self["auto_months"].value())
-            if self["auto_months"].value()
-            else self._shown("way").partition(";")[0],
+            HOW: self._average() or self._shown("way").partition(";")[0],
             BASIS: self._shown("basis"),
             LEFT_OUT: ", ".join(left) or _("nothing"),
         }
+
+    def _average(self) -> str:
+        value = str(self["auto_months"].value() or "")
+        months = int(value) if value.isdecimal() and len(value) < 4 else 2
+        words = ngettext("average of the last month", "average of the last {value} months", months)
+        return words.format(value=value) if value else ""
 
     def _shown(self, name: str) -> str:
         """The value of a field in words."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,6 +14,8 @@ from budgets.planning.period_changes import Amounts, WrongState, plan_periods
 from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.words import counted
+from finops_site.mail.emails import absolute_url, make_message
+from finops_site.mail.outbox import queue_email
 from finops_site.models import User
 
 
@@ -95,6 +98,7 @@ def approve_change(change: ProposedChange, *, by: User, why: str = "", now: date
             new[period] = Decimal(text)
         what = _("change proposed by {person} approved").format(person=change.proposed_by or _("somebody"))
         change_budget(budget, new, version=budget.version, by=by, why=why or change.why, what=what)
+        _tell_proposer(change, by, now)
     return change
 
 
@@ -103,7 +107,9 @@ def reject_change(change: ProposedChange, *, by: User, why: str = "", now: datet
     if not why.strip():
         raise WrongState(_("Give the reason, so that whoever proposed it can do better."))
     with transaction.atomic():
-        return _decide(change, ProposedChange.State.REJECTED, by, why, now)
+        change = _decide(change, ProposedChange.State.REJECTED, by, why, now)
+        _tell_proposer(change, by, now)
+    return change
 
 
 def withdraw_change(change: ProposedChange, *, by: User, why: str = "", now: datetime) -> ProposedChange:
@@ -128,6 +134,22 @@ def _decide(change: ProposedChange, state: str, by: User, why: str, now: datetim
     row.state, row.decided_by, row.decided_at, row.decision_why = state, by, now, why
     row.save()
     return row
+
+
+def _tell_proposer(change: ProposedChange, by: User, now: datetime) -> None:
+    """A letter and a notification to who proposed it, once; not to who decided herself or sees the budget no more."""
+    reader = change.proposed_by
+    if reader is None or reader == by or not reader.is_active:
+        return
+    if not Budget.objects.visible_to(reader).filter(pk=change.budget_id).exists():
+        return
+
+    def context() -> dict[str, Any]:
+        url = absolute_url(change.get_absolute_url())
+        return {"change": change, "budget": change.budget, "what": change_text(change), "person": by, "url": url}
+
+    message = make_message("budget-change-decided", reader.email, context)
+    queue_email(f"budget change {change.pk} decided", message, now=now)
 
 
 def amounts_text(budget: Budget) -> str:

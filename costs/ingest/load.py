@@ -13,6 +13,7 @@ import duckdb
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.charges.conformance import conformance_figures, cost_as_text
 from costs.charges.read_bill import BillContents, NoCharges, read_bill
@@ -154,13 +155,17 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     delivery.rows_rejected = contents.rows_rejected
     delivery.totals = totals_as_text(contents.totals)
     delivery.residual = totals_as_text(contents.residual)
-    unread = _("{rows_rejected} of {rows_read} rows not read.").format(
-        rows_rejected=number_text(contents.rows_rejected), rows_read=number_text(contents.rows_read)
-    )
+    unread = ngettext(
+        "{rows_rejected} of {rows_read} row not read.",
+        "{rows_rejected} of {rows_read} rows not read.",
+        contents.rows_read,
+    ).format(rows_rejected=number_text(contents.rows_rejected), rows_read=number_text(contents.rows_read))
     missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
-    fewer = _("The manifest states {rows} rows, and {rows_read} are here.").format(
-        rows=number_text(delivery.expected_rows or 0), rows_read=number_text(contents.rows_read)
-    )
+    fewer = ngettext(
+        "The manifest states {rows} row, and {rows_read} are here.",
+        "The manifest states {rows} rows, and {rows_read} are here.",
+        delivery.expected_rows or 0,
+    ).format(rows=number_text(delivery.expected_rows or 0), rows_read=number_text(contents.rows_read))
     delivery.message = " ".join(
         [
             *[unread] * bool(contents.rows_rejected),

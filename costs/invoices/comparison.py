@@ -6,6 +6,7 @@ from datetime import date
 
 from django.db.models import Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.calc.invoices import (
     UNSETTLED,
@@ -115,9 +116,11 @@ class MonthOfInvoices:
     unknown: int
 
     def __str__(self) -> str:
-        text = _("{settled} of {total} invoices agree with the bills or are explained").format(
-            settled=self.settled, total=self.total
-        )
+        text = ngettext(
+            "{settled} of {total} invoice agrees with the bills or is explained",
+            "{settled} of {total} invoices agree with the bills or are explained",
+            self.total,
+        ).format(settled=self.settled, total=self.total)
         return (
             _("{text}; the bill of {unknown} is not delivered.").format(text=text, unknown=self.unknown)
             if self.unknown

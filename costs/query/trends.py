@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.calc.dimensions import named
 from costs.calc.period_changes import CostChange, billed_part, cost_changes, same_days_before
@@ -80,7 +81,9 @@ class Comparison:
     def title(self) -> str:
         if self.has_full_month:
             return month_text(self.month, "long")
-        return _("{month}, the first {days} days").format(month=month_text(self.month, "long"), days=self.now.days)
+        days = self.now.days
+        words = ngettext("{month}, the first day", "{month}, the first {days} days", days)
+        return words.format(month=month_text(self.month, "long"), days=days)
 
 
 def compare(user: Person, month: Month, today: date, filters: Filters | None = None) -> Comparison:

@@ -13,6 +13,7 @@ from costs.web.links import group_filters, lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from finops_site.ui.figures import month_text
 
 SHOWN = 8
@@ -132,7 +133,7 @@ def _waterfall(
     if rest := changes[len(shown) :]:
         steps.append(
             (
-                _("{count} others").format(count=len(rest)),
+                counted(len(rest), "other"),
                 add(labelled.change.difference for labelled in rest) or ZERO,
             )
         )

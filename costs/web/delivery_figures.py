@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.querysets import METRICS
 from costs.web.delivery_tables import STATES
-from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.money import EXACT, exact_figure
 from finops_site.lib.words import counted
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -119,7 +119,7 @@ def _metric_figures(metric: str, amount: str | None, residual: str | None) -> di
     if amount is None or not residual or not Decimal(residual):
         return figures
     stored = EXACT.subtract(Decimal(amount), Decimal(residual))
-    return {**figures, "residual": residual, "stored": exact_text(stored)}
+    return {**figures, "residual": exact_figure(Decimal(residual)), "stored": exact_figure(stored)}
 
 
 def load_progress(delivery: Delivery, now: datetime) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class DeliveryTable(BaseTable):
             '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">{}</div>',
             f"{value:%Y-%m-%d %H:%M:%S}",
             moment_text(value),
-            _("by {person}").format(person=by),
+            by,
         )
 
     def value_received_at(self, value: datetime) -> str:

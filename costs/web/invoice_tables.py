@@ -14,7 +14,7 @@ from costs.calc.invoices import NOT_INVOICED, Comparison, InvoicedCost, InvoiceS
 from costs.invoices.comparison import Reconciliation, incomplete_until
 from costs.models import Invoice
 from costs.web.tables import WHOLE_WORDS
-from finops_site.lib.money import exact_text, formatted, rounded
+from finops_site.lib.money import exact_figure, formatted, rounded
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.lib.words import number_text
 from finops_site.translation import gettext_lazy as _lazy
@@ -32,7 +32,7 @@ INVOICE_STATES: dict[str, tuple[str, str, str]] = {
 
 def difference_text(value: Decimal) -> str:
     """A difference to its last digit, with its sign: ``+0.004``, ``-12.5``."""
-    return f"{'+' if value > 0 else ''}{exact_text(value)}"
+    return f"{'+' if value > 0 else ''}{exact_figure(value)}"
 
 
 def short_difference(value: Decimal, currency: str) -> str:
@@ -79,13 +79,13 @@ def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
     if comparison.reason:
         yield comparison.reason
     if invoice.is_signed and comparison.state == InvoiceState.CHANGED:
-        was = exact_text(invoice.signed_books) or _("not delivered")
-        now = exact_text(comparison.books) or _("not delivered")
+        was = exact_figure(invoice.signed_books) or _("not delivered")
+        now = exact_figure(comparison.books) or _("not delivered")
         if was != now:
             yield _("The books were {was} when it was signed off, and are {now}.").format(was=was, now=now)
         if invoice.signed_invoiced != comparison.invoiced:
             yield _("The invoice was {signed_invoiced}, and is {invoiced}.").format(
-                signed_invoiced=exact_text(invoice.signed_invoiced), invoiced=exact_text(comparison.invoiced)
+                signed_invoiced=exact_figure(invoice.signed_invoiced), invoiced=exact_figure(comparison.invoiced)
             )
     if others:
         yield ngettext(
@@ -94,7 +94,7 @@ def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
             others,
         ).format(count=number_text(others))
     if comparison.untaxed:
-        yield _("Without its tax of {untaxed}: the bill has none.").format(untaxed=exact_text(comparison.untaxed))
+        yield _("Without its tax of {untaxed}: the bill has none.").format(untaxed=exact_figure(comparison.untaxed))
     if day := incomplete_until(comparison, invoice.billing_month):
         yield _("The bill has charges until {day} only.").format(day=day_text(day))
 

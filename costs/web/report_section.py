@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.calc.dimensions import named
 from costs.models import DeliveryMonth
@@ -25,7 +26,7 @@ from finops_site.lib.language import gettext_noop as _noop
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
-from finops_site.lib.words import in_sentence
+from finops_site.lib.words import in_sentence, labelled
 from finops_site.registry import Better, Measure, MeasureInput, ReportMonth, Unit
 from finops_site.ui.figures import month_text, percent_text, signed_text
 from finops_site.ui.request_memo import request_memo
@@ -93,7 +94,7 @@ def _measure_owned(user: Person, as_of: date) -> Measure | None:
     text = _share_text(_of_cost_with_team(), month)
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     if known.missing:
-        text = f"{text}: {known.notes[0]}"
+        text = labelled(text, known.notes[0])
         if known.until is None or known.until < month.start:
             return Measure(None, Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
         days = Period(days.start, min(days.end, known.until + timedelta(days=1)))
@@ -195,7 +196,9 @@ def _a_year_before(
     full = (
         _("the whole month")
         if comparison.has_full_month
-        else _("the first {days} days of it").format(days=comparison.now.days)
+        else ngettext("the first day of it", "the first {days} days of it", comparison.now.days).format(
+            days=comparison.now.days
+        )
     )
     return {
         "label": _("A year before, {month}").format(month=month_text(days.start)),
@@ -209,7 +212,7 @@ def _a_year_before(
 
 def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, before: Decimal | None) -> str:
     """What was spent, and how much more or less that is, for somebody who reads one line."""
-    spent = f"{comparison.title}: {formatted(now or Decimal(0), code)} {code}"
+    spent = labelled(comparison.title, f"{formatted(now or Decimal(0), code)} {code}")
     if before is None:
         return _("{spent}; there is no bill of the days before.").format(spent=spent)
     gap = EXACT.subtract(now or Decimal(0), before)

@@ -19,7 +19,7 @@ from costs.models import AccountGroup, CostLine, Dimension, ExchangeRate
 from costs.query.line_addresses import LineAddress, addresses_of
 from costs.query.scope import SHARED, SHARED_IN_FILES, UNOWNED, UNOWNED_IN_FILES
 from finops_site.lib.periods import day_text
-from finops_site.lib.words import some_of
+from finops_site.lib.words import labelled, some_of
 from finops_site.templatetags.finops import rate as rate_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import money_html
@@ -87,7 +87,7 @@ class OwnerColumn(django_tables2.Column):
         if value is not None:
             return str(value)
         pool = self.pool.resolve(record, quiet=True)
-        return f"{SHARED}: {pool}" if pool else str(UNOWNED)
+        return labelled(SHARED, pool) if pool else str(UNOWNED)
 
     def value(self, value: object, record: object) -> str:
         with override("en"):

@@ -16,9 +16,11 @@ from finops_site.api.base import ExactDecimalField, HoldsPermission, KeysetPages
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.ops import health
-from finops_site.registry import Better, HealthState, Unit, registry
+from finops_site.people.roles import role_of
+from finops_site.registry import Better, HealthState, PendingDecision, ToDo, Unit, registry
 from finops_site.reports import monthly_report
 from finops_site.ui.pending_decisions import waiting_for
+from finops_site.ui.to_do import find_to_do
 
 MONTH = OpenApiParameter("month", str, OpenApiParameter.PATH, description="like 2026-03")
 
@@ -160,6 +162,51 @@ class PendingDecisions(APIView):
     def get(self, request: Request) -> Response:
         rows = [{"text": item.text, "url": item.url} for item in waiting_for(request.user)]
         return Response(PendingDecisionSerializer(rows, many=True).data)
+
+
+class ToDoItemSerializer(serializers.Serializer):
+    text = serializers.CharField()
+    url = serializers.CharField()
+    amount = serializers.CharField(
+        allow_null=True, help_text="the money that is at stake, as exact text; null: unknown"
+    )
+    currency = serializers.CharField()
+    note = serializers.CharField()
+
+
+class ToDoGroupSerializer(serializers.Serializer):
+    label = serializers.CharField()
+    url = serializers.CharField(help_text="the list of all of them; empty where there is none")
+    count = serializers.IntegerField(help_text="how many there are, of which the first are listed")
+    items = ToDoItemSerializer(many=True, source="shown")
+
+
+class ToDoSerializer(serializers.Serializer):
+    count = serializers.IntegerField()
+    decisions = ToDoItemSerializer(many=True)
+    groups = ToDoGroupSerializer(many=True)
+
+
+class ToDoView(APIView):
+    """What the page *What to do* lists: decisions that wait for you, then the rest by kind."""
+
+    permission_classes = [HoldsPermission]
+    permission_required = ""
+
+    @extend_schema(summary="What there is to do for you", responses=ToDoSerializer)
+    def get(self, request: Request) -> Response:
+        to_do = find_to_do(request.user, role_of(request.user))
+        groups = [
+            {"label": group.label, "url": group.url, "count": group.count, "shown": [*map(_to_do_item, group.items)]}
+            for group in to_do.groups
+        ]
+        answer = {"count": to_do.count, "decisions": [*map(_to_do_item, to_do.decisions)], "groups": groups}
+        return Response(ToDoSerializer(answer).data)
+
+
+def _to_do_item(item: ToDo | PendingDecision) -> dict[str, str | None]:
+    amount = None if item.amount is None else exact_text(item.amount)
+    return {"text": item.text, "url": item.url, "amount": amount, "currency": item.currency, "note": item.note}
 
 
 class HealthOfSystem(APIView):

@@ -27,6 +27,7 @@ urlpatterns = [
     path("reports/<str:month>/", programme_views.ReportOfMonth.as_view(), name="report"),
     path("kpis/", programme_views.Kpis.as_view(), name="kpis"),
     path("decisions/", programme_views.PendingDecisions.as_view(), name="decisions"),
+    path("to-do/", programme_views.ToDoView.as_view(), name="to-do"),
     path("health/", programme_views.HealthOfSystem.as_view(), name="health"),
     *router.urls,
     *(path("", include(pillar.api_urls)) for pillar in installed_pillars() if pillar.api_urls),

@@ -24,6 +24,7 @@ from finops_site.people.company import load_company
 from finops_site.people.demo_rows import demo_company
 from finops_site.people.reader_language import language_of_page
 from finops_site.people.signed_in import signed_in_user
+from finops_site.registry import DemoPart, registry
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import time_zone_field
 from finops_site.ui.pages import FormPage, Page
@@ -116,7 +117,7 @@ class RemoveDemoPage(Page, TemplateView):
             "url": f"{self.request.path}?progress=1",
             "percent": company.removal_percent,
             "label": _("Removing the demo"),
-            "detail": company.removal_step,
+            "detail": next((p.label for p in registry.of(DemoPart) if p.name == company.removal_step), ""),
             "failed": bool(company.problem),
             "message": company.problem,
         }

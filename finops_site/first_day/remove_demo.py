@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.person import Person
+from finops_site.lib.words import labelled
 from finops_site.models import DemoCompany, Membership, OutgoingEmail, Team, User
 from finops_site.people.demo import DOMAIN
 from finops_site.people.demo_rows import (
@@ -100,14 +101,14 @@ def remove_demo(write: Callable[[str], object]) -> None:
     rows = DemoCompany.objects.filter(removed_at=None)
     for number, part in enumerate(parts):
         write(f"  {part.label}")
-        rows.update(removal_step=part.label, removal_percent=100 * number // len(parts), problem="")
+        rows.update(removal_step=part.name, removal_percent=100 * number // len(parts), problem="")
         try:
             with transaction.atomic():
                 # Two workers at once do one part after the other.
                 rows.select_for_update().first()
                 part.remove()
         except Exception as error:
-            rows.update(problem=f"{part.label}: {error}"[:1000])
+            rows.update(problem=labelled(part.label, error)[:1000])
             raise
     rows.update(removal_step="", removal_percent=100, removed_at=timezone.now())
 
@@ -121,7 +122,7 @@ def remove_half_made(company: DemoCompany) -> None:
 
 
 def counts_of_people() -> list[tuple[str, int, int]]:
-    return [counted_rows("people", demo_people()), counted_rows("teams", _teams_that_go())]
+    return [counted_rows(_("people"), demo_people()), counted_rows(_("teams"), _teams_that_go())]
 
 
 def remove_people() -> None:

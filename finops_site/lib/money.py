@@ -127,6 +127,12 @@ def exact_text(amount: Decimal | None) -> str | None:
     return "0" if text in ("-0", "") else text
 
 
+def exact_figure(amount: Decimal | None) -> str | None:
+    """The same as the reader's language writes it, ``0,004``: for pages. The API and files have `exact_text`."""
+    text = exact_text(amount)
+    return text if text is None else in_marks(text)
+
+
 def parse_amount(text: str, *, decimal_mark: str = "", most: Decimal | None = None) -> Decimal:
     """The amount that somebody typed: ``12,400.50``, ``12 400,50``, ``-12.400,50``, ``(12.50)``; raises BadAmount.
 

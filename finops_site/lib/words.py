@@ -45,6 +45,11 @@ def some_of(names: Sequence[str], most: int = 5, *, between: str = ", ", last: s
     return form.format(names=listed, count=number_text(more))
 
 
+def labelled(label: object, text: object) -> str:
+    """``Shared: Support``, with a colon as the reader's language sets it."""
+    return _("{label}: {text}").format(label=label, text=text)
+
+
 def in_sentence(label: str) -> str:
     """A label inside a sentence: ``draft`` of ``Draft``. In German it stays: its nouns keep their capital."""
     return str(label) if get_language().startswith("de") else str(label).lower()

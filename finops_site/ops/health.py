@@ -101,13 +101,16 @@ def _servers() -> list[HealthStatus]:
 def _nightly_checks(now: datetime) -> list[HealthStatus]:
     """Every registered check with its newest run, and what else ran in the newest night."""
     runs = {run.check_name: run for run in nightly.latest_runs()}
-    names = [check.name for check in registry.of(NightlyCheck)]
+    labels = {check.name: str(check.label or check.name) for check in registry.of(NightlyCheck)}
+    names = list(labels)
     if not runs:
         none = _("No night yet: they run at 05:10 UTC.") if names else _("No pillar has anything to check at night.")
-        return [HealthStatus(name, HealthState.NOTHING_YET, none) for name in names or [_("Nightly checks")]]
+        return [
+            HealthStatus(label, HealthState.NOTHING_YET, none) for label in labels.values() or [_("Nightly checks")]
+        ]
     newest = max(run.as_of for run in runs.values())
     names += [name for name, run in runs.items() if name not in names and run.as_of == newest]
-    statuses = [_nightly_check(name, runs.get(name), newest, now) for name in names]
+    statuses = [_nightly_check(labels.get(name, name), runs.get(name), newest, now) for name in names]
     if now - max(run.started_at for run in runs.values()) > OLD_NIGHT:
         problem = _("They did not run last night: are the worker and beat up?")
         statuses.insert(0, HealthStatus(_("Nightly checks"), HealthState.BROKEN, problem))

@@ -15,7 +15,7 @@ from django_filters import FilterSet
 from finops_site.lib import charts
 from finops_site.lib.language import get_language
 from finops_site.lib.locale_format import ENGLISH_MARKS, marks, percent_figure
-from finops_site.lib.money import EXACT, exact_text, formatted
+from finops_site.lib.money import EXACT, exact_figure, formatted
 from finops_site.lib.periods import day_text, moment_text, short_day_text
 from finops_site.lib.words import in_sentence
 from finops_site.saved_views.menu import menu_of
@@ -42,7 +42,7 @@ register.simple_tag(figures.icon_html, name="icon")
 register.simple_tag(drawn_tag_chip, name="tag_chip")
 register.simple_tag(status_html, name="status_badge")
 register.simple_tag(usage_bar)
-register.filter("exact", exact_text)
+register.filter("exact", exact_figure)
 register.filter("month", figures.month_text)
 register.filter("day", day_text)
 register.filter("short_day", short_day_text)

@@ -31,11 +31,11 @@ def site(request: HttpRequest) -> dict[str, Any]:
 # Whom the sign-in page of the laptop mode offers; the password stands in the terminal.
 DEMO_PEOPLE = (
     ("lea@demo.example", _lazy("leads the team Payments")),
-    ("fay@demo.example", "finance"),
+    ("fay@demo.example", _lazy("finance")),
     ("eli@demo.example", _lazy("engineer in Payments")),
-    ("max@demo.example", "executive"),
+    ("max@demo.example", _lazy("executive")),
     ("ola@demo.example", _lazy("leads the team Data")),
-    ("ada@demo.example", "administrator"),
+    ("ada@demo.example", _lazy("administrator")),
 )
 
 

@@ -8,8 +8,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.locale_format import in_marks, percent_figure
-from finops_site.lib.money import EXACT, compact, exact_text, formatted, ratio
+from finops_site.lib.money import EXACT, compact, exact_figure, formatted, ratio
 from finops_site.lib.periods import month_text as month_text
 from finops_site.registry import Unit
 from finops_site.ui.icons import known_icons
@@ -21,6 +22,8 @@ Amount = Decimal | int | str | None
 MOST_AS_PERCENT = 10
 
 SIX_DIGITS = Decimal(100_000)
+# Of a unit with a figure before it, which is rarely one: the form for many.
+MANY = 2
 
 
 def _not_in_the_bill() -> SafeString:
@@ -71,7 +74,7 @@ def amount_html(amount: Amount, currency: str | None) -> SafeString:
     if amount is None:
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
-    return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), code, formatted(value, code))
+    return format_html('<span class="money" title="{} {}">{}</span>', exact_figure(value), code, formatted(value, code))
 
 
 def money_short_html(amount: Amount, currency: str | None) -> SafeString:
@@ -86,7 +89,7 @@ def money_short_html(amount: Amount, currency: str | None) -> SafeString:
 def _money_span(text: str, value: Decimal, code: str) -> SafeString:
     return format_html(
         '<span class="money" title="{} {}">{} <span class="currency">{}</span></span>',
-        exact_text(value),
+        exact_figure(value),
         code,
         text,
         code,
@@ -117,7 +120,7 @@ def figure_html(amount: Amount, currency: str | None, unit: str = "") -> SafeStr
     if amount is None:
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
-    return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), unit, figure_text(value))
+    return format_html('<span class="money" title="{} {}">{}</span>', exact_figure(value), unit, figure_text(value))
 
 
 def signed_text(amount: Decimal, currency: str) -> str:
@@ -142,7 +145,7 @@ def change_html(amount: Amount, currency: str | None, before: Amount = None) -> 
         '<span class="change change-{}" title="{} {}">{}<span class="visually-hidden">{} </span>{}{} '
         '<span class="currency">{}</span>{}</span>',
         direction,
-        exact_text(value),
+        exact_figure(value),
         code,
         icon_html(arrow, "icon-inline"),
         word,
@@ -172,4 +175,8 @@ def measure_text(value: Decimal, unit: Unit, currency: str = "", *, places: int 
     text = text.rstrip("0").rstrip(".") if "." in text else text
     if unit == Unit.PERCENT:
         return percent_figure(text)
-    return in_marks(text) if unit == Unit.COUNT else f"{in_marks(text)} {_(unit.value)}"
+    if unit == Unit.HOURS:
+        return ngettext("{count} hour", "{count} hours", MANY).format(count=in_marks(text))
+    if unit == Unit.MONTHS:
+        return ngettext("{count} month", "{count} months", MANY).format(count=in_marks(text))
+    return in_marks(text)

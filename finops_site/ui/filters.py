@@ -15,8 +15,12 @@ from django.utils.translation import gettext as _
 from django_filters.fields import DateRangeField, DateTimeRangeField
 
 from finops_site.lib.periods import Month
+from finops_site.lib.words import labelled
 from finops_site.ui.forms import AmountField
 from finops_site.ui.keyset import PAGING_PARAMETERS
+
+# Longer than the ids that providers give to resources, and short enough for an address with several filters.
+MOST_CHARACTERS = 500
 
 
 class MonthInput(forms.DateInput):
@@ -112,7 +116,7 @@ def without(parameters: QueryDict, names: Iterable[str] = ()) -> str:
 def form_problems(form: BaseForm) -> list[str]:
     """Everything that is wrong with a form in sentences, each with its field in front."""
     return [
-        f"{form[name].label}: {error}" if name in form.fields else str(error)
+        labelled(form[name].label, error) if name in form.fields else str(error)
         for name, errors in form.errors.items()
         for error in errors
     ]
@@ -163,6 +167,7 @@ def _control(bound: BoundField) -> str:
     if type(widget) is forms.TextInput:
         # The list is refreshed while somebody types into it: see finops.js.
         widget.input_type = "search"
+        widget.attrs.setdefault("maxlength", MOST_CHARACTERS)
         return "search"
     if bound.is_hidden:
         return "hidden"

@@ -363,6 +363,12 @@ class ListPage(_VisibleRows, Page, TemplateView):
             return self.get_queryset()
         return self.filterset.qs if self.filterset.is_valid() else self.get_queryset().none()
 
+    def render_to_response(self, context: dict[str, Any], **response_kwargs: Any) -> HttpResponse:
+        """A page whose filters cannot be read is refused; the part that htmx asks for is drawn, with the reason."""
+        if context["problems"] and not self.wants_fragment("list"):
+            response_kwargs.setdefault("status", 400)
+        return super().render_to_response(context, **response_kwargs)
+
     def get_problems(self) -> list[str]:
         """Why the filters cannot be read, in sentences."""
         if self.filterset is None or self.filterset.is_valid():

@@ -101,6 +101,8 @@ def _marked(row: str, marks: Sequence[tuple[str, str]]) -> str:
         more = MORE if has_rest and place == NAME else ""
         head = "" if "data-label" in match[2] else f' data-label="{label}"'
         start = f'<{match[1]} data-phone="{place}"{head} role="{role}"{match[2]}>'
-        return f"{start}{match[3]}{more}</{match[1]}>"
+        # Beside its head a cell is one thing: its second line is not a third column.
+        has_lines = "second-line" in match[3] and place in (FACT, FIGURE, REST)
+        return f"{start}{f'<div>{match[3]}</div>' if has_lines else match[3]}{more}</{match[1]}>"
 
     return CELL.sub(cell, row).replace("<tr", '<tr role="row"', 1)

@@ -20,7 +20,7 @@ from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
 
 from finops_site.lib.locale_format import in_marks
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import exact_figure
 from finops_site.lib.periods import Month, day_text, moment_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui import figures, phone_rows
@@ -194,7 +194,7 @@ class ExactColumn(NumberColumn):
     """Figures with every digit they have: prices of an hour and the like, which rounding would make the same."""
 
     def render(self, value: Amount) -> str:
-        return str(exact_text(value))  # type: ignore[arg-type]
+        return str(exact_figure(value))  # type: ignore[arg-type]
 
 
 class MoneyColumn(NumberColumn):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people.demo import DOMAIN
@@ -64,8 +65,8 @@ def make_kpis(say: Callable[[str], object], *, as_of: date) -> None:
 def counts() -> list[tuple[str, int, int]]:
     """What goes and what stays: every stored value counted the made-up bills, so that none of them stays."""
     return [
-        counted_rows("stored values of KPIs", KpiDay.objects.all()),
-        counted_rows("targets of KPIs", _settings()),
+        counted_rows(_("stored values of KPIs"), KpiDay.objects.all()),
+        counted_rows(_("targets of KPIs"), _settings()),
     ]
 
 

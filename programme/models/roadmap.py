@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
+from finops_site.lib.words import labelled
 from finops_site.translation import gettext_lazy as _lazy
 from programme.calc.criteria import Comparison
 from programme.calc.decision_rule import Verdict
@@ -335,7 +336,7 @@ class SignOff(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_role_display()}: {self.name}, {day_text(self.at)}"
+        return labelled(self.get_role_display(), f"{self.name}, {day_text(self.at)}")
 
 
 class Communication(models.Model):
@@ -359,7 +360,7 @@ class Communication(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        return f"{self.audience}: {self.what}"
+        return labelled(self.audience, self.what)
 
 
 class ProgrammeTemplate(models.Model):

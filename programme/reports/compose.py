@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month, Period, day_text
@@ -130,7 +131,11 @@ def _view_part(view: SavedView, user: User) -> Part:
             }
             for one in shown.figures
         ]
-        counted = [_("{count} rows.").format(count=shown.count)] if shown.count is not None else []
+        counted = (
+            [ngettext("{count} row.", "{count} rows.", shown.count).format(count=shown.count)]
+            if shown.count is not None
+            else []
+        )
         context = {"text": [*shown.problems, *shown.notes, *counted], "tables": tables}
     return make_part(ReportSection(f"view-{view.pk}", title, "", _none), context)
 

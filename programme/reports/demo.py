@@ -44,7 +44,10 @@ def make_reports(say: Callable[[str], object], *, as_of: date) -> None:
 
 
 def counts() -> list[tuple[str, int, int]]:
-    return [counted_rows("schedules of reports", _schedules()), counted_rows("reports that were made", _reports())]
+    return [
+        counted_rows(_("schedules of reports"), _schedules()),
+        counted_rows(_("reports that were made"), _reports()),
+    ]
 
 
 def _schedules() -> QuerySet[ReportSchedule]:

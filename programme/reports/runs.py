@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from finops_site.celery import task
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month, Period, month_text
 from finops_site.models import Team, User
 from finops_site.people.reader_language import in_language_of
 from finops_site.registry import TeamDocumentSource, registry
@@ -305,7 +305,7 @@ def _send_statements(run: ReportRun, schedule: ReportSchedule, targets: Sequence
             anything = True
             sending.deliver(run, schedule, target, statements, now)
         else:
-            problem = _("No statement of {month} is closed yet.").format(month=str(Month.of(run.start)))
+            problem = _("No statement of {month} is closed yet.").format(month=month_text(run.start, "long"))
     return "" if anything else problem
 
 

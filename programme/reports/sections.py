@@ -33,7 +33,9 @@ def promises_section(user: Person, period: Period, today: date) -> dict[str, Any
     met = [gate for gate in with_target if gate.state == "met"]
     unknown = [gate for gate in with_target if not gate.state]
     sentences = [
-        _("{met} of {all} targets are met on {day}.").format(met=len(met), all=len(with_target), day=day_text(day))
+        ngettext(
+            "{met} of {all} target is met on {day}.", "{met} of {all} targets are met on {day}.", len(with_target)
+        ).format(met=len(met), all=len(with_target), day=day_text(day))
     ]
     if unknown:
         sentences.append(

@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 from finops_site.ui.tables import BaseTable, DayColumn, MomentColumn
 from programme.models import MadeReport, ReportKind, ReportSchedule
 from programme.reports.schedules import to_text, when_text
@@ -44,7 +45,7 @@ class ScheduleTable(BaseTable):
     when = django_tables2.Column(_lazy("When"), empty_values=(), orderable=False)
     to = django_tables2.Column(_lazy("To"), empty_values=(), orderable=False)
     owner = django_tables2.Column(_lazy("Owner"))
-    next_due = MomentColumn(verbose_name=_lazy("Next"), orderable=False)
+    next_due = MomentColumn(verbose_name=pgettext_lazy("due", "Next"), orderable=False)
 
     class Meta(BaseTable.Meta):
         fields = ()

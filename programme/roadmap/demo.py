@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from finops_site.lib.words import counted
 from finops_site.models import Team, User
@@ -106,7 +107,7 @@ def _moment(start: date, day: int, hour: int = 8) -> datetime:
 
 
 def counts() -> list[tuple[str, int, int]]:
-    return [counted_rows("programmes", _programmes())]
+    return [counted_rows(_("programmes"), _programmes())]
 
 
 def _programmes() -> QuerySet[Programme]:

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.generic import View
 
 from finops_site.translation import gettext_lazy as _lazy
@@ -248,7 +249,10 @@ class MovePage(FormPage):
         try:
             if self.request.POST.get("verb") == "move":
                 done = moves.move(programme, part, item, to, rest=rest)
-                messages.success(self.request, _("{count} dates moved.").format(count=len(done.moves)))
+                moved = len(done.moves)
+                messages.success(
+                    self.request, ngettext("{count} date moved.", "{count} dates moved.", moved).format(count=moved)
+                )
                 return redirect(programme)
             plan = moves.plan_moves(programme, part, item, to, rest=rest)
         except (BadDates, CannotDo) as error:

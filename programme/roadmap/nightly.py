@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from programme.calc.criteria import is_reached
@@ -24,11 +25,12 @@ def check_roadmap(as_of: date) -> str:
     """The nightly check: ticks, triggers and reminders of the programme that runs."""
     programme = Programme.objects.filter(status=Programme.Status.RUNNING, start__lte=as_of).first()
     if programme is None:
-        return "no programme is running"
+        return _("no programme is running")
     met = play_nights(programme, as_of)
     mails = reminders.remind(programme, as_of, timezone.now())
     text = ngettext("{count} milestone met", "{count} milestones met", met).format(count=met)
-    return f"{programme}: {text}, {mails} reminders"
+    sent = ngettext("{count} reminder", "{count} reminders", mails).format(count=mails)
+    return _("{programme}: {milestones}, {reminders}").format(programme=programme, milestones=text, reminders=sent)
 
 
 def play_nights(programme: Programme, as_of: date) -> int:

@@ -54,7 +54,7 @@ ROADMAP = (
     NotificationKind("milestone-due", _lazy("Milestones that are due"), MAY_SEE, 50),
     NotificationKind("decision-due", _lazy("Decisions of the programme"), MAY_DECIDE, 51),
     # After the pillars: it reads their figures of the same night.
-    NightlyCheck("programme", nightly.check_roadmap, 96),
+    NightlyCheck("programme", nightly.check_roadmap, 96, _lazy("programme")),
     DemoStep("programme", demo.make_programme, 95),
     DemoPart("programme", _lazy("The programme"), demo.counts, demo.remove_programmes, 5),
 )

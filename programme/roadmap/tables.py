@@ -30,7 +30,7 @@ class MilestoneTable(BaseTable):
     name = django_tables2.Column(linkify=True)
     due = DayColumn()
     met_on = DayColumn(verbose_name=_lazy("Met"))
-    owner = django_tables2.Column(accessor="owner_text", orderable=False)
+    owner = django_tables2.Column(_lazy("Owner"), accessor="owner_text", orderable=False)
     criterion = django_tables2.Column(verbose_name=_lazy("Criterion"), empty_values=(), orderable=False)
     now = django_tables2.Column(verbose_name=_lazy("Now"), empty_values=(), orderable=False)
     deliverable = django_tables2.Column(orderable=False)

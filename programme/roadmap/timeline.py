@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from finops_site.lib.person import Person
 from programme.calc.criteria import Comparison, is_reached
@@ -135,7 +136,7 @@ def _x(programme: Programme, day: date) -> int:
 
 
 def _phase_state(phase: Phase, today: date) -> str:
-    return _("over") if phase.end < today else _("now") if phase.start <= today else _("to come")
+    return pgettext("a phase", "over") if phase.end < today else _("now") if phase.start <= today else _("to come")
 
 
 def milestone_row(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from finops_site.lib.periods import Month
 from finops_site.models import User
 from finops_site.people.demo import DOMAIN
@@ -52,7 +54,7 @@ def _morning(day: date) -> datetime:
 
 
 def counts() -> list[tuple[str, int, int]]:
-    return [counted_rows("assumptions of the savings model", demo_rows(Assumption))]
+    return [counted_rows(_("assumptions of the savings model"), demo_rows(Assumption))]
 
 
 def remove_savings_model() -> None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.generic import TemplateView
 
 from finops_site.lib import charts
@@ -302,7 +303,7 @@ class AssumptionPage(DetailPage):
         return unit_words(self.object.kind.unit, self.object.currency)
 
     def get_actions(self) -> list[Action]:
-        edit = Action(_("Change"), "programme:assumption_edit", "edit", CHANGE, args=(self.object.pk,))
+        edit = Action(pgettext("verb", "Change"), "programme:assumption_edit", "edit", CHANGE, args=(self.object.pk,))
         return [edit] if self.person.has_perm(CHANGE) else []
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib.locale_format import in_marks, percent_figure
 from finops_site.lib.money import formatted, percent
@@ -49,7 +50,7 @@ def value_text(value: Decimal | None, unit: AssumptionUnit, currency: str) -> st
     if unit == AssumptionUnit.PERCENT:
         return percent_figure(_short(value))
     if unit == AssumptionUnit.MONTHS:
-        return _("{count} months").format(count=in_marks(_short(value)))
+        return ngettext("{count} month", "{count} months", 1 if value == 1 else 2).format(count=in_marks(_short(value)))
     return f"{money_text(value, currency)} {currency}"
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.money import exact_text, formatted
 from finops_site.lib.words import in_sentence
 from reservations.calc.purchase_orders import AWS_PLAN_TYPES, Order
@@ -60,9 +61,11 @@ def _aws(order: Order) -> list[str]:
         )
     ]
     if order.service == "DynamoDB":
-        lots = _("{quantity} lots of 100 units of {instance_type}").format(
-            quantity=exact_text(order.quantity), instance_type=order.instance_type
-        )
+        lots = ngettext(
+            "{quantity} lot of 100 units of {instance_type}",
+            "{quantity} lots of 100 units of {instance_type}",
+            1 if order.quantity == 1 else 2,
+        ).format(quantity=exact_text(order.quantity), instance_type=order.instance_type)
         return [*steps, _("Choose read or write capacity, and as many units: {lots}.").format(lots=lots)]
     choose = _("Choose {what}, in zone {zone}.") if order.zone else _("Choose {what}.")
     return [*steps, choose.format(what=what, zone=order.zone)]

@@ -6,8 +6,8 @@ from typing import Final
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.language import ngettext
-from finops_site.lib.money import exact_text
-from finops_site.lib.words import in_sentence
+from finops_site.lib.money import exact_figure
+from finops_site.lib.words import counted, in_sentence
 from reservations.calc.terms import AN_HOUR, KINDS, LOTS, PAYMENTS, RESERVED, SP_EC2, family_of
 
 # What AWS calls a reservation of each service but EC2, whose reservations are of a class.
@@ -47,12 +47,13 @@ class Terms:
         machine = " ".join(part for part in (self.instance_type, self.system) if part)
         machine = f"{self.tenancy} {machine}" if self.tenancy not in ("", "default") else machine
         place = self.zone or self.region
-        counted = f"{exact_text(self.quantity)} × {machine or _('machines')}" if self.quantity is not None else machine
+        many = "" if self.quantity is None else f"{exact_figure(self.quantity)} × "
+        counted = f"{many}{machine or _('machines')}" if many else machine
         return _("{machines} in {place}").format(machines=counted, place=place) if place and counted else counted
 
     @property
     def _plan(self) -> str:
-        rate = "" if self.quantity is None else f" {exact_text(self.quantity.quantize(PLAN_UNIT))}"
+        rate = "" if self.quantity is None else f" {exact_figure(self.quantity.quantize(PLAN_UNIT))}"
         money = rate and f"{rate}{'' if self.currency == 'USD' else f' {self.currency}'}/h"
         # The other plans are for every region and type, whatever machine a bill happened to show under them.
         where = (family_of(self.instance_type), self.region) if self.kind == SP_EC2 else ()
@@ -85,18 +86,18 @@ def counted_text(quantity: Decimal, unit: str) -> str:
         "machines": ngettext("{quantity} machine", "{quantity} machines", many),
         "nodes": ngettext("{quantity} node", "{quantity} nodes", many),
         "vCPUs": ngettext("{quantity} vCPU", "{quantity} vCPUs", many),
-        LOTS: _("{quantity} lots of 100 capacity units"),
+        LOTS: ngettext("{quantity} lot of 100 capacity units", "{quantity} lots of 100 capacity units", many),
     }
     text = texts.get(unit)
     if text is None and unit.endswith(AN_HOUR):
         text = _("{quantity} {currency} an hour")
     return (text or "{quantity} {unit}").format(
-        quantity=exact_text(quantity), unit=unit, currency=unit.removesuffix(AN_HOUR)
+        quantity=exact_figure(quantity), unit=unit, currency=unit.removesuffix(AN_HOUR)
     )
 
 
 def term_text(months: int) -> str:
     """``1 year``, ``3 years``, ``18 months``."""
     if months % 12:
-        return _("{count} months").format(count=months)
+        return counted(months, "month")
     return ngettext("{count} year", "{count} years", months // 12).format(count=months // 12)

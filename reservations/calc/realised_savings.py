@@ -13,6 +13,7 @@ from decimal import Decimal, localcontext
 from finops_site.lib.language import gettext as _
 from finops_site.lib.language import gettext_noop
 from finops_site.lib.money import EXACT, formatted, rounded, split
+from finops_site.lib.words import labelled
 
 ZERO, ONE = Decimal(0), Decimal(1)
 UNIT = Decimal("1e-18")
@@ -176,4 +177,4 @@ def explain_gap(parts: Mapping[str, Decimal], currency: str) -> str:
         )
         for name in names
     ]
-    return f"{head}: {'; '.join(reasons)}."
+    return labelled(head, f"{'; '.join(reasons)}.")

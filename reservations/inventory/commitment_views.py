@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from finops_site.lib import charts
-from finops_site.lib.money import exact_text, ratio
+from finops_site.lib.money import exact_figure, ratio
 from finops_site.lib.periods import short_day_text
 from finops_site.lib.words import number_text
 from finops_site.translation import gettext_lazy as _lazy
@@ -107,7 +107,7 @@ class CommitmentPage(DetailPage):
             "overused": commitment_usage.overused(commitment, days),
             "notices": commitment.notices.all()[:10],
             "contingency": contingency.contingency(commitment, use, today) if use.unused_cost else [],
-            "count": exact_text(commitment.count),
+            "count": exact_figure(commitment.count),
             "kind_is_guessed": commitment.origin_of("kind") == GUESS,
         }
         return super().get_context_data(**{**context, **kwargs})

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib.money import exact_text, formatted
 from finops_site.lib.periods import Period, day_text
@@ -49,9 +50,9 @@ def notice_expiries(day: date) -> list[Notice]:
 
 def expiry_text(commitment: Commitment, left: int, figures: dict[str, Any]) -> str:
     code = commitment.currency
-    ends = _("{commitment} ends on {end}, in {left} days.").format(
-        commitment=commitment, end=day_text(commitment.end), left=left
-    )
+    ends = ngettext(
+        "{commitment} ends on {end}, in {left} day.", "{commitment} ends on {end}, in {left} days.", left
+    ).format(commitment=commitment, end=day_text(commitment.end), left=left)
     if figures["rise"] is None:
         return _("{ends} The bills of the last 30 days do not show what its usage would cost on demand.").format(
             ends=ends

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.periods import day_text
 from reservations.calc.terms import MachinePool, is_one_machine
 from reservations.optimizer.optimum import Hours, steady_units
@@ -213,15 +214,22 @@ def _notes(machines: Hours, capped: int) -> list[str]:
     notes = []
     if capped:
         notes.append(
-            _(
+            ngettext(
+                "{capped} entry of the bill claims more hours than its machines can have run, as when "
+                "clocks are set back and an hour is billed twice: counted as full use and no more.",
                 "{capped} entries of the bill claim more hours than their machines can have run, as when "
-                "clocks are set back and an hour is billed twice: counted as full use and no more."
+                "clocks are set back and an hour is billed twice: counted as full use and no more.",
+                capped,
             ).format(capped=capped)
         )
     below = int((machines < -NOTHING).sum())
     if below:
         notes.append(
-            _("{below} hours have less than no use, as corrections leave it: counted as none.").format(below=below)
+            ngettext(
+                "{below} hour has less than no use, as corrections leave it: counted as none.",
+                "{below} hours have less than no use, as corrections leave it: counted as none.",
+                below,
+            ).format(below=below)
         )
     return notes
 

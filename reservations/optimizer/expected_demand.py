@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finops_site.lib.language import gettext as _
+from finops_site.lib.language import ngettext
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import some_of
 from reservations.optimizer.demand import HOUR, NOTHING, Demand
@@ -293,9 +294,9 @@ def _columns_a_month(hours: int, months: int) -> int:
 
 def _in_words(names: Sequence[str], months: int) -> Iterator[str]:
     if names:
-        yield _("Expected for the next {months} months: {names}.").format(
-            months=months, names=some_of(names, between="; ")
-        )
+        yield ngettext(
+            "Expected for the next month: {names}.", "Expected for the next {months} months: {names}.", months
+        ).format(months=months, names=some_of(names, between="; "))
 
 
 def _ends_in_words(ends: Sequence[HeldCapacity]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.urls import reverse_lazy
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib.words import number_text
 from finops_site.translation import gettext_lazy as _lazy
@@ -54,5 +54,8 @@ class LoadPrices(FormPage):
 
     def save(self, form: PricesForm) -> int:
         count = price_book.load_prices(form.cleaned_data["file"])
-        messages.success(self.request, _("{count} prices are loaded.").format(count=number_text(count)))
+        messages.success(
+            self.request,
+            ngettext("{count} price is loaded.", "{count} prices are loaded.", count).format(count=number_text(count)),
+        )
         return count

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, day_text
+from finops_site.lib.words import labelled
 from finops_site.models import User
 from finops_site.ui.figures import percent_text
 from reservations.calc import purchase_rules
@@ -52,7 +53,7 @@ def run_standing_order(pk: int, now: datetime) -> str:
     if not result:
         count, result = _request_next_batches(order, share, now)
         order.last_request_month = month if count else order.last_request_month
-    order.last_result = f"{day_text(now)}: {result}"
+    order.last_result = labelled(day_text(now), result)
     order.save()
     return order.last_result
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text, months_later
-from finops_site.lib.words import some_of
+from finops_site.lib.words import labelled, some_of
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import ACCEPTED
@@ -390,7 +390,7 @@ def _in_words(title: str, capacities: Sequence[HeldCapacity]) -> Iterator[str]:
         for one in capacities
     ]
     if names:
-        yield f"{title}: {some_of(names, between='; ', last='; and ')}."
+        yield labelled(title, f"{some_of(names, between='; ', last='; and ')}.")
 
 
 def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:

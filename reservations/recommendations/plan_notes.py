@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import number_text, share_text, some_of
@@ -144,9 +145,12 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
     parameters, solution = solved.parameters, solved.solution
     if solved.history.covered_hours:
         yield (
-            _(
+            ngettext(
+                "{covered_hours} hour of the last {history_days} days was covered by commitments that are "
+                "owned already and is left out.",
                 "{covered_hours} hours of the last {history_days} days were covered by commitments that are "
-                "owned already and are left out."
+                "owned already and are left out.",
+                round(solved.history.covered_hours),
             ).format(covered_hours=number_text(solved.history.covered_hours, 0), history_days=HISTORY_DAYS)
         )
     if solution.timed_out:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
 
 from finops_site.lib.money import exact_text
 from reservations.calc.terms import HOURS_A_YEAR, TERMS
@@ -79,12 +80,12 @@ def cost_of_limits(solved: SolvedPlan) -> list[dict[str, Any]]:
     """What a year would save more without each limit of this plan, and what that takes: what the limits cost."""
     parameters, plain = solved.parameters, solved.market.problem
     eased: dict[str, dict[str, Any]] = {
-        "every slice that saves anything": {"cash_rate": 0.0} if parameters.cash_rate else {},
-        "no limit on cash": {"max_upfront": None} if parameters.max_upfront is not None else {},
-        "no limit a month": {"max_monthly": None} if parameters.max_monthly is not None else {},
-        "three years too": {"terms": TERMS} if max(parameters.terms) < max(TERMS) else {},
-        "no limit on coverage": {"target_coverage": None} if parameters.target_coverage is not None else {},
-        "any expected use": {"minimum_utilisation": None} if parameters.minimum_utilisation is not None else {},
+        _noop("every slice that saves anything"): {"cash_rate": 0.0} if parameters.cash_rate else {},
+        _noop("no limit on cash"): {"max_upfront": None} if parameters.max_upfront is not None else {},
+        _noop("no limit a month"): {"max_monthly": None} if parameters.max_monthly is not None else {},
+        _noop("three years too"): {"terms": TERMS} if max(parameters.terms) < max(TERMS) else {},
+        _noop("no limit on coverage"): {"target_coverage": None} if parameters.target_coverage is not None else {},
+        _noop("any expected use"): {"minimum_utilisation": None} if parameters.minimum_utilisation is not None else {},
     }
     now = frontier_point(plain, solved.solution.quantities)
     rows = []

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -110,9 +111,11 @@ class RecommendationPage(DetailPage):
         return _("What to buy for {whose}").format(whose=self.object.whose)
 
     def get_subtitle(self) -> str:
-        return _("As of {as_of}, from the {lookback_days} days before.").format(
-            as_of=day_text(self.object.as_of), lookback_days=self.object.lookback_days
-        )
+        return ngettext(
+            "As of {as_of}, from the {lookback_days} day before.",
+            "As of {as_of}, from the {lookback_days} days before.",
+            self.object.lookback_days,
+        ).format(as_of=day_text(self.object.as_of), lookback_days=self.object.lookback_days)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         plan = self.object

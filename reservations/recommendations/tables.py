@@ -164,6 +164,10 @@ class RiskTable(BaseTable):
     class Meta(BaseTable.Meta):
         orderable = False
 
+    def render_name(self, value: str) -> str:
+        """As it was said when the plan was made, which is mostly one of ours."""
+        return _(value)
+
 
 class BacktestTable(BaseTable):
     strategy = django_tables2.Column(_lazy("Decide by"))
@@ -229,3 +233,6 @@ class LimitCostTable(BaseTable):
 
     class Meta(BaseTable.Meta):
         orderable = False
+
+    def render_name(self, value: str) -> str:
+        return _(value)

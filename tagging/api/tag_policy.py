@@ -16,9 +16,11 @@ from finops_site.api.base import PROPOSES, BadRequest, ExactModelSerializer, Hol
 from finops_site.api.form_bodies import body_of, fresh_copy, valid_form
 from tagging.models import ChangeSet, TagChange, TagException, TaggedResource, TagRequirement, VirtualTag
 from tagging.policy import exceptions, policy_changes
+from tagging.policy.bulk_results import BulkRefused
 from tagging.policy.exceptions import CannotDecide
 from tagging.policy.explanations import Explainer
 from tagging.policy.forms import ExceptionForm, RequirementForm
+from tagging.policy.serializers import BulkResultSerializer, ResourceKeys, named_resources, result_json
 from tagging.remediation import change_sets
 from tagging.remediation.virtual_tags import RemediationError
 
@@ -100,6 +102,12 @@ class NewTagExceptionSerializer(serializers.Serializer):
     expires_on = serializers.DateField()
 
 
+class ExceptionOfMany(ResourceKeys):
+    tag = serializers.CharField(required=False, allow_blank=True, max_length=1000, default="", help_text="empty: every")
+    reason = serializers.CharField(max_length=1000)
+    expires_on = serializers.DateField()
+
+
 class TagDecisionSerializer(serializers.Serializer):
     decision = serializers.ChoiceField([exceptions.APPROVE, exceptions.DECLINE, exceptions.END])
     answer = serializers.CharField(required=False, allow_blank=True, max_length=1000, default="")
@@ -121,7 +129,7 @@ class TagExceptionViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     @property
     def write_permission_required(self) -> str:
-        return "tagging.add_tagexception" if self.action == "create" else "tagging.decide_tagexception"
+        return "tagging.decide_tagexception" if self.action == "decide" else "tagging.add_tagexception"
 
     @extend_schema(
         summary="Ask for an exception; you answer for it",
@@ -149,6 +157,22 @@ class TagExceptionViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         except IntegrityError:
             raise ValidationError({"detail": "Somebody has requested this already."}) from None
         return Response(TagExceptionSerializer(saved).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Ask for exceptions of many resources; you answer for them",
+        request=ExceptionOfMany,
+        responses={200: BulkResultSerializer, 400: REFUSED},
+        extensions={PROPOSES: True},
+    )
+    @action(detail=False, methods=["post"])
+    def many(self, request: Request) -> Response:
+        body = ExceptionOfMany(data=request.data)
+        body.is_valid(raise_exception=True)
+        sent = {**body.validated_data}
+        rows = named_resources(request.user, sent.pop("resource_keys"), sent.pop("month"))
+        with refusals(BulkRefused):
+            result = exceptions.request_exceptions(rows, **sent, user=request.user, now=timezone.now())
+        return Response(result_json(result))
 
     @extend_schema(
         summary="Approve it, decline it, or end it early",

@@ -64,14 +64,14 @@ def close_month(
         if missing and not without_missing:
             raise PartMissing(
                 _("{month} is not whole. {missing} Confirm that you close it all the same.").format(
-                    month=locked.month, missing=missing
+                    month=month_text(locked.month, "long"), missing=missing
                 )
             )
         by_month = month_fingerprints()
         if seen != period_fingerprint(locked, by_month):
             raise DraftOutdated(
                 _("A bill, a split or a metric of {month} changed since this draft was made. Look at it again.").format(
-                    month=locked.month
+                    month=month_text(locked.month, "long")
                 )
             )
         write_statements(locked, now)
@@ -80,7 +80,7 @@ def close_month(
         if month_fingerprints().get(locked.month) != by_month.get(locked.month):
             raise DraftOutdated(
                 _("A new bill of {month} came in while the month was being closed. Look at it again.").format(
-                    month=locked.month
+                    month=month_text(locked.month, "long")
                 )
             )
         statements = list(locked.statements.select_related("period", "team").order_by("team_name", "currency", "pk"))

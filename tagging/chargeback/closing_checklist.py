@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from costs.invoices.comparison import month_of_invoices
 from costs.models import DeliveryMonth
 from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.periods import month_text
 from finops_site.lib.person import WholeCompany
 from finops_site.lib.words import counted, number_text, some_of
 from tagging.chargeback.closing import CannotClose, check_can_close
@@ -135,7 +136,7 @@ def _entries_beyond(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
             _("Take the entry back and answer the dispute again.")
             if is_draft
             else _("It is booked in {month}, which is closed: the team that it went to can dispute it.").format(
-                month=entry.period.month
+                month=month_text(entry.period.month, "long")
             )
         )
         url = entry.dispute.get_absolute_url()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.celery import task
 from finops_site.lib.money import EXACT, exact_sum, rounded
+from finops_site.lib.periods import month_text
 from finops_site.models import Membership, Team, User
 from tagging.calc.correction_limits import CorrectionLimits, TooMuch
 from tagging.chargeback import emails
@@ -40,7 +41,9 @@ def raise_dispute(line: StatementLine, user: User, comment: str, now: datetime) 
         raise InvalidDispute(_("Say what is wrong with it."))
     if line.statement.period.is_set_aside:
         raise InvalidDispute(
-            _("{month} is set aside: nobody is charged for it.").format(month=line.statement.period.month)
+            _("{month} is set aside: nobody is charged for it.").format(
+                month=month_text(line.statement.period.month, "long")
+            )
         )
     try:
         with transaction.atomic():
@@ -156,7 +159,9 @@ def _lock_booked(entry: Adjustment) -> Dispute:
     period = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=entry.period_id)
     if not period.is_draft:
         raise InvalidDispute(
-            _("It is booked in {month}, which is no draft any more: it stays.").format(month=period.month)
+            _("It is booked in {month}, which is no draft any more: it stays.").format(
+                month=month_text(period.month, "long")
+            )
         )
     return locked
 
@@ -303,7 +308,9 @@ def _lock_period_for(dispute: Dispute) -> ChargebackPeriod:
         return period
     if period.is_set_aside:
         raise InvalidDispute(
-            _("{month} is set aside: nobody is charged for it. Answer without an entry.").format(month=period.month)
+            _("{month} is set aside: nobody is charged for it. Answer without an entry.").format(
+                month=month_text(period.month, "long")
+            )
         )
     opened = open_period()
     if opened is None:
@@ -311,6 +318,8 @@ def _lock_period_for(dispute: Dispute) -> ChargebackPeriod:
     locked = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=opened.pk)
     if locked.is_closed:
         raise InvalidDispute(
-            _("{month} was closed just now: try again, it goes into the next month.").format(month=locked.month)
+            _("{month} was closed just now: try again, it goes into the next month.").format(
+                month=month_text(locked.month, "long")
+            )
         )
     return locked

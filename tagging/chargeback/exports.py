@@ -12,6 +12,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import EXACT, AmountWithPlaces, rounded
+from finops_site.lib.periods import month_text
 from finops_site.lib.person import Person
 from tagging.calc import journal
 from tagging.calc.journal import AccountAmount, CannotBook, ChargeAccounts, JournalDocument, JournalEntry
@@ -112,7 +113,9 @@ def make_journal(period: ChargebackPeriod, posted: date | None = None) -> Journa
     Raises CannotBook when a cost centre is missing, or the month is set aside.
     """
     if period.is_set_aside:
-        raise CannotBook(_("{month} is set aside: nobody is charged for it.").format(month=period.month))
+        raise CannotBook(
+            _("{month} is set aside: nobody is charged for it.").format(month=month_text(period.month, "long"))
+        )
     accounts = JournalAccount.objects.first() or JournalAccount()
     day = posted or period.month.next.start - timedelta(days=1)
     documents = [*_statement_documents(period, accounts, day), *_documents_of_nobody(period, accounts, day)]

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from costs.models import DeliveryMonth, ExchangeRate
 from costs.query.known_until import KnownDays, MissingPart, known_in, known_together
 from costs.retention import find_versions, versions_behind
-from finops_site.lib.periods import Month, moment_text
+from finops_site.lib.periods import Month, moment_text, month_text
 from finops_site.lib.person import OneTeam, Person, WholeCompany
 from finops_site.lib.words import in_sentence
 from finops_site.models import Team
@@ -237,6 +237,6 @@ def deliveries_behind_statements(months: Collection[date] | None) -> dict[int, s
     protected: dict[int, str] = {}
     for (_ignored, month, *_ignored), versions in find_versions(wanted).items():
         moments = [moment for moment in closings if closed[month] and moment >= closed[month]]
-        reason = _("the closed statements of {of} stand on it").format(of=Month.of(month))
+        reason = _("the closed statements of {of} stand on it").format(of=month_text(month, "long"))
         protected |= dict.fromkeys(versions_behind(moments, versions), reason)
     return protected

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from costs.models import Pool
 from finops_site.celery import task
 from finops_site.lib.money import EXACT
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, month_text
 from finops_site.models import Team
 from tagging.calc import pool_splits
 from tagging.calc.pool_splits import BadSplit, Party
@@ -46,7 +46,7 @@ def delete_split(split: Split) -> None:
         if closed := _closed_months(split):
             raise BadSplit(
                 _("{closed} is closed and was split by it: end it instead, with the month after.").format(
-                    closed=closed[-1]
+                    closed=month_text(closed[-1], "long")
                 )
             )
         split.delete()
@@ -122,14 +122,18 @@ def _check_closed_months(split: Split, parts: SplitParts) -> None:
     now = _closed_months(split)
     if was != now:
         month = ({*was} ^ {*now}).pop()
-        raise BadSplit(_("{month} is closed: begin and end splits after the last closed month.").format(month=month))
+        raise BadSplit(
+            _("{month} is closed: begin and end splits after the last closed month.").format(
+                month=month_text(month, "long")
+            )
+        )
     if not stored or not was:
         return
     unchanged = all(getattr(stored, name) == getattr(split, name) for name in SETTINGS if name != "end")
     if not unchanged or stored.parts_by_party() != dict(parts):
         raise BadSplit(
             _("{was} is closed and was split by it: end this split with {next}, and add one from there on.").format(
-                was=was[-1], next=was[-1].next
+                was=month_text(was[-1], "long"), next=month_text(was[-1].next, "long")
             )
         )
 

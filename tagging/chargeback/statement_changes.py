@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import F, Max, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.calc import change_parts
 from costs.calc.change_parts import ChangePart, PeriodCost
@@ -152,7 +153,9 @@ def against_of(last: ChargebackPeriod | None, comparison: Comparison | None, *, 
     if comparison is None or same_days_of(comparison) is None:
         return str(AGAINST_LAST_MONTH)
     return (
-        _("of the first {days} days, {against}").format(days=comparison.now.days, against=comparison.against)
+        ngettext("of the first day, {against}", "of the first {days} days, {against}", comparison.now.days).format(
+            days=comparison.now.days, against=comparison.against
+        )
         if is_cut
         else comparison.against
     )

@@ -9,7 +9,7 @@ from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import EXACT, exact_sum, formatted
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, month_text
 from tagging.chargeback.allocation import MonthAllocation, allocate_month
 from tagging.chargeback.periods import NO_BILL, open_period
 from tagging.models import Adjustment, ChargebackPeriod, Statement, StatementLine
@@ -219,5 +219,5 @@ def _reference(statement: Statement) -> str:
     return (
         _("statement {number}").format(number=statement.number)
         if statement.number
-        else _("the draft of {month}").format(month=statement.period.month)
+        else _("the draft of {month}").format(month=month_text(statement.period.month, "long"))
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from costs.models.lines import money
 from finops_site.lib.locale_format import percent_figure
-from finops_site.lib.periods import Month, day_text
+from finops_site.lib.periods import Month, day_text, month_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import in_sentence
 from finops_site.translation import gettext_lazy as _lazy
@@ -333,7 +333,7 @@ class Statement(models.Model):
     def __str__(self) -> str:
         if self.number:
             return _("{team}, statement {number}").format(team=self.team_name, number=self.number)
-        return _("{team}, draft of {month}").format(team=self.team_name, month=self.period.month)
+        return _("{team}, draft of {month}").format(team=self.team_name, month=month_text(self.period.month, "long"))
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:statement", args=[str(self.period.month), self.team_id])
@@ -359,7 +359,7 @@ class StatementDocument(models.Model):
         constraints = [models.UniqueConstraint(fields=["period", "team"], name="one_document_per_team_and_month")]
 
     def __str__(self) -> str:
-        return _("statement of {team}, {month}").format(team=self.team, month=self.period.month)
+        return _("statement of {team}, {month}").format(team=self.team, month=month_text(self.period.month, "long"))
 
 
 class StatementLine(models.Model):

@@ -8,11 +8,12 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.models.lines import TagSet, money
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.lib.words import number_text
+from finops_site.lib.words import labelled, number_text
 from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import policy_problems
 from tagging.calc.tag_policy import MOST_KEY, CaseRule, Policy, Requirement, State
@@ -162,7 +163,7 @@ class TagFact(models.Model):
         constraints = [models.UniqueConstraint(fields=["verdict", "tag"], name="one_fact_for_each_tag")]
 
     def __str__(self) -> str:
-        return f"{self.tag}: {self.get_state_display()}"
+        return labelled(self.tag, self.get_state_display())
 
 
 class ComplianceMonth(models.Model):
@@ -313,6 +314,6 @@ class ComplianceRollup(models.Model):
         indexes = [models.Index(fields=["charge_month", "owner"], name="compliance_rollup_owner")]
 
     def __str__(self) -> str:
-        return _("{resources} resources of {of}").format(
+        return ngettext("{resources} resource of {of}", "{resources} resources of {of}", self.resources).format(
             resources=number_text(self.resources), of=Month.of(self.charge_month)
         )

@@ -24,7 +24,7 @@ from costs.querysets import SIDES
 from costs.web.links import group_filters
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, labelled
 from finops_site.models import Membership, Team, User
 from finops_site.people.demo_rows import without_demo
 from finops_site.people.roles import FINANCE
@@ -129,7 +129,7 @@ def summarise_moves(moves: Sequence[CostMove]) -> dict[str, Any]:
     def name(team: int | None, pool: int | None) -> str:
         if team is not None:
             return teams.get(team, _("team {team}").format(team=team))
-        return f"{SHARED}: {pools.get(pool, pool)}" if pool is not None else UNOWNED
+        return labelled(SHARED, pools.get(pool, pool)) if pool is not None else UNOWNED
 
     pairs: dict[tuple[str, str, str], list[CostMove]] = defaultdict(list)
     months: dict[tuple[date, str], list[CostMove]] = defaultdict(list)

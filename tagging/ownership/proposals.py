@@ -17,6 +17,7 @@ from costs.query import latest_month
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import labelled
 from finops_site.models import Team, User
 from tagging.calc.rule_proposals import KnownTeam, RuleProposal, Spent, left_unowned, propose_rules
 from tagging.models import OwnershipRule, TagRequirement
@@ -124,7 +125,7 @@ def accept_proposals(user: User, choices: Mapping[str, str], today: date) -> lis
             made = OwnershipRule(order=order, name=rule.label[:200], team=team, **rule.conditions)
             made.full_clean()
         except ValidationError as error:
-            problems.append(f"{rule.label}: {' '.join(error.messages)}")
+            problems.append(labelled(rule.label, " ".join(error.messages)))
             continue
         rules.store_version(made)
         accepted.append(made)

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.ingest.reallocate import CostMove, Decision, preview_moves, reallocate_month
-from costs.models import DeliveryMonth
+from costs.models import Delivery, DeliveryMonth
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.models import User
@@ -97,8 +97,10 @@ def stalled_applications(now: datetime) -> list[int]:
 
 def rules_changed_during_load(rows: Iterable[DeliveryMonth]) -> bool:
     """Whether rules changed between the arrival of a bill and now: it may have been allocated by the old ones."""
-    new_arrivals = [row.delivery.received_at for row in rows if not row.revision]
-    return bool(new_arrivals) and Application.objects.filter(requested_at__gt=min(new_arrivals)).exists()
+    # Asked of the database and not of the rows: a bill may be removed by now, as those of the demo company are.
+    new_ids = [row.delivery_id for row in rows if not row.revision]
+    first = Delivery.objects.filter(pk__in=new_ids).aggregate(first=Min("received_at"))["first"]
+    return first is not None and Application.objects.filter(requested_at__gt=first).exists()
 
 
 def preview_rule_change(rule: OwnershipRule | None, removed: int | None = None) -> list[CostMove]:

@@ -5,6 +5,7 @@ from datetime import date
 
 from django.utils.translation import gettext as _
 
+from finops_site.lib.words import labelled
 from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.tag_policy import Policy, Requirement, State
 from tagging.models import TaggedResource, TagRequirement
@@ -57,7 +58,8 @@ class TagStatus:
     @property
     def short(self) -> str:
         """``Environment: value not allowed (Playground)``"""
-        return f"{self.tag}: {self.label}" + (f" ({self.value})" if self.state is State.NOT_ALLOWED else "")
+        value = f" ({self.value})" if self.state is State.NOT_ALLOWED else ""
+        return labelled(self.tag, f"{self.label}{value}")
 
 
 class Explainer:
@@ -106,4 +108,4 @@ def _todo(tag: str, state: str, rule: Requirement | None) -> str:
         return _("{what}: one of {values}.").format(what=verb, values=values)
     if rule.pattern:
         return _("{what}: it must match {pattern}.").format(what=verb, pattern=rule.pattern)
-    return f"{verb}: {rule.description.rstrip('.')}." if rule.description else f"{verb}."
+    return labelled(verb, f"{rule.description.rstrip('.')}.") if rule.description else f"{verb}."

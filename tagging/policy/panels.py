@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from costs.calc.dimensions import named
 from costs.calc.filters import dimension_of
@@ -70,7 +71,11 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     if month is None or tally is None:
         return None
     share = tally.by_resources
-    text = _("{compliant} of {resources} resources that can carry tags, {month}").format(
+    text = ngettext(
+        "{compliant} of {resources} resource that can carry tags, {month}",
+        "{compliant} of {resources} resources that can carry tags, {month}",
+        tally.counted,
+    ).format(
         compliant=number_text(tally.count(COMPLIANT)), resources=number_text(tally.counted), month=month_text(month)
     )
     url = f"{reverse('tagging:overview')}?month={month}"
@@ -113,9 +118,12 @@ def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
         "target": TARGET,
         "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
         "text": (
-            _(
+            ngettext(
+                "{compliant} of {resources} resource that can carry tags complies with the policy; {wrong} does "
+                "not, at a cost of {cost}.",
                 "{compliant} of {resources} resources that can carry tags comply with the policy; {wrong} do "
-                "not, at a cost of {cost}."
+                "not, at a cost of {cost}.",
+                tally.counted,
             ).format(
                 compliant=number_text(tally.count(COMPLIANT)),
                 resources=number_text(tally.counted),

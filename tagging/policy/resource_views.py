@@ -114,7 +114,7 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
         _ignored = self.rows
         super().check_address()
         if not self.month_rows:
-            raise BadFilter(_("This resource has no charges in {month}.").format(month=self.month))
+            raise BadFilter(_("This resource has no charges in {month}.").format(month=month_text(self.month, "long")))
 
     @property
     def row(self) -> TaggedResource:

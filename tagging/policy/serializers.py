@@ -1,14 +1,21 @@
 """Tag compliance as JSON: exact counts and exact decimal strings."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from costs.api.serializers import KnownSerializer
-from finops_site.api.base import ExactDecimalField, MonthTextField
+from finops_site.api.base import ExactDecimalField, MonthTextField, refusals
+from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from tagging.models import TaggedResource
+from tagging.policy import compliance_figures
+from tagging.policy.bulk_results import MOST_AT_ONCE, BulkResult
 from tagging.policy.explanations import Explainer
 
 
@@ -86,3 +93,42 @@ class TaggedResourceSerializer(serializers.ModelSerializer):
     @extend_schema_field(TagStatusSerializer(many=True))
     def get_facts(self, row: TaggedResource) -> list[dict[str, Any]]:
         return TagStatusSerializer(self._explainer.statuses(row), many=True).data
+
+
+class ResourceKeys(serializers.Serializer):
+    resource_keys = serializers.ListField(
+        child=serializers.CharField(max_length=32),
+        max_length=MOST_AT_ONCE,
+        help_text="as compliance names the resources",
+    )
+    month = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="the charge month that they are of; the latest if empty"
+    )
+
+
+class LeftOutSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class BulkResultSerializer(serializers.Serializer):
+    count = serializers.IntegerField(help_text="for so many resources it was done")
+    left_out = LeftOutSerializer(many=True)
+    batch = serializers.IntegerField(allow_null=True, help_text="of the virtual tags that were set together")
+
+
+def named_resources(user: Person, keys: Sequence[str], month: str) -> list[TaggedResource]:
+    """The rows of these resources in the month, of what the person sees; one that she does not see is answered 400."""
+    with refusals(ValueError):
+        chosen: Month | None = compliance_figures.chosen_month(month, timezone.now().date())
+    rows = TaggedResource.objects.visible_to(user).filter(key__in=keys)
+    rows = rows.filter(charge_month=chosen.start) if chosen else rows.none()
+    named = list(rows.select_related("owner", "verdict"))
+    if missing := sorted({*keys} - {row.key for row in named}):
+        raise ValidationError({"detail": f"There is no resource {missing[0]!r} in {chosen or 'any month'}."})
+    return named
+
+
+def result_json(result: BulkResult) -> dict[str, object]:
+    answer: dict[str, object] = BulkResultSerializer(result).data
+    return answer

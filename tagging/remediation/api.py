@@ -19,11 +19,11 @@ from finops_site.api.base import (
 )
 from tagging.models import Suggestion, TaggedResource, VirtualTag
 from tagging.models.remediation import SuggestionQuerySet
-from tagging.remediation import virtual_tags
+from tagging.policy.bulk_results import MOST_AT_ONCE, BulkRefused
+from tagging.policy.serializers import BulkResultSerializer, ResourceKeys, named_resources, result_json
+from tagging.remediation import bulk_actions, virtual_tags
 from tagging.remediation.suggestion_answers import accept_suggestions, refuse_suggestions
 from tagging.remediation.virtual_tags import RemediationError
-
-MOST_AT_ONCE = 10_000
 
 
 class EvidenceSerializer(serializers.Serializer):
@@ -66,6 +66,11 @@ class NewVirtualTag(serializers.Serializer):
     value = serializers.CharField(max_length=2000)
     start = serializers.DateField(required=False, help_text="first charge day; the month last seen when left out")
     end = serializers.DateField(required=False, allow_null=True)
+
+
+class VirtualTagOfMany(ResourceKeys):
+    key = serializers.CharField(max_length=1000)
+    value = serializers.CharField(max_length=2000)
 
 
 class AnswerCount(serializers.Serializer):
@@ -136,6 +141,18 @@ class VirtualTagViewSet(VisibleRows, mixins.ListModelMixin, mixins.RetrieveModel
                 row, data["key"], data["value"], **days, user=request.user, now=timezone.now()
             )
         return Response(VirtualTagSerializer(tag).data, status=201)
+
+    @extend_schema(request=VirtualTagOfMany, responses={200: BulkResultSerializer, 400: BadRequest})
+    @action(detail=False, methods=["post"])
+    def many(self, request: Request) -> Response:
+        """Sets one tag on many resources, from the first day of their month on; says which were left out and why."""
+        new = VirtualTagOfMany(data=request.data)
+        new.is_valid(raise_exception=True)
+        sent = new.validated_data
+        rows = named_resources(request.user, sent["resource_keys"], sent["month"])
+        with refusals(BulkRefused, RemediationError):
+            result = bulk_actions.set_tag(rows, sent["key"], sent["value"], user=request.user, now=timezone.now())
+        return Response(result_json(result))
 
     @extend_schema(request=None, responses={200: VirtualTagSerializer, 400: BadRequest})
     @action(detail=True, methods=["post"])

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, download
@@ -69,7 +70,7 @@ class ChangeSetPage(FollowedPage):
             "url": f"{self.object.get_absolute_url()}?progress=1",
             "percent": 100 * done // total if total else None,
             "label": _("Being applied"),
-            "detail": _("{done} of {total} tags").format(done=done, total=total),
+            "detail": ngettext("{done} of {total} tag", "{done} of {total} tags", total).format(done=done, total=total),
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

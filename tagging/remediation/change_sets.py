@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from finops_site.celery import task
+from finops_site.lib.words import counted
 from finops_site.models import User
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import TagEdit
@@ -25,7 +26,7 @@ def create_change_set(tags: Iterable[VirtualTag], *, title: str, user: User, now
     tags = [tag for tag in tags if tag.state == VirtualTag.State.ACTIVE]
     if not tags:
         raise RemediationError(_("None of these virtual tags is in force: there is nothing to set at the provider."))
-    title = title.strip()[:200] or _("{tags_count} tags").format(tags_count=len(tags))
+    title = title.strip()[:200] or counted(len(tags), "tag")
     change_set = ChangeSet.objects.create(title=title, made_by=user, made_at=now)
     keys = {tag.resource_key for tag in tags}
     rows = TaggedResource.objects.filter(key__in=keys).select_related("tag_set__delivered")

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from finops_site.lib.periods import month_text
 from finops_site.lib.words import counted
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty
@@ -107,7 +108,9 @@ class SuggestionsPage(ActionListPage):
             tags=set_now, resources=counted(gain.compliant, "resource complies", "resources comply")
         )
         if closed := closed_months_touched(result.batch.tags.all()):
-            stay = _("Closed months stay as they are: {months}.").format(months=", ".join(map(str, closed)))
+            stay = _("Closed months stay as they are: {months}.").format(
+                months=", ".join(month_text(one, "long") for one in closed)
+            )
             text = f"{text} {stay}"
         messages.success(self.request, _("{text} The figures follow in a moment.").format(text=text))
         self.keep_outcome(result.batch.pk)

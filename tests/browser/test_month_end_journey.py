@@ -1,4 +1,4 @@
-"""Month end: max follows a figure to its past and to the review, signs, and records a decision."""
+"""Month end: max follows a figure to its past and to the review, and decides; fay corrects, sends, finds again."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -10,9 +10,10 @@ from playwright.sync_api import expect
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
-from finops_site.models import Team
+from finops_site.models import OutgoingEmail, Team
+from finops_site.ui.figures import month_text
 from programme.kpis import nights
-from programme.models import DecisionPoint
+from programme.models import DecisionPoint, MadeReport, ReportDelivery, ReportSchedule
 from programme.roadmap import plans
 from programme.roadmap.nightly import check_night
 from programme.roadmap.seed_plan import ninety_days
@@ -101,3 +102,61 @@ def test_max_reads_a_figure_its_past_and_the_review_and_records_a_decision(compa
     decision.refresh_from_db()
     assert (decision.is_decided, decision.decided_by.email) == (True, "max@demo.example")
     assert list(decision.signatures.values_list("role", "by__email")) == [("CFO", "max@demo.example")]
+
+
+def test_fay_corrects_an_assumption_sends_the_monthly_report_and_finds_it_as_it_was(company, visit, at_once, tmp_path):
+    page = visit("fay")
+    follow(page, "Programme", "Savings model")
+    expect(page.locator("main")).to_contain_text(
+        "Conservative: stated 150,000 USD, follows 132,600 USD, 17,400 USD less."
+    )
+    page.get_by_role("link", name="Cost that teams answer for").click()
+    expect(page.locator("main")).to_contain_text("a month by the bills")
+    page.get_by_role("link", name="Change", exact=True).click()
+    expect(page.locator("input[name=expected]")).to_be_visible()
+    for field in page.locator("input[name=conservative], input[name=expected], input[name=optimistic]").all():
+        field.fill("60,000")
+    page.locator("[name=source]").fill("Bills of the last quarter")
+    page.locator("[name=reason]").fill("Two teams left.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("main")).to_contain_text("Two teams left.")
+    follow(page, "Programme", "Savings model")
+    # 12 % of 60,000 in twelve months, with the two other pillars.
+    expect(page.locator("main")).to_contain_text(
+        "Conservative: stated 150,000 USD, follows 125,400 USD, 24,600 USD less."
+    )
+
+    month = Month.of(timezone.now().date()).previous
+    follow(page, "Reports", "Schedules")
+    page.get_by_role("link", name="New schedule").first.click()
+    page.get_by_label("Name").fill("To the board")
+    page.locator("select[name=kind]").select_option("monthly")
+    page.locator("select[name=people]").evaluate(
+        """(select, name) => {
+          for (const one of select.options) one.selected = one.text.includes(name);
+          select.dispatchEvent(new Event("change", { bubbles: true }));
+          if (select.tomselect) select.tomselect.sync();
+        }""",
+        "Max",
+    )
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("main")).to_contain_text("Nothing was sent yet")
+    page.get_by_role("button", name="Send now").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("main")).to_contain_text("is being made, and sent to everybody on it")
+    schedule, delivery = ReportSchedule.objects.get(), ReportDelivery.objects.get()
+    assert (schedule.kind, delivery.to) == ("monthly", "max@demo.example")
+    assert OutgoingEmail.objects.filter(kind="scheduled-report").count() == 1
+
+    follow(page, "Reports", "Reviews and updates")
+    page.get_by_role("link", name=f"{month_text(month, 'long')} report", exact=True).click()
+    expect(page.locator("main")).to_contain_text("1,001.00")
+    paper = page.request.get(page.get_by_role("link", name="PDF").first.get_attribute("href")).body()
+    load(tmp_path, {month: "7777.00"})
+    page.reload()
+    expect(page.locator("main")).to_contain_text("1,001.00")
+    expect(page.locator("main")).not_to_contain_text("7,777.00")
+    expect(page.locator("main")).to_contain_text(MadeReport.objects.get().sha256)
+    assert page.request.get(page.get_by_role("link", name="PDF").first.get_attribute("href")).body() == paper
+    page.goto(f"/reports/{month}/")
+    expect(page.locator("main")).to_contain_text("7,777.00")

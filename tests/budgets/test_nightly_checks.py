@@ -47,7 +47,7 @@ def test_the_night_is_two_checks_whose_summaries_health_shows(
     assert sent == ["queued"], "what the night queued is sent once it is committed"
     done = dict(NightlyRun.objects.values_list("check_name", "summary"))
     assert done == {
-        "budgets": "1 budgets evaluated, 2 thresholds breached, 2 alerts opened, 2 messages queued",
+        "budgets": "1 budget evaluated, 2 thresholds breached, 2 alerts opened, 2 messages queued",
         "anomalies": "0 new anomalies",
     }
     assert Alert.objects.count() == 2
@@ -80,7 +80,7 @@ def test_a_failed_evaluation_is_not_green_and_is_run_again(budget, lea, checks, 
 
 def test_nights_missed_are_caught_up_thirty_one_at_most(budget, lea):
     nightly_checks.evaluate_budgets(date(2026, 3, 1))
-    assert nightly_checks.evaluate_budgets(date(2026, 3, 4)).startswith("3 nights: 1 budgets evaluated")
+    assert nightly_checks.evaluate_budgets(date(2026, 3, 4)).startswith("3 nights: 1 budget evaluated")
     nightly_checks.evaluate_budgets(date(2026, 3, 4) + timedelta(days=100))
     assert Night.objects.count() == 1 + 3 + evaluate.MOST_NIGHTS
 

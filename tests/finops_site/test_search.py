@@ -53,6 +53,13 @@ def test_fay_finds_a_team_its_budget_a_machine_a_service_and_a_bill(company):
     assert searched("fay", "march.csv") == {"Bills": ["march.csv"]}
 
 
+def test_a_text_that_no_name_has_is_refused_in_words(company):
+    answer = signed_in(person("fay")).get("/search/", {"q": "paym" + "x" * 5000})
+    assert answer.status_code == 400
+    assert "A search has 200 characters at most" in answer.content.decode()
+    assert "Payments in total" not in answer.content.decode()
+
+
 def test_lea_finds_nothing_of_another_team(company):
     assert searched("lea", "web") == {"Resources": ["pay-web-1"]}
     assert searched("lea", "redshift") == searched("lea", "march.csv") == searched("lea", "i-data") == {}

@@ -28,7 +28,7 @@ from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
-from finops_site.lib.words import counted, number_text
+from finops_site.lib.words import counted, labelled, number_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable
@@ -370,7 +370,7 @@ class WithdrawDelivery(_OneDelivery, View):
         delivery = self.get_delivery()
         if withdraw_delivery(delivery, self.person):
             delivery.refresh_from_db()
-            messages.success(request, f"{delivery}: {what_follows(delivery)}")
+            messages.success(request, labelled(delivery, what_follows(delivery)))
         else:
             messages.info(
                 request, _("{delivery} does not count: there is nothing to withdraw.").format(delivery=delivery)

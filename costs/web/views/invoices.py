@@ -31,7 +31,7 @@ from costs.web.invoice_tables import (
     short_difference,
 )
 from costs.web.links import lines_url
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import exact_figure
 from finops_site.lib.periods import Month
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, download
@@ -166,7 +166,7 @@ class InvoicePage(DetailPage):
         signed = records.sign_off(
             invoice.pk, user=self.person, explanation=self.request.POST.get("explanation"), now=timezone.now()
         )
-        books = f"{exact_text(signed.signed_books)} {signed.currency}"
+        books = f"{exact_figure(signed.signed_books)} {signed.currency}"
         return _(
             "Signed off, with {books} in the books. If that changes, it is shown here and on the home page."
         ).format(books=books)

@@ -132,7 +132,9 @@ class CloseMonth(PeriodPage, View):
                     "{month} is closed: {count} statements are numbered, and the leads are notified.",
                     len(statements),
                 )
-            messages.success(request, text.format(month=month, count=number_text(len(statements))))
+            messages.success(
+                request, text.format(month=month_text(self.period.month, "long"), count=number_text(len(statements)))
+            )
         return redirect(self.period)
 
 
@@ -146,7 +148,12 @@ class SetMonthAside(PeriodPage, View):
         try:
             if request.POST.get("verb") == "take_back":
                 closing.take_back(self.period)
-                messages.success(request, _("{month} is a draft again: it is being computed.").format(month=month))
+                messages.success(
+                    request,
+                    _("{month} is a draft again: it is being computed.").format(
+                        month=month_text(self.period.month, "long")
+                    ),
+                )
             else:
                 and_before = request.POST.get("verb") == "aside_before"
                 months = closing.set_aside(self.period, self.person, timezone.now(), and_before=and_before)
@@ -181,7 +188,7 @@ class PeriodSettings(PeriodPage, FormPage):
         if not locked.is_draft:
             text = _("{month} is {state}: its basis stays what it was.")
             state = in_sentence(locked.get_state_display())
-            messages.warning(self.request, text.format(month=locked.month, state=state))
+            messages.warning(self.request, text.format(month=month_text(locked.month, "long"), state=state))
             return redirect(locked)
         refresh_draft(ChargebackPeriod.objects.get(pk=self.period.pk), timezone.now())
         messages.success(self.request, _("Saved: the draft is computed again on this basis."))

@@ -15,7 +15,7 @@ from costs.models import Pool
 from costs.query.trends import Comparison
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month
-from finops_site.lib.words import in_sentence
+from finops_site.lib.words import in_sentence, labelled
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, MonthColumn, StatusColumn, total_rows
@@ -149,7 +149,7 @@ class SplitTable(BaseTable):
         return str(value)
 
     def render_method(self, value: str, record: Split) -> str:
-        return f"{value}: {record.metric}" if record.metric else value
+        return labelled(value, record.metric) if record.metric else value
 
     def render_parts(self, record: Split) -> str:
         parts = [str(part) + (" (pool)" if part.into_id else "") for part in record.parts.all()]

@@ -68,6 +68,11 @@ def test_a_suggestion_leaves_an_odd_month_out():
     assert amounts.suggested_amount(months, "USD") == 12200
 
 
+def test_a_suggestion_is_rounded_up_to_three_digits():
+    assert amounts.suggested_amount([Decimal("8891.20")], "USD") == 8900
+    assert amounts.suggested_amount([Decimal("12345")], "USD") == 12400
+
+
 things = st.builds(
     CostItem,
     st.sampled_from(["EC2", "S3"]),

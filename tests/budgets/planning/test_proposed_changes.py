@@ -10,6 +10,7 @@ from django.utils import timezone
 from budgets.models import Budget, ProposedChange
 from budgets.planning import budget_changes
 from finops_site.lib.periods import Month
+from finops_site.models import Notification, OutgoingEmail
 from tests.people import waiting_for
 from tests.shared_fixtures import shared
 
@@ -56,6 +57,9 @@ def test_lea_proposes_and_that_budget_has_it_when_fay_approves(budget, propose, 
     assert waiting_for(fay) == []
     newest = budget.versions.first()
     assert (newest.by, newest.why, newest.what) == (fay, "fine", f"change proposed by {lea} approved")
+    letter, notice = OutgoingEmail.objects.get(kind="budget-change-decided"), Notification.objects.get(user=lea)
+    assert (letter.to, letter.subject) == (lea.email, "Approved: your change of the budget Payments")
+    assert (notice.text, notice.url) == (letter.subject, budget.get_absolute_url())
 
 
 def test_an_amount_that_was_changed_meanwhile_is_not_written_over(budget, propose, fay, client_of):
@@ -77,11 +81,15 @@ def test_what_makes_no_sense_is_refused_with_the_reason(budget, propose, lea, fa
     decide(client_of(fay), budget, "reject", "too much")
     assert ProposedChange.objects.get().state == "rejected"
     assert "too much" in client_of(lea).get(f"{budget.get_absolute_url()}?part=history").content.decode()
+    letters = OutgoingEmail.objects.filter(kind="budget-change-decided", to=lea.email)
+    assert [letter.subject for letter in letters] == ["Rejected: your change of the budget Payments"]
+    assert b"too much" in bytes(letters[0].content)
     propose()
     assert decide(client_of(lea), budget, "approve").status_code == 403
     decide(client_of(lea), budget, "withdraw")
     assert ProposedChange.objects.latest("pk").state == "withdrawn"
     assert amounts(budget) == [1000] * 4
+    assert letters.count() == 1, "who takes her own away is told nothing"
 
 
 def test_the_api_is_the_same_door(budget, lea, eli, ola, fay, client_of):

@@ -115,7 +115,7 @@ def test_every_registered_check_that_fails_is_red_on_health(ada, client_of, monk
     monkeypatch.setitem(registry.entries, NightlyCheck, failing)
     assert run_nightly_checks() == len(failing) > 0
     statuses = nightly_statuses()
-    assert [label.rpartition(",")[0] for label in statuses] == [check.name for check in failing]
+    assert [label.rpartition(",")[0] for label in statuses] == [str(check.label or check.name) for check in failing]
     assert {state for state, _ in statuses.values()} == {"bad"}
     assert f"{len(failing)} things are broken." in client_of(ada).get("/health/").content.decode()
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from allauth.account.models import EmailAddress
 
 from finops_site.models import Company, User
 
@@ -35,3 +36,11 @@ def test_the_api_changes_the_same_and_says_whose_time_zone_holds(lea, client_of)
     assert "time_zone" in patch(time_zone="Mars/Olympus").json()
     assert "language" in patch(language="xx").json()
     assert User.objects.values_list("language", "time_zone").get(pk=lea.pk) == ("fr", "Asia/Kolkata")
+
+
+def test_eli_may_have_a_second_step_and_her_address_is_the_administrators_to_change(eli, client_of):
+    client = client_of(eli)
+    assert client.get("/accounts/email/").headers["Location"] == "/settings/"
+    EmailAddress.objects.create(user=eli, email=eli.email, primary=True, verified=False)
+    answer = client.get("/accounts/2fa/totp/activate/", follow=True)
+    assert b"until you have verified" not in answer.content

@@ -44,6 +44,11 @@ def test_a_table_written_by_hand_learns_its_places_from_its_heads():
     assert '<tr><td colspan="4">nothing</td></tr>' in html
 
 
+def test_a_cell_with_a_second_line_stays_one_thing_beside_its_head():
+    html = mark_rows(TABLE.replace("ola", 'ola<span class="second-line">since May</span>'))
+    assert 'role="cell"><div>ola<span class="second-line">since May</span></div></td>' in html
+
+
 def test_a_head_cannot_break_out_of_its_label():
     html = mark_rows(TABLE.replace("Lead", 'a "b" &lt;i&gt;'))
     assert 'data-label="a &quot;b&quot; &lt;i&gt;"' in html

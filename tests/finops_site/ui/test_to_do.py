@@ -56,6 +56,15 @@ def test_lea_sees_the_urgent_first_then_the_most_money_and_at_most_two_of_a_kind
     assert (everything.count, everything.more) == (12, 7)
 
 
+def test_the_api_lists_what_the_page_lists(house):
+    house.add(source("Anomaly", [costing("jump", 50)], url_name="notifications"))
+    answer = signed_in(person("lea")).get("/api/v1/to-do/").json()
+    assert (answer["count"], answer["decisions"]) == (1, [])
+    (group,) = answer["groups"]
+    item = {"text": "jump", "url": "/x/", "amount": "50", "currency": "USD", "note": ""}
+    assert (group["label"], group["url"], group["items"]) == ("Anomaly", "/notifications/", [item])
+
+
 def test_a_decision_stands_before_everything_with_its_money(house):
     teams = source("Alert", [costing("over", 900, Urgency.NOW)])
     decision = PendingDecision("Approve 10 machines", "/y/", Decimal(438), "USD", "over the whole term")

@@ -123,6 +123,8 @@ def test_fay_sets_the_target_and_home_the_list_and_the_api_go_by_it(answer, fay,
     entry = LogEntry.objects.get_for_model(KpiSettings).latest("timestamp")
     assert entry.actor == fay
     assert entry.changes["target"][1] == "35"
+    edited = signed_in(fay).get(f"/programme/kpis/{NAME}/edit/").context["form"]
+    assert [edited[field].value() for field in ("target", "baseline")] == ["35", "10"]
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_month_that_is_closed_while_its_settings_are_saved_stays_closed(march,
     monkeypatch.setattr(PeriodForm, "clean", close_first)
     url = reverse("tagging:chargeback_basis", args=[MARCH])
     answer = client_of(fay).post(url, {"basis": "effective_cost", "discounts": "used"}, follow=True)
-    assert "2026-03 is closed: its basis stays what it was" in answer.content.decode()
+    assert "March 2026 is closed: its basis stays what it was" in answer.content.decode()
     march.refresh_from_db()
     assert (march.state, march.basis, march.closed_by) == ("closed", "billed_cost", fay)
 

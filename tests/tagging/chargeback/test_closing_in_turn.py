@@ -152,7 +152,7 @@ def test_a_month_whose_cost_nobody_owns_is_closed_without_a_statement(support, t
     bill(tmp_path, [charge("7", "", "Amazon SQS")])
     march = drafts()[MARCH]
     answer = client_of(fay).post(f"/chargeback/{MARCH}/close/", {"seen": march.fingerprint}, follow=True)
-    assert "2026-03 is closed: no team is charged for it." in answer.content.decode()
+    assert "March 2026 is closed: no team is charged for it." in answer.content.decode()
     march.refresh_from_db()
     assert (march.is_closed, march.totals.get().unowned, march.statements.count()) == (True, 7, 0)
 

@@ -246,6 +246,6 @@ def test_an_entry_of_a_closed_month_is_not_taken_back(dispute, lea, fay, tmp_pat
     disputes.resolve_dispute(dispute, fay, "Moved", NOW, CorrectingEntry(dec("20"), None))
     april = drafts()["2026-04"]
     ChargebackPeriod.objects.filter(pk=april.pk).update(state="closed", closed_at=NOW, closed_by=fay)
-    with pytest.raises(InvalidDispute, match="booked in 2026-04, which is no draft any more"):
+    with pytest.raises(InvalidDispute, match="booked in April 2026, which is no draft any more"):
         disputes.reject_correction(dispute, fay, "Wrong", NOW)
     assert Adjustment.objects.count() == 1

@@ -44,7 +44,7 @@ def test_a_month_without_azure_is_closed_only_by_who_confirms_it(march, fay, lea
     assert "Without Azure" in client_of(ola).get(march.get_absolute_url()).content.decode()
 
     refused = client.post(f"/chargeback/{MARCH}/close/", {"seen": march.fingerprint}, follow=True)
-    assert "2026-03 is not whole." in refused.content.decode()
+    assert "March 2026 is not whole." in refused.content.decode()
     march.refresh_from_db()
     assert not march.is_closed
     client.post(f"/chargeback/{MARCH}/close/", {"seen": march.fingerprint, "without_missing": "on"})

@@ -10,7 +10,7 @@ from django.urls import reverse
 from costs.calc.allocation_rules import OwnerRule, resource_pattern_problem
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import CostLine, Pool
+from costs.models import CostLine, DeliveryMonth, Pool
 from costs.query.line_addresses import keys_of
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -260,6 +260,15 @@ def test_a_bill_that_was_loading_while_rules_changed_is_asked_again(
         load_bill(received.delivery)
     assert Application.objects.count() == 2
     assert set(Application.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_a_bill_that_is_removed_meanwhile_asks_for_nothing(bill, fay):
+    months = list(DeliveryMonth.objects.all())
+    rule_application.queue_application(fay)
+    assert rule_application.rules_changed_during_load(months)
+    for month in months:
+        month.delivery_id = 0
+    assert not rule_application.rules_changed_during_load(months)
 
 
 def test_the_api_says_and_takes_what_the_pages_do(bill, fay, lea, client_of):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from finops_site.models import OutgoingEmail
 from tagging.models import ChangeSet, Suggestion, TagException, TaggedResource, VirtualTag
@@ -63,6 +64,34 @@ def test_what_has_the_tag_already_is_left_out_by_name(shop):  # noqa: F811
     bulk_actions.set_tag(rows("i-99"), "Team", "Payments", user=shop["lea"], now=NOW)
     result = bulk_actions.set_tag(rows("i-98", "i-99"), "team", "Payments", user=shop["fay"], now=NOW)
     assert (result.count, reasons(result)) == (1, {"web-99": "it has this virtual tag already"})
+
+
+def test_the_api_sets_a_tag_on_many_and_excepts_many_as_the_page_does(shop, client_of):  # noqa: F811
+    keys = {row.resource: row.key for row in rows("i-98", "i-99")}
+    url, body = "/api/v1/virtual-tags/many/", {"resource_keys": [*keys.values()], "month": "2026-03", "key": "Team"}
+
+    def sent(name, address, **more):
+        answer = client_of(shop[name]).post(address, {**body, **more}, "application/json")
+        return answer.status_code, answer.json()
+
+    status, done = sent("fay", url, value="Payments")
+    assert (status, done["count"], done["left_out"]) == (200, 2, [])
+    assert set(VirtualTag.objects.values_list("resource", "batch")) == {
+        ("i-98", done["batch"]),
+        ("i-99", done["batch"]),
+    }
+    assert sent("fay", url, value="Payments")[1]["left_out"][0]["reason"] == "it has this virtual tag already"
+    assert sent("fay", url, key="k" * 200, value="x")[0] == 400
+    assert "There is no resource 'nowhere'" in sent("fay", url, resource_keys=["nowhere"], value="x")[1]["detail"]
+    assert sent("ola", url, resource_keys=[keys["i-99"]], value="x")[0] == 400, "not hers to see"
+    assert sent("max", url, value="x")[0] == 403
+    today = timezone.now().date()
+    request = {"reason": "they end soon", "expires_on": str(today + timedelta(days=900)), "tag": ""}
+    url, hers = "/api/v1/tag-exceptions/many/", [keys["i-99"]]
+    assert "A year at most" in sent("lea", url, **request, resource_keys=hers)[1]["detail"]
+    request["expires_on"] = str(today + timedelta(days=90))
+    assert sent("lea", url, **request, resource_keys=hers)[1]["count"] == TagException.objects.count() == 1
+    assert sent("ola", url, **request, resource_keys=hers)[0] == 400
 
 
 def test_a_bad_tag_is_set_on_nothing(shop, client_of):  # noqa: F811
