@@ -191,7 +191,7 @@ def programme_stats(timeline: Timeline, today: date) -> list[dict[str, Any]]:
     day = programme.get_status_display().capitalize()
     if programme.is_running and number:
         is_over = today > programme.last_day
-        day = _("over") if is_over else _("{day} of {days}").format(day=number, days=programme.days)
+        day = pgettext("a phase", "over") if is_over else _("{day} of {days}").format(day=number, days=programme.days)
     return [
         {"label": _("Day"), "value": day, "note": timeline.focus, "icon": "calendar"},
         {
