@@ -27,7 +27,7 @@ ZERO, ONE = Decimal(0), Decimal(1)
 def active_budgets(user: Person, as_of: date) -> Measure | None:
     """How many active budgets count the day; none is 0, for that is known."""
     rows = Budget.objects.visible_to(user).active().filter(start__lte=as_of).exclude(end__lte=as_of)
-    count, url = Decimal(rows.count()), reverse("budgets:budgets")
+    count, url = Decimal(rows.count()), f"{reverse('budgets:budgets')}?state=active"
     inputs = (MeasureInput(_("Active budgets"), count, url),)
     words = _("budgets are evaluated every night")
     return Measure(count, Unit.COUNT, BUDGETS_WANTED, Better.HIGHER, words, url, "", inputs)
@@ -54,7 +54,7 @@ def forecast_accuracy(user: Person, as_of: date) -> Measure | None:
     missed = sum((EXACT.multiply(amount, share) for amount, share in pairs), ZERO)
     share = ratio(missed, expected)
     value = None if share is None else percent(EXACT.subtract(ONE, share))
-    url = reverse("budgets:budgets")
+    url = f"{reverse('budgets:budgets')}?state=active"
     inputs = (
         MeasureInput(_("Budgets whose forecast was tested"), Decimal(len(pairs)), url),
         MeasureInput(_("Forecast for their periods"), expected, url, Unit.MONEY, code),

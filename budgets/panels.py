@@ -182,9 +182,11 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
             alerts=counted(figures["unanswered"], "alert")
         )
     url = reverse("budgets:alerts")
+    counted_ones = f"{url}?opened_from={as_of - timedelta(days=RESPONSE_DAYS - 1)}"
+    unanswered_ones = f"{counted_ones}&answer=none"
     inputs = (
-        MeasureInput(_("Alerts of {days} days").format(days=RESPONSE_DAYS), Decimal(figures["alerts"]), url),
-        MeasureInput(_("Of them without an answer"), Decimal(figures["unanswered"]), url),
+        MeasureInput(_("Alerts of {days} days").format(days=RESPONSE_DAYS), Decimal(figures["alerts"]), counted_ones),
+        MeasureInput(_("Of them without an answer"), Decimal(figures["unanswered"]), unanswered_ones),
     )
     return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, url, "", inputs)
 

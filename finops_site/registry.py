@@ -862,6 +862,18 @@ def against(measure: Measure, target: KpiTarget | None) -> Measure:
     return replace(measure, target=None if is_other else target.value)
 
 
+# A sum of the whole company: what a team adds to it is not held against its target.
+OF_THE_WHOLE = (Unit.COUNT, Unit.MONEY)
+
+
+def against_for(user: Person, measure: Measure, target: KpiTarget | None) -> Measure:
+    """The same as `user` is judged: who sees teams alone is held against shares and times, not against sums."""
+    judged = against(measure, target)
+    if judged.target is None or measure.unit not in OF_THE_WHOLE or user.sees_whole_company:
+        return judged
+    return replace(measure, target=None)
+
+
 class Registry:
     """Every entry, by its kind and in its order."""
 
@@ -911,7 +923,9 @@ class Registry:
         """Every figure of the programme that this person may see and that has a measure, against its target."""
         targets = self.kpi_targets()
         measures = [(kpi, kpi.measure(user, as_of)) for kpi in self.allowed(Kpi, user)]
-        return [(kpi, against(measure, targets.get(kpi.name))) for kpi, measure in measures if measure is not None]
+        return [
+            (kpi, against_for(user, measure, targets.get(kpi.name))) for kpi, measure in measures if measure is not None
+        ]
 
     def stored_measures(self, user: Person, as_of: date) -> tuple[date, list[tuple[Kpi, Measure]]] | None:
         """The same as a night stored it, and of which day: for who sees the whole company; None where no night did."""

@@ -22,6 +22,7 @@ from budgets.models import Alert, Budget, Threshold
 from budgets.querysets import AlertQuerySet
 from finops_site.lib.periods import moment_text
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.forms import DayInput
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, StatusColumn
 
@@ -55,9 +56,19 @@ class AlertFilter(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(label=_lazy("Kind"), choices=Threshold.Kind.choices)
     budget = django_filters.CharFilter(label=_lazy("Budget"), field_name="budget__name", lookup_expr="icontains")
 
+    answer = django_filters.ChoiceFilter(
+        label=_lazy("Answer"), choices=[("none", _lazy("without an answer"))], method="filter_by_answer"
+    )
+    opened_from = django_filters.DateFilter(
+        label=_lazy("Opened from"), field_name="opened_at", lookup_expr="date__gte", widget=DayInput()
+    )
+
     class Meta:
         model = Alert
         fields: list[str] = []
+
+    def filter_by_answer(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
+        return queryset.filter(acknowledged_at=None, resolved_at=None)
 
 
 class AlertsPage(ListPage):

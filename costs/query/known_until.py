@@ -284,6 +284,9 @@ def _is_coarse(filter_name: str) -> bool:
 
 
 def _in_words(user: Person, knowledge: Knowledge, period: Period, bills: Sequence[Bill], as_of: date) -> KnownDays:
+    if _is_before_all(bills, period):
+        # No bill is late there, and yet nothing is known.
+        return KnownDays(None, False, False, (), [_("Nothing is delivered: what it cost is not known.")])
     names = _Names(user, bills, as_of)
     missing = [_missing_part(gap, names) for gap in knowledge.gaps]
     notes = list(dict.fromkeys(part.text for part in missing))
@@ -301,8 +304,16 @@ def _in_words(user: Person, knowledge: Knowledge, period: Period, bills: Sequenc
     notes += [_("{month} is not final yet.").format(month=month_text(month)) for month in knowledge.open_months]
     text = _("Delivered until {day}.").format(day=names.day(until)) if until and goes_beyond else ""
     is_complete = knowledge.is_complete and not (knowledge.is_over and goes_beyond)
-    is_final = is_complete and not knowledge.open_months and (until is not None and period.last_day <= until)
+    # A month that goes on is billed once more.
+    is_over = Month.of(period.last_day).next.start <= as_of
+    is_final = is_complete and is_over and not knowledge.open_months and until is not None and period.last_day <= until
     return KnownDays(until, is_complete, is_final, missing, notes, text)
+
+
+def _is_before_all(bills: Sequence[Bill], period: Period) -> bool:
+    """Whether a period is over before the first month that any of these bills brought."""
+    months = [min(bill.months) for bill in bills if bill.months]
+    return bool(months) and period.last_day < min(months).start
 
 
 def _missing_part(gap: Gap, names: "_Names") -> MissingPart:

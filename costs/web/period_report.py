@@ -29,6 +29,8 @@ from finops_site.ui.figures import month_text, percent_text, signed_text
 
 ZERO = Decimal(0)
 TEAMS, SERVICES, FORECAST_MONTHS = 9, 8, 3
+# The sentence names so many kinds of change, and sums the others.
+MOST_KINDS = 3
 
 
 def known_text(user: Person, period: Period, today: date) -> str:
@@ -212,7 +214,12 @@ def _why_sentence(one: ComparedPeriods) -> str:
     parts = _parts(one)
     if not parts:
         return _("Nothing changed in {currency}.").format(currency=code)
-    named = ", ".join(f"{in_sentence(_(KIND_LABELS[kind]))} {signed_text(amount, code)}" for kind, amount in parts[:3])
+    most = len(parts) if len(parts) == MOST_KINDS + 1 else MOST_KINDS
+    words = [f"{in_sentence(_(KIND_LABELS[kind]))} {signed_text(amount, code)}" for kind, amount in parts]
+    named = ", ".join(words[:most])
+    if rest := [amount for _kind, amount in parts[most:]]:
+        more = _("{parts}, and {count} others, together {amount}")
+        named = more.format(parts=named, count=len(rest), amount=signed_text(exact_sum(rest), code))
     return _("The change of {gap} is made of: {parts}.").format(gap=signed_text(gap, code), parts=named)
 
 

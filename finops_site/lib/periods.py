@@ -109,9 +109,14 @@ class Month:
         return f"{self.year:04}-{self.number:02}"
 
 
+def is_in_reach(day: date) -> bool:
+    """Whether one can count on from a day: of year 1 and of year 9999 there is none before, or after."""
+    return 1900 <= day.year <= 2200
+
+
 def _check_reach(text: str, day: date) -> None:
     """Raises ValueError for a day whose next year or last year there may be none of: year 0, year 10000."""
-    if not 1900 <= day.year <= 2200:
+    if not is_in_reach(day):
         raise ValueError(f"{text!r} is out of range, or is not a month or day at all: the years are 1900 to 2200")
 
 

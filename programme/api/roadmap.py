@@ -17,11 +17,24 @@ from programme.calc.maturity import Level
 from programme.calc.programme_dates import LONGEST_DAYS, BadDates
 from programme.models import DecisionPoint, Milestone, Programme, Risk
 from programme.roadmap import decisions, milestones
+from programme.roadmap.live_figures import is_hidden_money, why_unknown_text
 from programme.roadmap.maturity import maturity
 from programme.roadmap.plans import CannotDo
 from programme.roadmap.programmes import current_programme, start_programme
 
 REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` holds the reason.")
+
+
+class FigureSerializer(ExactModelSerializer):
+    """A row with a figure: money of the company, and reasons that may name it, are for those who see all of it."""
+
+    def to_representation(self, instance: Milestone | Risk) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(instance)
+        reader = self.context["request"].user
+        data["why_unknown"] = why_unknown_text(instance, reader)
+        if is_hidden_money(instance, reader):
+            data |= {name: None for name in ("limit", "last_value", "met_value") if name in data}
+        return data
 
 
 class ProgrammeSerializer(ExactModelSerializer):
@@ -40,7 +53,7 @@ class StartSerializer(serializers.Serializer):
     begins_now = serializers.BooleanField(default=True)
 
 
-class MilestoneSerializer(ExactModelSerializer):
+class MilestoneSerializer(FigureSerializer):
     owner = serializers.CharField(source="owner_text")
     team = serializers.CharField(source="team_text")
 
@@ -66,7 +79,7 @@ class TickSerializer(serializers.Serializer):
     note = serializers.CharField(max_length=500)
 
 
-class RiskSerializer(ExactModelSerializer):
+class RiskSerializer(FigureSerializer):
     owner = serializers.CharField(source="owner_text")
 
     class Meta:
@@ -171,7 +184,7 @@ class MilestoneViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         body.is_valid(raise_exception=True)
         with refusals(CannotDo):
             milestones.tick(row, by=request.user, note=body.validated_data["note"], day=timezone.now().date())
-        return Response(MilestoneSerializer(row).data)
+        return Response(self.get_serializer(row).data)
 
 
 @extend_schema_view(list=extend_schema(summary="Risks of programmes"), retrieve=extend_schema(summary="One risk"))

@@ -14,6 +14,8 @@ from finops_site.lib.money import exact_text
 MOST_NAMED = 5
 # With at least this share of what had to be done, one goes on with conditions; with less, one stops to think.
 ENOUGH = Decimal("0.5")
+# Evidence that was stored without the unit of its words: they may be money.
+UNKNOWN_UNIT = "money"
 
 
 class Verdict(StrEnum):
@@ -38,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MilestoneEvidence:
-    """A milestone that was due; `met` since `day`, with the figure that it was ticked by in words."""
+    """A milestone that was due; `met` since `day`, with the figure that it was ticked by in words, and its unit."""
 
     name: str
     due: date
@@ -46,6 +48,7 @@ class MilestoneEvidence:
     is_required: bool
     day: date | None = None
     words: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,12 @@ class FigureEvidence:
 
 @dataclass(frozen=True, slots=True)
 class RiskEvidence:
-    """A risk: whether its trigger has happened."""
+    """A risk: whether its trigger has happened, and its figure in words, with its unit."""
 
     name: str
     happened: State
     words: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,7 @@ def evidence_of_json(stored: Mapping[str, Any]) -> Evidence:
                 row["is_required"],
                 date.fromisoformat(row["day"]) if row["day"] else None,
                 row["words"],
+                row.get("unit", UNKNOWN_UNIT),
             )
             for row in stored["milestones"]
         ],
@@ -183,7 +188,10 @@ def evidence_of_json(stored: Mapping[str, Any]) -> Evidence:
             )
             for row in stored["figures"]
         ],
-        [RiskEvidence(row["name"], State(row["happened"]), row["words"]) for row in stored["risks"]],
+        [
+            RiskEvidence(row["name"], State(row["happened"]), row["words"], row.get("unit", UNKNOWN_UNIT))
+            for row in stored["risks"]
+        ],
     )
 
 

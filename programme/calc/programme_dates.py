@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from finops_site.lib.language import gettext as _
-from finops_site.lib.periods import day_text
+from finops_site.lib.periods import day_text, is_in_reach
 
 LONGEST_DAYS = 730
 DAYS_A_WEEK = 7
@@ -56,6 +56,8 @@ def date_problems(first: date, days: int, phases: Sequence[Item], others: Iterab
     """What is wrong with the days of a programme, in sentences; empty where nothing is."""
     if not 1 <= days <= LONGEST_DAYS:
         return [_("A programme lasts 1 to {most} days, not {days}.").format(most=LONGEST_DAYS, days=days)]
+    if not is_in_reach(first):
+        return [out_of_reach(first)]
     last = first + timedelta(days=days - 1)
     problems = [
         _("{name} ends on {last}, before it begins on {first}.").format(
@@ -81,12 +83,19 @@ def date_problems(first: date, days: int, phases: Sequence[Item], others: Iterab
     ]
 
 
+def out_of_reach(day: date) -> str:
+    """Why a day is none of a programme."""
+    return _("{day} is no day of a programme: the years are 1900 to 2200.").format(day=day_text(day))
+
+
 def moves_with(items: Sequence[Item], key: tuple[str, int], to: date, *, rest: bool) -> list[Move]:
     """What moves when the item `key` moves to begin on `to`: it alone, or with it the rest that begins no earlier.
 
     Of the rest, a phase that is under way on that day ends later (or earlier) by as many days. What is fixed stays.
-    Raises KeyError where there is no such item, and BadDates where it is fixed.
+    Raises KeyError where there is no such item, and BadDates where it is fixed, or the day is out of reach.
     """
+    if not is_in_reach(to):
+        raise BadDates([out_of_reach(to)])
     moved = next(item for item in items if item.key == key) if key in {item.key for item in items} else None
     if moved is None:
         raise KeyError(key)

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Kpi as RegisteredKpi
-from finops_site.registry import KpiTarget, Measure, against, registry
+from finops_site.registry import KpiTarget, Measure, against_for, registry
 from programme.calc.kpi_progress import Goal, Progress, last_of_months, progress
 from programme.kpis import catalogue
 from programme.kpis.nights import unknown_measure
@@ -33,6 +33,7 @@ class KpiFigure:
     day: date
     is_stored: bool = False
     course: tuple[tuple[date, Decimal | None], ...] = ()
+    is_of_company: bool = True
 
     @property
     def goal(self) -> Goal:
@@ -40,7 +41,9 @@ class KpiFigure:
 
     @property
     def baseline(self) -> Decimal | None:
-        """None where it is in another currency than the value."""
+        """None where it is in another currency than the value, and of teams: it is the company's."""
+        if not self.is_of_company:
+            return None
         is_other = self.settings.currency and self.settings.currency != self.measure.currency
         return None if is_other and self.measure.currency else self.settings.baseline
 
@@ -95,9 +98,9 @@ def list_figures(user: Person, as_of: date) -> list[KpiFigure]:
         if kpi.name not in by_name and not user.sees_whole_company:
             # Of her own teams there is nothing that it could count.
             continue
-        measure = by_name.get(kpi.name) or _with_target(unknown_measure(kpi), row)
+        measure = by_name.get(kpi.name) or _with_target(user, unknown_measure(kpi), row)
         course = tuple(courses.get(kpi.name, ()))
-        figures.append(KpiFigure(kpi, row, measure, day, stored is not None, course))
+        figures.append(KpiFigure(kpi, row, measure, day, stored is not None, course, user.sees_whole_company))
     return figures
 
 
@@ -107,11 +110,14 @@ def find_figure(user: Person, name: str, as_of: date) -> KpiFigure | None:
     if kpi is None:
         return None
     row = load_settings(kpi)
-    return KpiFigure(kpi, row, _with_target(kpi.measure(user, as_of) or unknown_measure(kpi), row), as_of)
+    measure = _with_target(user, kpi.measure(user, as_of) or unknown_measure(kpi), row)
+    return KpiFigure(kpi, row, measure, as_of, is_of_company=user.sees_whole_company)
 
 
-def _with_target(measure: Measure, row: Kpi) -> Measure:
-    return measure if row.pk is None else against(measure, KpiTarget(row.target, row.currency))
+def _with_target(user: Person, measure: Measure, row: Kpi) -> Measure:
+    if row.pk is None:
+        return against_for(user, measure, None)
+    return against_for(user, measure, KpiTarget(row.target, row.currency))
 
 
 def _courses(user: Person, as_of: date) -> dict[str, list[tuple[date, Decimal | None]]]:

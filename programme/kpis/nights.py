@@ -14,7 +14,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import WholeCompany
 from finops_site.registry import Kpi, Measure, NightlyCheckFailed, registry
 from programme.calc.kpi_progress import last_of_months
-from programme.models import KpiDay, KpiRecount
+from programme.models import DecisionPoint, KpiDay, KpiRecount
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,12 @@ def missing_nights(as_of: date) -> list[date]:
     newest = KpiDay.objects.filter(day__lt=as_of).order_by("-day").values_list("day", flat=True).first()
     first = as_of if newest is None else max(newest + timedelta(days=1), as_of - timedelta(days=MOST_NIGHTS_BACK))
     return [first + timedelta(days=number) for number in range((as_of - first).days + 1)]
+
+
+def first_day(today: date) -> date:
+    """The first day whose KPIs can be stored: that of the first month with cost; of no bill the nights made up for."""
+    months = registry.report_months(WholeCompany(), today)
+    return min([month.month.start for month in months[-1:]] + [today - timedelta(days=MOST_NIGHTS_BACK)])
 
 
 def store_day(day: date, *, now: datetime | None = None) -> tuple[int, set[str]]:
@@ -94,13 +100,16 @@ def unknown_measure(kpi: Kpi) -> Measure:
 
 
 def count_again(as_of: date, *, names: Iterable[str] | None = None) -> int:
-    """Counts the last stored day of each past month again; returns of how many KPIs and months that differs.
+    """Counts the last stored day of each past month, and days of decisions, again; returns how many values differ.
 
     What was stored stays: the answer stands beside it.
     """
     oldest = Month.of(as_of).plus(-MONTHS_COUNTED_AGAIN).start
     stored = KpiDay.objects.filter(day__gte=oldest, day__lt=Month.of(as_of).start)
     ends = [day for day in last_of_months(stored.order_by().values_list("day", flat=True).distinct()).values() if day]
+    # What a decision stood on is looked at again on its page, and must read the same on the KPI's.
+    decided = DecisionPoint.objects.filter(decided_at__date__gte=oldest, decided_at__date__lt=as_of)
+    ends += decided.values_list("decided_at__date", flat=True)
     kpis = {kpi.name: kpi for kpi in registry.of(Kpi) if names is None or kpi.name in names}
     rows, now, differing = [], timezone.now(), 0
     for row in KpiDay.objects.filter(day__in=ends, name__in=kpis):

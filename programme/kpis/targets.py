@@ -43,11 +43,13 @@ def save_settings(kpi: RegisteredKpi, values: Mapping[str, Any], *, by: Person, 
 
 def check_settings(kpi: RegisteredKpi, row: Kpi) -> None:
     """Raises BadTarget for what a KPI cannot be aimed at."""
+    if row.target is not None and row.target < 0:
+        raise BadTarget(_("{name}: less than 0 cannot be.").format(name=_("target")))
     for name in ("target", "baseline"):
         value = getattr(row, name)
         if value is not None and value < 0 and kpi.unit in NEVER_BELOW_ZERO:
             raise BadTarget(_("{name}: less than 0 cannot be.").format(name=_(name)))
-    if kpi.unit == Unit.PERCENT and kpi.better == kpi.better.HIGHER and row.target is not None and row.target > 100:
+    if _is_share(kpi) and row.target is not None and row.target > 100:
         raise BadTarget(_("target: more than 100% cannot be reached."))
     if row.target_day and row.target is None:
         raise BadTarget(_("A day without a target: give the value that is to be reached by then."))
@@ -57,6 +59,11 @@ def check_settings(kpi: RegisteredKpi, row: Kpi) -> None:
         raise BadTarget(_("The target is due after the day on which the baseline was taken."))
     if row.owner and not row.owner.is_active:
         raise BadTarget(_("The owner must be somebody who can sign in."))
+
+
+def _is_share(kpi: RegisteredKpi) -> bool:
+    """Whether it is a part of a whole: a return, of which the plan wants more than 100%, is none."""
+    return kpi.unit == Unit.PERCENT and (kpi.target is None or kpi.target <= 100)
 
 
 def add_comment(kpi: RegisteredKpi, text: str, *, by: Person, now: datetime) -> KpiComment:

@@ -35,7 +35,9 @@ def compose(
 
     With a `view` its figures are those that `user` sees.
     """
-    parts, gates = _PARTS[ReportKind(kind)](scope, period, today)
+    parts, gates = (
+        ([], []) if _is_before_all_bills(scope, period, today) else _PARTS[ReportKind(kind)](scope, period, today)
+    )
     if not parts:
         raise NothingToReport(
             _("There is nothing of {scope} to report of {days}: no bill of these days is loaded.").format(
@@ -57,6 +59,12 @@ def compose(
         gates=gates,
         parts=parts,
     )
+
+
+def _is_before_all_bills(scope: Scope, period: Period, today: date) -> bool:
+    """Whether the period is over before the first month with cost: what is known today is no figure of it."""
+    months = registry.report_months(scope.person, today)
+    return not months or period.last_day < months[-1].month.start
 
 
 def title_of(kind: str, period: Period) -> str:

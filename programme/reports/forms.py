@@ -1,6 +1,7 @@
 """The forms of reports: a schedule, and a report that somebody wants now."""
 
 import re
+from datetime import date
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -9,9 +10,11 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from finops_site.lib import http_client
+from finops_site.lib.periods import day_text, is_in_reach
 from finops_site.models import SavedView, Team, User
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.forms import time_zone_field
@@ -166,3 +169,10 @@ class MakeForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(forms.ModelChoiceField, self.fields["team"]).queryset = Team.objects.visible_to(user)
+
+    def clean_day(self) -> date | None:
+        """One that is over, as the page of a report as it stands now asks."""
+        day: date | None = self.cleaned_data["day"]
+        if day is not None and (day > timezone.now().date() or not is_in_reach(day)):
+            raise ValidationError(_("Nothing is known of {day}: choose a day up to today.").format(day=day_text(day)))
+        return day

@@ -15,7 +15,7 @@ from finops_site.registry import Kpi, Measure, PendingDecisionSource, registry
 from finops_site.reports.monthly_report import make_gate
 from finops_site.ui.pending_decisions import count_rows
 from programme.models import DecisionPoint, Programme, Risk
-from programme.roadmap.live_figures import figure_labels
+from programme.roadmap.live_figures import figure_labels, why_unknown_text
 from programme.roadmap.programmes import current_programme
 from programme.roadmap.timeline import criterion_text, now_text
 
@@ -93,7 +93,7 @@ def risks_section(user: Person, period: Period, today: date) -> dict[str, Any] |
             {
                 "title": _("Risks"),
                 "head": [_("Risk"), _("Trigger"), _("State"), _("What is done against it")],
-                "rows": [_risk_row(row, day, labels) for row in risks],
+                "rows": [_risk_row(row, day, user, labels) for row in risks],
             },
             {
                 "title": _("Decisions of the programme"),
@@ -117,13 +117,13 @@ def _has_happened(row: Risk, day: date) -> bool:
     return bool(row.happened_on and row.happened_on <= day and (row.over_on is None or row.over_on > day))
 
 
-def _risk_row(row: Risk, day: date, labels: dict[str, str]) -> list[Any]:
-    trigger = f"{row.trigger} ({criterion_text(row, labels)})" if row.is_live else row.trigger
+def _risk_row(row: Risk, day: date, user: Person, labels: dict[str, str]) -> list[Any]:
+    trigger = f"{row.trigger} ({criterion_text(row, user, labels)})" if row.is_live else row.trigger
     done = row.contingency if _has_happened(row, day) else row.mitigation
-    return [{"text": row.name, "url": row.get_absolute_url()}, trigger, _risk_state(row, day), done]
+    return [{"text": row.name, "url": row.get_absolute_url()}, trigger, _risk_state(row, day, user), done]
 
 
-def _risk_state(row: Risk, day: date) -> str:
+def _risk_state(row: Risk, day: date, user: Person) -> str:
     """What had become of it by a day, and where its figure stands."""
     if _has_happened(row, day):
         return _("has happened, since {day}").format(day=day_text(row.happened_on))
@@ -132,8 +132,8 @@ def _risk_state(row: Risk, day: date) -> str:
     if row.watched_from and row.watched_from > day:
         return _("is watched from {day} on").format(day=day_text(row.watched_from))
     if row.is_live and row.last_value is None:
-        return _("not known: {why}").format(why=row.why_unknown or _("no night has read its figure yet"))
-    return _("has not; its figure is {value}").format(value=now_text(row)) if row.is_live else _("has not")
+        return _("not known: {why}").format(why=why_unknown_text(row, user) or _("no night has read its figure yet"))
+    return _("has not; its figure is {value}").format(value=now_text(row, user)) if row.is_live else _("has not")
 
 
 def _decision_row(row: DecisionPoint, day: date) -> list[Any]:

@@ -57,7 +57,9 @@ class DecisionPage(DetailPage):
         row, today = self.object, timezone.now().date()
         evidence = decisions.stored_evidence(row) or decisions.gather_evidence(row, today)
         recommendation = decisions.recommendation_of(row, evidence)
+        evidence = decisions.shown_evidence(evidence, self.person)
         may_decide = self.person.has_perm(decisions.MAY_DECIDE) and row.programme.is_running and not row.is_decided
+        may_decide = may_decide and row.programme.start <= today
         context = {
             "row": row,
             "evidence": evidence,

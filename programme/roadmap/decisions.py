@@ -1,6 +1,7 @@
 """Decision points: their evidence, what the rule recommends, signatures, and the decision, which is then frozen."""
 
 import logging
+from dataclasses import replace
 from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
@@ -26,7 +27,7 @@ from programme.calc.decision_rule import (
     recommend,
 )
 from programme.models import DecisionPoint, Milestone, Risk, SignOff
-from programme.roadmap.live_figures import value_text
+from programme.roadmap.live_figures import not_shown, value_text
 from programme.roadmap.plans import CannotDo
 
 logger = logging.getLogger(__name__)
@@ -85,22 +86,44 @@ def figures_of(as_of: date) -> list[FigureEvidence]:
 
 
 def _milestone_evidence(row: Milestone, as_of: date) -> MilestoneEvidence:
+    unit = row.last_unit if row.is_live else ""
     if row.met_on is not None and row.met_on <= as_of:
         words = value_text(row.met_value, row.last_unit, row.last_currency) if row.is_live else row.note
-        return MilestoneEvidence(row.name, row.due, State.YES, row.is_required, row.met_on, words)
+        return MilestoneEvidence(row.name, row.due, State.YES, row.is_required, row.met_on, words, unit)
     if row.is_live and row.last_value is None:
-        return MilestoneEvidence(row.name, row.due, State.UNKNOWN, row.is_required, None, row.why_unknown)
+        return MilestoneEvidence(row.name, row.due, State.UNKNOWN, row.is_required, None, row.why_unknown, unit)
     words = value_text(row.last_value, row.last_unit, row.last_currency) if row.is_live else ""
-    return MilestoneEvidence(row.name, row.due, State.NO, row.is_required, None, words)
+    return MilestoneEvidence(row.name, row.due, State.NO, row.is_required, None, words, unit)
 
 
 def _risk_evidence(row: Risk, as_of: date) -> RiskEvidence:
     words = value_text(row.last_value, row.last_unit, row.last_currency) if row.is_live else row.note
+    unit = row.last_unit if row.is_live else ""
     if row.has_happened and row.happened_on and row.happened_on <= as_of:
-        return RiskEvidence(row.name, State.YES, words)
+        return RiskEvidence(row.name, State.YES, words, unit)
     is_watched = row.watched_from is None or row.watched_from <= as_of
     is_unknown = row.is_live and is_watched and row.last_value is None
-    return RiskEvidence(row.name, State.UNKNOWN if is_unknown else State.NO, row.why_unknown if is_unknown else words)
+    state = State.UNKNOWN if is_unknown else State.NO
+    return RiskEvidence(row.name, state, row.why_unknown if is_unknown else words, unit)
+
+
+def shown_evidence(evidence: Evidence, reader: Person) -> Evidence:
+    """The evidence in the words that `reader` may see: without money of the company, unless she sees all of it."""
+    if reader.sees_whole_company:
+        return evidence
+    return replace(
+        evidence,
+        milestones=[replace(row, words=_shown_words(row.words, row.unit, row.met)) for row in evidence.milestones],
+        # What a figure is of may name other money.
+        figures=[replace(row, description="") for row in evidence.figures],
+        risks=[replace(row, words=_shown_words(row.words, row.unit, row.happened)) for row in evidence.risks],
+    )
+
+
+def _shown_words(words: str, unit: str, state: State) -> str:
+    if state == State.UNKNOWN:
+        return _("It is not known yet.")
+    return not_shown() if words and unit == Unit.MONEY else words
 
 
 def recommendation_of(decision: DecisionPoint, evidence: Evidence) -> Recommendation:
@@ -137,6 +160,12 @@ def record_decision(decision: DecisionPoint, verdict: str, why: str, *, by: User
         raise CannotDo(_("Say why: who reads it in a year does not know."))
     if not decision.programme.is_running:
         raise CannotDo(_("{name} is not running.").format(name=decision.programme))
+    if now.date() < decision.programme.start:
+        raise CannotDo(
+            _("{name} begins on {day}: there is nothing to decide by yet.").format(
+                name=decision.programme, day=day_text(decision.programme.start)
+            )
+        )
     evidence = gather_evidence(decision, now.date())
     rule = recommend(evidence, by_targets=decision.by_targets)
     with transaction.atomic():
@@ -188,6 +217,6 @@ def take_signature_back(decision: DecisionPoint, *, by: User) -> None:
 def figure_text(row: FigureEvidence, *, target: bool = False, user: Person | None = None) -> str:
     """A KPI or its target in words; money of the whole company only for those who see the whole company."""
     if row.unit == Unit.MONEY and user is not None and not user.sees_whole_company:
-        return _("not shown to you")
+        return not_shown()
     value = row.target if target else row.value
     return value_text(value, row.unit, row.currency) if exact_text(value) is not None else "—"

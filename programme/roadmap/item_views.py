@@ -20,7 +20,7 @@ from programme.calc.programme_dates import BadDates
 from programme.models import Communication, DecisionPoint, Milestone, Phase, Programme, Risk
 from programme.roadmap import milestones, moves
 from programme.roadmap.forms import CommunicationForm, MilestoneForm, MoveForm, PhaseForm, RiskForm, TickForm
-from programme.roadmap.live_figures import value_text
+from programme.roadmap.live_figures import is_hidden_money, not_shown, value_text, why_unknown_text
 from programme.roadmap.milestones import MAY_CHANGE
 from programme.roadmap.plans import CannotDo
 from programme.roadmap.programmes import MAY_SEE
@@ -56,14 +56,15 @@ class MilestonePage(OfProgramme, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         row, today = self.object, timezone.now().date()
-        may_tick = milestones.may_tick(self.person, row)
+        may_tick, hidden = milestones.may_tick(self.person, row), is_hidden_money(row, self.person)
         context = {
             "row": row,
-            "drawn": milestone_row(row, today),
+            "drawn": milestone_row(row, today, self.person),
             "tick_form": TickForm() if may_tick and row.met_on is None else None,
             "may_untick": may_tick and row.met_on is not None,
             "may_change": self.person.has_perm(MAY_CHANGE) and row.programme.status != Programme.Status.ENDED,
-            "met_text": value_text(row.met_value, row.last_unit, row.last_currency),
+            "met_text": not_shown() if hidden else value_text(row.met_value, row.last_unit, row.last_currency),
+            "why_unknown": why_unknown_text(row, self.person),
             "has_fallen_back": bool(row.is_live and row.met_on and row.last_value != row.met_value),
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -81,8 +82,9 @@ class RiskPage(OfProgramme, DetailPage):
         row = self.object
         context = {
             "row": row,
-            "criterion": criterion_text(row),
-            "now": now_text(row),
+            "criterion": criterion_text(row, self.person),
+            "now": now_text(row, self.person),
+            "why_unknown": why_unknown_text(row, self.person),
             "may_change": self.person.has_perm(MAY_CHANGE) and row.programme.status != Programme.Status.ENDED,
         }
         return super().get_context_data(**{**context, **kwargs})

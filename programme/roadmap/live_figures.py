@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.registry import Kpi, ProgressCount, Unit, registry
 from finops_site.ui.figures import measure_text
+from programme.models.roadmap import FigureCriterion
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,30 @@ def _read_count(name: str, since: date, as_of: date) -> Figure:
     if count is None:
         return Figure(None, COUNT, reason=_("It is not known yet."))
     return Figure(Decimal(count), COUNT)
+
+
+def is_hidden_money(row: FigureCriterion, reader: Person | None) -> bool:
+    """Whether its figure is money of the whole company, which a reader who does not see all of it is not shown."""
+    if reader is not None and reader.sees_whole_company:
+        return False
+    return Unit.MONEY in (row.last_unit, _registered_unit(row.figure))
+
+
+def not_shown() -> str:
+    """What stands in place of it."""
+    return _("not shown to you")
+
+
+def why_unknown_text(row: FigureCriterion, reader: Person | None) -> str:
+    """Why a figure has no value; the reason may name money, so that others are told only that it is not known."""
+    if not row.why_unknown or (reader is not None and reader.sees_whole_company):
+        return row.why_unknown
+    return _("It is not known yet.")
+
+
+def _registered_unit(figure: str) -> str:
+    kind, _colon, name = figure.partition(":")
+    return next((str(kpi.unit) for kpi in registry.of(Kpi) if kind == KPI and kpi.name == name), "")
 
 
 def value_text(value: Decimal | None, unit: str, currency: str = "", *, places: int = 1) -> str:

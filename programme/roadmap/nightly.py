@@ -16,6 +16,8 @@ from programme.roadmap.live_figures import Figure, read_figures
 
 # So many missed nights are made up for, one by one.
 MOST_MISSED = 31
+# Somebody who starts a programme waits for so many at the most.
+MOST_NIGHTS_AT_ONCE = 13
 READ = ["last_value", "last_unit", "last_currency", "read_on", "why_unknown"]
 
 
@@ -34,17 +36,21 @@ def check_roadmap(as_of: date) -> str:
 def play_nights(programme: Programme, as_of: date) -> int:
     """Looks at the figures of each night since the last that was looked at; returns how many milestones were met.
 
-    A programme that began in the past looks at one night of each week up to today.
+    A programme that began in the past looks at one night of each week up to today, of a long one at fewer.
     """
     return sum(check_night(programme, night) for night in missing_nights(programme, as_of))
 
 
 def missing_nights(programme: Programme, as_of: date) -> list[date]:
+    """The nights to look at, up to its last day: what is reached after it is nothing that the programme reached."""
+    as_of = min(as_of, programme.last_day)
     if as_of < programme.start:
         return []
     last = programme.checked_on
     if last is None:
-        past = range(DAYS_A_WEEK - 1, (as_of - programme.start).days, DAYS_A_WEEK)
+        days = (as_of - programme.start).days
+        step = max(DAYS_A_WEEK, days // MOST_NIGHTS_AT_ONCE)
+        past = range(step - 1, days, step)
         return [*(programme.start + timedelta(days=number) for number in past), as_of]
     if last >= as_of:
         # Once more for tonight, for figures that failed; earlier nights are over.

@@ -53,5 +53,5 @@ def home_panel(request: HttpRequest) -> dict[str, Any] | None:
     if programme is None:
         return None
     today = timezone.now().date()
-    timeline = make_timeline(programme, today)
+    timeline = make_timeline(programme, today, request.user)  # type: ignore[arg-type]
     return {"programme": programme, "timeline": timeline, "day": max(0, programme.day_number(today))}

@@ -156,7 +156,7 @@ def start(
     """A programme from a plan, which runs from now on unless another does. Raises BadDates and CannotDo."""
     programme = make_programme(plan, first, by=by, now=now, name=name, days=days, template_name=template_name)
     if begins_now:
-        begin(programme)
+        begin(programme, now.date())
     return programme
 
 
@@ -166,10 +166,18 @@ def _criterion(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"figure": row["figure"], "comparison": row["comparison"], "limit": Decimal(row["limit"])}
 
 
-def begin(programme: Programme) -> None:
-    """From now on it runs. Raises CannotDo where another does: two at once would tick by the same figures."""
+def begin(programme: Programme, today: date) -> None:
+    """From now on it runs. Raises CannotDo where another does, as two at once would tick by the same figures, and for
+    one that is over.
+    """
     if programme.status != Programme.Status.PLANNED:
         raise CannotDo(_("{name} has begun already.").format(name=programme))
+    if programme.last_day < today:
+        raise CannotDo(
+            _("{name} cannot run: its last day was {day}. Begin later, or give it more days.").format(
+                name=programme, day=day_text(programme.last_day)
+            )
+        )
     check_dates(programme)
     running = Programme.objects.filter(status=Programme.Status.RUNNING).first()
     try:

@@ -54,12 +54,15 @@ LEVEL_LOOKS = {
 def programme_context(programme: Programme, page: Page) -> dict[str, Any]:
     """What templates/programme/roadmap.html draws."""
     today = timezone.now().date()
-    timeline = make_timeline(programme, today)
+    timeline = make_timeline(programme, today, page.person)
     return {
         "programme": programme,
         "timeline": timeline,
         "stats": programme_stats(timeline, today),
-        "risks": [(row, criterion_text(row), now_text(row)) for row in programme.risks.select_related("owner")],
+        "risks": [
+            (row, criterion_text(row, page.person), now_text(row, page.person))
+            for row in programme.risks.select_related("owner")
+        ],
         "communications": communication_rows(programme),
         "may_see_schedules": page.person.has_perm(SEE_SCHEDULES),
         "may_schedule": page.person.has_perm(ADD_SCHEDULE) and page.person.has_perm(MAY_CHANGE),
@@ -90,7 +93,7 @@ class OverviewPage(Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         today = timezone.now().date()
         programme = current_programme()
-        timeline = make_timeline(programme, today) if programme else None
+        timeline = make_timeline(programme, today, self.person) if programme else None
         gates, night = make_home_gates(self.person, today)
         context = {
             "programme": programme,

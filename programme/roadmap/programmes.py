@@ -64,5 +64,5 @@ def start_programme(name: str, values: dict[str, Any], *, by: User, now: datetim
 
 def begin_programme(programme: Programme, now: datetime) -> None:
     """A planned one runs from now on, and looks at its figures at once. Raises BadDates and CannotDo."""
-    plans.begin(programme)
+    plans.begin(programme, now.date())
     play_nights(programme, now.date())

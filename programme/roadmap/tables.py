@@ -2,6 +2,7 @@
 
 import django_tables2
 
+from finops_site.lib.person import Person
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.tables import BaseTable, DayColumn, StatusColumn
 from programme.models import Milestone, Programme
@@ -39,14 +40,18 @@ class MilestoneTable(BaseTable):
         model = Milestone
         fields = ("name", "due", "met_on", "owner", "criterion", "now", "deliverable", "note")
 
+    @property
+    def _reader(self) -> Person | None:
+        return self.request.user if self.request else None
+
     def render_criterion(self, record: Milestone) -> str:
-        return criterion_text(record)
+        return criterion_text(record, self._reader)
 
     def value_criterion(self, record: Milestone) -> str:
-        return criterion_text(record)
+        return criterion_text(record, self._reader)
 
     def render_now(self, record: Milestone) -> str:
-        return now_text(record)
+        return now_text(record, self._reader)
 
     def value_now(self, record: Milestone) -> str:
-        return now_text(record)
+        return now_text(record, self._reader)

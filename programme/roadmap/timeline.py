@@ -8,10 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from finops_site.lib.person import Person
 from programme.calc.criteria import Comparison, is_reached
 from programme.calc.programme_dates import week_of
 from programme.models import DecisionPoint, Milestone, Phase, Programme, ProgrammeWeek, Risk
-from programme.roadmap.live_figures import figure_labels, value_text
+from programme.roadmap.live_figures import figure_labels, is_hidden_money, not_shown, value_text
 
 # The drawing is so many units wide, whatever the screen is.
 WIDTH = 1000
@@ -92,11 +93,11 @@ class Timeline:
         return next((week.focus for phase in self.phases for week in phase.weeks if week.number == self.week), "")
 
 
-def make_timeline(programme: Programme, today: date) -> Timeline:
-    """All of a programme, in four queries."""
+def make_timeline(programme: Programme, today: date, reader: Person) -> Timeline:
+    """All of a programme as `reader` may see it, in four queries."""
     labels = figure_labels()
     milestones = list(programme.milestones.select_related("owner", "team", "programme"))
-    rows = [milestone_row(row, today, labels, _x(programme, row.due)) for row in milestones]
+    rows = [milestone_row(row, today, reader, labels, _x(programme, row.due)) for row in milestones]
     weeks = list(programme.weeks.all())
     phases = list(programme.phases.all())
     decisions = [(row, _x(programme, row.due)) for row in programme.decisions.all()]
@@ -138,10 +139,13 @@ def _phase_state(phase: Phase, today: date) -> str:
     return pgettext("a phase", "over") if phase.end < today else _("now") if phase.start <= today else _("to come")
 
 
-def milestone_row(row: Milestone, today: date, labels: dict[str, str] | None = None, x: int = 0) -> MilestoneRow:
+def milestone_row(
+    row: Milestone, today: date, reader: Person, labels: dict[str, str] | None = None, x: int = 0
+) -> MilestoneRow:
     state = state_of(row, today)
     words = {MET: _("Met"), LATE: _("Late"), DUE: _("Due soon"), LATER: _("Planned"), UNKNOWN: _("Not known")}[state]
-    return MilestoneRow(row, state, (words, *LOOKS[state]), criterion_text(row, labels), now_text(row), x)
+    criterion, now = criterion_text(row, reader, labels), now_text(row, reader)
+    return MilestoneRow(row, state, (words, *LOOKS[state]), criterion, now, x)
 
 
 def state_of(row: Milestone, today: date) -> str:
@@ -153,20 +157,23 @@ def state_of(row: Milestone, today: date) -> str:
     return DUE if row.due <= today + DUE_SOON else LATER
 
 
-def criterion_text(row: Milestone | Risk, labels: dict[str, str] | None = None) -> str:
-    """``Commitment coverage at least 40%``; empty where people say it."""
+def criterion_text(row: Milestone | Risk, reader: Person | None, labels: dict[str, str] | None = None) -> str:
+    """``Commitment coverage at least 40%``, as `reader` may see it; empty where people say it."""
     if not row.figure:
         return ""
     label = (labels if labels is not None else figure_labels()).get(row.figure, row.figure.partition(":")[2])
-    limit = value_text(row.limit, row.last_unit, row.last_currency)
+    hidden = is_hidden_money(row, reader)
+    limit = not_shown() if hidden else value_text(row.limit, row.last_unit, row.last_currency)
     text = _("{figure} at most {limit}") if row.comparison == Comparison.AT_MOST else _("{figure} at least {limit}")
     return text.format(figure=label, limit=limit)
 
 
-def now_text(row: Milestone | Risk) -> str:
-    """What the last night read; a dash where the figure is not known, empty where there is none."""
+def now_text(row: Milestone | Risk, reader: Person | None) -> str:
+    """What the last night read, as `reader` may see it; a dash where it is not known, empty without a figure."""
     if not row.figure:
         return ""
+    if row.last_value is not None and is_hidden_money(row, reader):
+        return not_shown()
     unit, currency = row.last_unit, row.last_currency
     text = value_text(row.last_value, unit, currency)
     looks_reached = text == value_text(row.limit, unit, currency)
@@ -181,11 +188,10 @@ def programme_stats(timeline: Timeline, today: date) -> list[dict[str, Any]]:
     programme, late, decision = timeline.programme, timeline.late, timeline.next_decision
     number = max(0, programme.day_number(today))
     happened = [row for row in programme.risks.all() if row.has_happened]
-    day = (
-        _("{day} of {days}").format(day=number, days=programme.days)
-        if programme.is_running and number
-        else programme.get_status_display().capitalize()
-    )
+    day = programme.get_status_display().capitalize()
+    if programme.is_running and number:
+        is_over = today > programme.last_day
+        day = pgettext("a phase", "over") if is_over else _("{day} of {days}").format(day=number, days=programme.days)
     return [
         {"label": _("Day"), "value": day, "note": timeline.focus, "icon": "calendar"},
         {

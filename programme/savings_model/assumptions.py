@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,6 +17,8 @@ from programme.savings_model.template import SEED_PLAN
 
 MOST = Decimal(10) ** 15
 LONGEST_TEXT = 500
+# Of what a programme costs, and of the time until it is back, less is better.
+FALLING = ("investment", "stated-payback")
 
 
 class CannotChange(ValueError):
@@ -123,6 +126,19 @@ def _check(row: Assumption, values: Mapping[str, Decimal | None], currency: str,
             raise CannotChange(_("A value is not below zero."))
         if kind.key == "tags-reduction" and value > 100:
             raise CannotChange(_("Cost falls by 100% at the most."))
+    _check_order(values, falls=kind.key in FALLING)
+
+
+def _check_order(values: Mapping[str, Decimal | None], *, falls: bool) -> None:
+    """The conservative case is no better than the expected one, nor that than the optimistic; unknown ones are left."""
+    known = [value for case in CASES if (value := values[case]) is not None]
+    if any(other > one if falls else other < one for one, other in pairwise(known)):
+        text = (
+            _("The conservative case is not below the expected one, nor that below the optimistic one.")
+            if falls
+            else _("The conservative case is not above the expected one, nor that above the optimistic one.")
+        )
+        raise CannotChange(text)
 
 
 def _as_json(row: Assumption) -> dict[str, str | None]:

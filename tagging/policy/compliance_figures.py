@@ -111,6 +111,11 @@ def month_for(text: str, today: date) -> Month | None:
     return next(iter(past or months), None)
 
 
+def newest_month(as_of: date) -> Month | None:
+    """The newest month that is computed and has begun by a day; None where there is none: a later one is none of it."""
+    return next((month for month in computed_months() if month.start <= as_of), None)
+
+
 def chosen_month(text: str, today: date) -> Month | None:
     """The month named, or the latest where none is. Raises BadFilter for one that cannot be read or is not computed."""
     if not text:

@@ -59,7 +59,7 @@ def _latest(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally]
     """(the latest month that is computed, its tally), or twice None."""
 
     def compute() -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
-        month = compliance_figures.month_for("", as_of)
+        month = compliance_figures.newest_month(as_of)
         return (month, compliance_figures.tally(user, month, as_of)) if month else (None, None)
 
     return request_memo(user, ("compliance", as_of), compute)
@@ -81,8 +81,8 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     url = f"{reverse('tagging:overview')}?month={month}"
     to_fix = f"{reverse('tagging:resources')}?month={month}"
     inputs = (
-        MeasureInput(_("Resources that can carry tags"), Decimal(tally.counted), to_fix),
-        MeasureInput(_("Of them as the policy has it"), Decimal(tally.count(COMPLIANT)), url),
+        MeasureInput(_("Resources that can carry tags"), Decimal(tally.counted), f"{to_fix}&state=all"),
+        MeasureInput(_("Of them as the policy has it"), Decimal(tally.count(COMPLIANT)), f"{to_fix}&state={COMPLIANT}"),
         MeasureInput(_("Of them to fix"), Decimal(tally.count(WRONG)), to_fix),
     )
     return Measure(percent(share), Unit.PERCENT, TARGET * 100, Better.HIGHER, text, url, "", inputs)
@@ -137,7 +137,7 @@ def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
 
 def tagging_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
     """Tags to add to what the filters describe; it saves nothing by itself, so no amount is named."""
-    month = compliance_figures.month_for(str(Month.of(as_of)), as_of)
+    month = compliance_figures.newest_month(as_of)
     if month is None:
         return []
     rows = _described(user, month, filters)

@@ -27,6 +27,9 @@ class Command(PlainCommand):
             raise BadInput(f"--as-of: {as_of!r} is not a day: write it like 2026-03-15.") from None
         if day > today:
             raise BadInput(f"--as-of: {day} is not over: nobody knows its KPIs.")
+        first = nights.first_day(today)
+        if day < first:
+            raise BadInput(f"--as-of: {day} is before {first}, from when on there is cost: nobody knows its KPIs.")
         stored, failed = nights.store_day(day)
         values = {row.name: exact_text(row.value) for row in KpiDay.objects.filter(day=day)}
         figures = {"as_of": day.isoformat(), "stored": stored, "failed": sorted(failed), "values": values}

@@ -12,6 +12,7 @@ from budgets.models import Alert, AlertDelivery
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from tests.budgets.conftest import at
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +35,10 @@ def test_an_alert_that_nobody_answers_makes_the_response_time_longer(a_quarter, 
         other.save()
         acknowledge(other, by=lea, now=at(date(2026, 3, 10)) + timedelta(hours=2))
         Alert.objects.filter(pk=first.pk).update(state="open", acknowledged_at=None, acknowledged_by=None)
-        assert response(fay, date(2026, 3, 15)).value == 61, "(120 + 2) / 2"
+        measure = response(fay, date(2026, 3, 15))
+        assert measure.value == 61, "(120 + 2) / 2"
+        opened = [len(signed_in(fay).get(one.url).context["table"].rows) for one in measure.inputs]
+        assert opened == [one.value for one in measure.inputs] == [2, 1], "each figure opens what it counts"
         Alert.objects.filter(pk=first.pk).update(resolved_at=datetime(2026, 3, 11, 4, tzinfo=UTC), state="resolved")
         assert response(fay, date(2026, 3, 15)).value == 13, "(24 + 2) / 2: it was over, and nobody had answered"
 

@@ -1,17 +1,19 @@
 """KPIs: nights store them once, finance says what is aimed at, executives comment, leads see their own teams."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from auditlog.models import LogEntry
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from finops_site.ops.commands import BadInput
 from finops_site.registry import Better, Kpi, Measure, MeasureInput, NightlyCheckFailed, Unit, registry
-from programme.kpis import nights, targets
+from programme.kpis import kpi_figures, nights, targets
+from programme.models import DecisionPoint, KpiComment, KpiDay, KpiRecount, Programme
 from programme.models import Kpi as KpiSettings
-from programme.models import KpiComment, KpiDay, KpiRecount
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +131,7 @@ def test_fay_sets_the_target_and_home_the_list_and_the_api_go_by_it(answer, fay,
     ("values", "reason"),
     [
         ({"target": "101"}, "more than 100%"),
+        ({"target": "-5"}, "less than 0 cannot be"),
         ({"target": "", "target_day": "2026-06-30"}, "A day without a target"),
         ({"target": "5", "baseline_day": "2026-06-30"}, "A day without a baseline"),
         (
@@ -199,3 +202,32 @@ def test_the_history_as_csv_has_iso_days_and_every_digit(answer, fay):
     text = b"".join(page(fay, by="day", _export="csv").streaming_content).decode()
     assert "2026-04-05,2026-04-05,40.125,%,,70" in text
     assert signed_in(fay).get("/programme/kpis/none/").status_code == 404
+
+
+def test_a_day_before_all_bills_is_not_stored(answer):
+    with pytest.raises(BadInput, match="nobody knows its KPIs"):
+        call_command("store_kpis", "--as-of", "0001-01-01")
+    assert not KpiDay.objects.exists()
+
+
+def test_the_day_of_a_decision_says_on_its_kpi_too_that_it_would_differ(answer, fay):
+    day = date(2026, 3, 15)
+    nights.store_day(day)
+    nights.store_day(date(2026, 3, 31))
+    programme = Programme.objects.create(name="Plan", start=date(2026, 3, 1))
+    decided_at = datetime(2026, 3, 15, 12, tzinfo=UTC)
+    DecisionPoint.objects.create(programme=programme, name="Day 15", due=day, verdict="go", decided_at=decided_at)
+    answer.value = Decimal("41.5")
+    nights.run_night(TODAY)
+    assert KpiRecount.objects.get(kpi_day__day=day).value == Decimal("41.5")
+
+
+def test_a_target_of_the_company_in_whole_things_judges_no_team(answer, fay, lea):
+    answer.unit = Unit.COUNT
+    targets.save_settings(
+        registry.of(Kpi)[0], {"target": Decimal(50), "baseline": Decimal(3)}, by=fay, now=timezone.now()
+    )
+    of_lea, of_fay = (kpi_figures.find_figure(person, NAME, TODAY) for person in (lea, fay))
+    assert (of_lea.measure.target, of_lea.baseline, of_lea.progress) == (None, None, "no target")
+    assert (of_fay.measure.target, of_fay.baseline, of_fay.progress) == (50, 3, "not met")
+    assert 'value="50"' in page(fay, f"/programme/kpis/{NAME}/edit/").content.decode()

@@ -4,15 +4,18 @@ import io
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
+from costs.query.known_until import known_in
+from costs.web import period_report
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
 from finops_site.models import SavedView, Team
-from finops_site.registry import ReportSection
+from finops_site.registry import ReportSection, registry
 from finops_site.reports.monthly_report import make_part
 from finops_site.reports.typst_documents import is_archivable
 from programme.calc.due_moments import days_of
@@ -155,3 +158,30 @@ def test_a_report_of_a_team_that_she_may_not_see_is_refused_at_once(two_months, 
 def test_a_month_without_any_bill_has_no_review_and_says_so(people, max_):
     with pytest.raises(compose.NothingToReport, match="no bill of these days is loaded"):
         compose.compose("monthly", readers.scope_of(max_), days_of("monthly", date(2024, 2, 1)), TODAY)
+
+
+@pytest.mark.parametrize("kind", ["quarterly", "update"])
+def test_days_before_the_first_bill_have_no_report_and_are_known_nowhere(two_months, max_, kind):
+    period = days_of(kind, date(2020, 1, 2))
+    with pytest.raises(compose.NothingToReport, match="no bill of these days is loaded"):
+        compose.compose(kind, readers.scope_of(max_), period, TODAY)
+    assert registry.known_texts(max_, period, TODAY) == ["No cost of these days is known."]
+    known = known_in(max_, period, TODAY)
+    assert (known.until, known.is_complete, known.is_final) == (None, False, False)
+    assert signed_in(max_).get(f"/programme/reports/{kind}/2020-01-02/").status_code == 404
+
+
+@pytest.mark.parametrize("day", ["2199-01-01", "0001-01-05", "9999-12-31"])
+def test_a_report_of_a_day_that_nobody_knows_is_refused(two_months, max_, day):
+    answer = signed_in(max_).post("/programme/reports/make/", {"kind": "quarterly", "day": day})
+    assert "Nothing is known of" in str(answer.context["form"].errors["day"])
+    assert not ReportRun.objects.exists()
+
+
+def test_a_change_of_many_kinds_names_three_and_sums_the_others(monkeypatch):
+    parts = {"more": Decimal("5552.39"), "new": Decimal("4914.20"), "credits": Decimal(1500), "gone": Decimal(-700)}
+    parts["less"] = Decimal("-74.15")
+    total = SimpleNamespace(parts=parts, difference=exact_sum(parts.values()))
+    sentence = period_report._why_sentence(SimpleNamespace(currency="USD", total=total))
+    assert sentence.startswith("The change of +11,192.44 USD is made of: more usage +5,552.39 USD, ")
+    assert sentence.endswith("credits and refunds +1,500.00 USD, and 2 others, together -774.15 USD.")

@@ -123,6 +123,30 @@ def test_money_of_the_company_is_not_shown_to_who_does_not_see_it(decision, lea,
     assert decisions.figure_text(row, user=lea) == "20%"
 
 
+def test_money_of_a_milestone_is_shown_to_who_sees_the_company_alone(programme, lea, max_, client_of):
+    row = programme.milestones.get(name="50% tagged")
+    values = {"last_unit": "money", "last_currency": "USD", "last_value": Decimal("0.52"), "limit": Decimal("0.4")}
+    type(row).objects.filter(pk=row.pk).update(**values, met_value=Decimal("0.52"), met_on=DAY_7)
+    decision = programme.decisions.get(name="Day 90")
+    texts = {}
+    for person in (lea, max_):
+        browser = client_of(person)
+        pages = (row.get_absolute_url(), decision.get_absolute_url(), programme.get_absolute_url())
+        csv = f"{programme.get_absolute_url()}milestones/?_export=csv"
+        texts[person] = [browser.get(url).content.decode() for url in pages]
+        texts[person] += [browser.get(csv).getvalue().decode(), str(browser.get("/api/v1/milestones/").json())]
+    assert all("0.52" in text for text in texts[max_])
+    assert not any("0.52" in text or "0.40" in text for text in texts[lea])
+    assert "not shown to you" in texts[lea][0]
+
+
+def test_nothing_is_decided_before_its_programme_begins(decision, fay):
+    with pytest.raises(CannotDo, match="begins on 2 Mar 2026"):
+        decisions.record_decision(decision, "go", "Why not.", by=fay, now=noon(START - timedelta(days=1)))
+    decision.refresh_from_db()
+    assert not decision.is_decided
+
+
 def test_the_quarterly_review_has_the_risks_with_their_state_and_the_decisions_asked(decision, max_, lea, fay, figures):
     """On day 60 nobody tags enough, and day 7 is decided."""
     decisions.record_decision(decision, "go", "Go.", by=fay, now=noon(DAY_7))

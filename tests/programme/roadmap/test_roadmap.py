@@ -122,7 +122,7 @@ def test_two_programmes_at_once_are_refused_and_the_next_may_be_planned(programm
     with pytest.raises(IntegrityError), transaction.atomic():
         Programme.objects.filter(pk=following.pk).update(status="running")
     plans.end(programme, day(90))
-    plans.begin(following)
+    plans.begin(following, following.start)
     assert following.is_running
     with pytest.raises(plans.CannotDo, match="has ended"):
         milestones.save_milestone(named(programme, "2 budgets"))
@@ -134,6 +134,8 @@ def test_two_programmes_at_once_are_refused_and_the_next_may_be_planned(programm
         (START, 0, "1 to 730 days, not 0"),
         (START, 30, "outside of the programme"),
         (date(2020, 1, 1), None, "too long ago"),
+        (date(9999, 12, 31), None, "the years are 1900 to 2200"),
+        (START - timedelta(days=90), None, "its last day was 1 Mar 2026"),
         (START - timedelta(days=30), None, ""),
     ],
 )
@@ -144,6 +146,19 @@ def test_a_programme_whose_days_cannot_be_is_refused(people, fay, figures, start
     with pytest.raises((BadDates, plans.CannotDo), match=error):
         plans.start(PLAN, start, by=fay, now=noon(START), days=days)
     assert not Programme.objects.exists()
+
+
+def test_a_phase_does_not_move_to_the_end_of_all_days(programme):
+    phase = programme.phases.first()
+    with pytest.raises(BadDates, match="the years are 1900 to 2200"):
+        moves.plan_moves(programme, "phase", phase.pk, date(9999, 12, 31), rest=True)
+
+
+def test_a_programme_reaches_nothing_after_its_last_day_and_a_long_past_one_is_looked_at_a_few_times(programme):
+    last = programme.last_day
+    assert nightly.missing_nights(programme, last + timedelta(days=300))[-1] == last
+    programme.days = 400
+    assert len(nightly.missing_nights(programme, START + timedelta(days=399))) <= nightly.MOST_NIGHTS_AT_ONCE + 1
 
 
 def test_dates_move_with_the_rest_and_not_out_of_the_programme(programme):

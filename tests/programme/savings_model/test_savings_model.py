@@ -94,6 +94,8 @@ def test_a_change_keeps_what_it_was_by_whom_and_why(model):
         ("investment", {"currency": "Euro", "expected": 1}, "no currency"),
         ("tags-reduction", {"optimistic": 101}, "100%"),
         ("investment-paid", {"conservative": 1}, "one value"),
+        ("commitments-saving", {"conservative": 999_999}, "not above the expected"),
+        ("investment", {"optimistic": 999_999}, "not below the expected"),
         ("investment", {"expected": 52_000, "source": "The programme's plan; the expected case lies midway, for the plan states none"}, "Nothing is changed"),  # noqa: E501
     ],
 )  # fmt: skip
@@ -279,7 +281,7 @@ def test_the_formulas_of_the_workbook_come_to_what_the_page_shows_and_follow_a_c
 
 
 def test_what_somebody_typed_is_no_formula_in_the_workbook(model):
-    change("investment", source='=HYPERLINK("http://example.org")', expected=1)
+    change("investment", source='=HYPERLINK("http://example.org")', expected=50_000)
     content = b"".join(signed_in(person("fay")).get("/programme/savings/?_export=xlsx"))
     sheet = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]
     sources = [str(row[6].value) for row in sheet.iter_rows() if row[6].value]
