@@ -26,6 +26,7 @@ from finops_site.lib.words import counted
 from finops_site.people.demo_rows import without_demo
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import Better, Measure, MeasureInput, PendingDecision, TeamBudget, Unit
+from finops_site.reports.monthly_report import figure_cell
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pending_decisions import decision_items
 
@@ -274,5 +275,5 @@ def _period_cells(row: dict[str, Any]) -> list[Any]:
         _("{first} to {last}").format(first=day_text(period.start), last=day_text(period.period.last_day)),
         {"amount": period.budgeted, "currency": code},
         {"amount": row["forecast"].known_spent, "currency": code},
-        percent_text(row["share"]) or "—",
+        figure_cell(percent_text(row["share"]) or "—", row["share"] and row["share"] * 100, "%"),
     ]

@@ -1,7 +1,5 @@
 """People, their teams and roles, the mail they were sent, and the views and dashboards that they keep."""
 
-from zoneinfo import available_timezones
-
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.core.exceptions import ValidationError
@@ -13,14 +11,14 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ISO_4217
-from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.periods import day_text, moment_text, time_zones
 from finops_site.managers import TEAMS_OF_USER, NotificationQuerySet, SharedQuerySet, TeamQuerySet, UserManager
 from finops_site.translation import gettext_lazy as _lazy
 
 
 def check_time_zone(name: str) -> None:
     """Raises ValidationError where there is no such time zone; empty is none that anybody chose."""
-    if name and name not in available_timezones():
+    if name and name not in time_zones():
         problem = _("{name} is not a time zone: write it like Europe/Berlin.").format(name=repr(name))
         raise ValidationError({"time_zone": problem})
 

@@ -168,7 +168,7 @@ class ReportScheduleAdmin(ModelAdmin):
     list_filter = ["kind", "is_paused"]
     list_select_related = ["owner"]
     search_fields = ["name"]
-    actions = ["pause", "resume"]
+    actions = ["pause", "resume", "take_over"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows: QuerySet = super().get_queryset(request).visible_to(request.user)
@@ -207,3 +207,8 @@ class ReportScheduleAdmin(ModelAdmin):
     def resume(self, request: HttpRequest, queryset: QuerySet[ReportSchedule]) -> None:
         for schedule in queryset:
             schedules.resume(schedule, timezone.now())
+
+    @admin.action(description=_lazy("Take over"), permissions=["change"])
+    def take_over(self, request: HttpRequest, queryset: QuerySet[ReportSchedule]) -> None:
+        for schedule in queryset:
+            schedules.take_over(schedule, signed_in_user(request))

@@ -17,6 +17,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.registry import TeamDocument
+from finops_site.reports.monthly_report import figure_cell
 from finops_site.ui.figures import month_text, percent_text
 from tagging.calc import unit_costs
 from tagging.chargeback.statement_pdf import closed_document
@@ -46,8 +47,8 @@ def unit_cost_section(user: Person, period: Period, today: date) -> dict[str, An
                 [
                     {"text": f"{metric}, {key[1]}", "url": metric.get_absolute_url()},
                     _units(point),
-                    price_text(point.per_unit, key[0]),
-                    price_text(old.per_unit, key[0]) if old else "—",
+                    _price(point, key[0]),
+                    _price(old, key[0]) if old else "—",
                 ]
             )
             if not sentences and point.per_unit is not None:
@@ -78,8 +79,12 @@ def _overall(
     return {(one.currency, one.name): unit_costs.overall(one.points) for one in counted}
 
 
-def _units(point: Any) -> str:
-    return "—" if point.units is None else units_text(point.units)
+def _units(point: Any) -> str | dict[str, Any]:
+    return "—" if point.units is None else figure_cell(units_text(point.units), point.units, "")
+
+
+def _price(point: Any, currency: str) -> str | dict[str, Any]:
+    return figure_cell(price_text(point.per_unit, currency), point.per_unit, currency)
 
 
 def _sentence(metric: Metric, key: tuple[str, str], point: Any, old: Any) -> str:
@@ -137,17 +142,20 @@ def compliance_section(user: Person, period: Period, today: date) -> dict[str, A
                 "rows": [
                     [
                         month_text(month, "long"),
-                        f"{tallies[month].count(COMPLIANT):,}",
-                        f"{tallies[month].count(WRONG):,}",
-                        percent_text(tallies[month].by_resources) or "—",
+                        *(_count(tallies[month].count(state)) for state in (COMPLIANT, WRONG)),
+                        figure_cell(percent_text(share) or "—", None if share is None else share * 100, "%"),
                     ]
-                    for month in months
+                    for month, share in zip(months, shares, strict=True)
                 ],
             }
         ],
         "brief": {"text": sentences[:1]},
         "links": [(_("Tag compliance"), reverse("tagging:overview"))],
     }
+
+
+def _count(count: int) -> str | dict[str, Any]:
+    return figure_cell(f"{count:,}", Decimal(count), "")
 
 
 def newest_closed_month(today: date) -> Month | None:

@@ -235,7 +235,7 @@ ACCESS = {
     "api:report-schedule-list": API_WHOLE_COMPANY,
     "api:report-schedule-detail": API_WHOLE_COMPANY,
     **dict.fromkeys(
-        ("api:report-schedule-pause", "api:report-schedule-resume", "api:report-schedule-send"),
+        tuple(f"api:report-schedule-{verb}" for verb in ("pause", "resume", "send", "take-over")),
         row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
     ),
     "budgets:budgets": EVERYBODY,

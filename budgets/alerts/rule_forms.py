@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from budgets.models import Budget, Recipient, Threshold
 from costs.models import Credential
 from finops_site.lib import http_client
+from finops_site.lib.periods import time_zones
 from finops_site.models import User
 from finops_site.people.roles import ROLES
 from finops_site.translation import gettext_lazy as _lazy
@@ -72,7 +72,7 @@ class RecipientForm(forms.ModelForm):
         required=False,
         choices=[
             ("", _lazy("the person's own, else the company's")),
-            *((name, name) for name in sorted(available_timezones())),
+            *((name, name) for name in sorted(time_zones())),
         ],
     )
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from django import forms
 from django.utils import timezone
@@ -13,6 +12,7 @@ from budgets.calc.controls.actions import STOP
 from budgets.calc.controls.rules import DEV_VALUES
 from budgets.models import Budget, Control, ControlPolicy
 from finops_site.lib.money import exact_text
+from finops_site.lib.periods import time_zones
 from finops_site.models import Team, User
 from finops_site.people.reader_language import zone_of
 from finops_site.translation import gettext_lazy as _lazy
@@ -66,7 +66,7 @@ class ControlForm(forms.ModelForm):
         decimal_places=1,
         max_digits=4,
     )
-    time_zone = forms.ChoiceField(choices=[(name, name) for name in sorted(available_timezones())])
+    time_zone = forms.ChoiceField(choices=[(name, name) for name in sorted(time_zones())])
 
     class Meta:
         model = Control

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import available_timezones
 
 from finops_site.lib.language import get_zone, gettext_noop
 from finops_site.lib.language import gettext as _
@@ -197,3 +198,8 @@ def moment_text(moment: datetime | None) -> str:
         return "—"
     here = _for_reader(moment)
     return f"{date_figure(here, 'day')}, {here:%H:%M} {here.tzname() or 'UTC'}"
+
+
+def time_zones() -> set[str]:
+    """The names of time zones; not those by which each machine means another."""
+    return available_timezones() - {"Factory", "localtime", "posixrules"}

@@ -23,9 +23,9 @@ WORDS = {
     "reservations.PurchaseRequest": _lazy("purchase requests"),
     "finops_site.SavedView": _lazy("saved views"),
     "finops_site.Dashboard": _lazy("dashboards"),
-    "programme.ReportSchedule": _lazy("report schedules"),
-    "programme.Milestone": _lazy("milestones"),
 }
+# What lets a team go: a milestone keeps its name, and a schedule of its reports is paused.
+LET_GO = {"programme.ReportSchedule", "programme.ReportRun", "programme.Milestone"}
 
 
 class CannotDelete(Exception):
@@ -43,6 +43,7 @@ def what_stands_on(team: Team) -> list[str]:
         for relation in fields
         if relation.auto_created
         and not relation.concrete
+        and relation.related_model._meta.label not in LET_GO
         and (relation.field.db_index or relation.related_model._meta.label == "costs.MonthRollup")
     ]
     exists: dict[str, Any] = {

@@ -158,6 +158,11 @@ def _figure(value: Decimal, measure: Measure, *, places: int = 1) -> str:
     return measure_text(value, measure.unit, measure.currency, places=places)
 
 
+def figure_cell(text: str, value: Decimal | None, unit: str) -> str | dict[str, Any]:
+    """A cell that reads as `text`, and is the exact value with its unit in files; the text alone for no value."""
+    return text if value is None else {"text": text, "exact": value, "unit": unit}
+
+
 def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:
     """The section as both the page and the PDF draw it; a template of its own only where the contract is not filled."""
     text = context.get("text") or []

@@ -42,7 +42,10 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     folder = settings.BASE_DIR / "templates" / "pdf"
     company = {} if "company" in data else {"company": company_name()}
     # Titles may be lazy: they are in the language of the document only now.
-    content = json.dumps({**company, **_words(), **data}, cls=DjangoJSONEncoder)
+    common = _words()
+    # A template with words of its own still has those of all documents.
+    words = {**common["words"], **data.get("words", {})}
+    content = json.dumps({**company, **common, **data, "words": words}, cls=DjangoJSONEncoder)
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()

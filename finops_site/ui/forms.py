@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import FieldDoesNotExist
@@ -18,7 +17,7 @@ from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 
 from finops_site.lib.money import BadAmount, parse_amount, typed_text
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, time_zones
 
 
 class FormRenderer(TemplatesSetting):
@@ -79,7 +78,7 @@ class DayInput(forms.DateInput):
 
 def time_zone_field(empty_label: str, help_text: str = "") -> forms.ChoiceField:
     """A choice of every time zone that there is; `empty_label` says what none means."""
-    zones = [(name, name) for name in sorted(available_timezones())]
+    zones = [(name, name) for name in sorted(time_zones())]
     return forms.ChoiceField(required=False, choices=[("", empty_label), *zones], help_text=help_text)
 
 

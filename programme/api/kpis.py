@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -136,7 +137,10 @@ class KpiHistory(OneKpi):
     )
     def get(self, request: Request, name: str) -> Response:
         history = History(request.user, self.figure(request, name).kpi.name)
-        past: list[PastValue] = list(history.by(request.query_params.get("by", "day")))
+        by = request.query_params.get("by", "day")
+        if by not in ("day", "month"):
+            raise serializers.ValidationError({"by": [_("Choose: {names}.").format(names="day, month")]})
+        past: list[PastValue] = list(history.by(by))
         return Response(PastValueSerializer(past, many=True).data)
 
 

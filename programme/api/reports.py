@@ -166,6 +166,16 @@ class ReportScheduleViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         schedules.resume(self.get_object(), timezone.now())
         return Response(self._answer(int(pk)))
 
+    @extend_schema(
+        summary="Make it yours; addresses outside get what you see",
+        request=None,
+        responses=ReportScheduleSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="take-over")
+    def take_over(self, request: Request, pk: str) -> Response:
+        schedules.take_over(self.get_object(), self._user)
+        return Response(self._answer(int(pk)))
+
     @extend_schema(summary="Make it now, and send it to everybody on it", request=None, responses={202: None})
     @action(detail=True, methods=["post"])
     def send(self, request: Request, pk: str) -> Response:

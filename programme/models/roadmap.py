@@ -18,7 +18,7 @@ from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import labelled
 from finops_site.translation import gettext_lazy as _lazy
-from programme.calc.criteria import Comparison
+from programme.calc.criteria import Comparison, is_reached
 from programme.calc.decision_rule import Verdict
 from programme.calc.programme_dates import LONGEST_DAYS, week_of
 
@@ -194,6 +194,12 @@ class Milestone(FigureCriterion):
     @property
     def week(self) -> int:
         return week_of(self.programme.start, self.due)
+
+    @property
+    def has_fallen_back(self) -> bool:
+        """Its figure ticked it, and does not reach the limit any more."""
+        reached = is_reached(self.last_value, self.comparison, self.limit)
+        return self.is_live and self.met_on is not None and reached is False
 
     def is_late(self, day: date) -> bool:
         return self.met_on is None and self.due < day

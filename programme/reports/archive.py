@@ -22,7 +22,7 @@ def keep(
 
     Raises paper.ReportTooLong.
     """
-    content = paper.render(report)
+    content = paper.render(report, is_kept=True)
     values = {
         "kind": report.kind,
         "title": report.title,

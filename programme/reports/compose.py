@@ -25,7 +25,20 @@ MOST_SENTENCES = 8
 
 
 class NothingToReport(Exception):
-    """There is nothing to say of these days; the message says why."""
+    """There is nothing to say of these days; the message says why, in the language of whoever reads it."""
+
+
+class NothingOfDays(NothingToReport):
+    """No bill of these days has cost of this scope."""
+
+    def __init__(self, scope: Scope, period: Period) -> None:
+        super().__init__(scope, period)
+        self.scope, self.period = scope, period
+
+    def __str__(self) -> str:
+        return _("There is nothing of {scope} to report of {days}: no bill of these days is loaded.").format(
+            scope=self.scope.label, days=days_text(self.period)
+        )
 
 
 def compose(
@@ -39,11 +52,7 @@ def compose(
         ([], []) if _is_before_all_bills(scope, period, today) else _PARTS[ReportKind(kind)](scope, period, today)
     )
     if not parts:
-        raise NothingToReport(
-            _("There is nothing of {scope} to report of {days}: no bill of these days is loaded.").format(
-                scope=scope.label, days=days_text(period)
-            )
-        )
+        raise NothingOfDays(scope, period)
     if view is not None and user is not None:
         parts = [*parts, _view_part(view, user)]
     lead = [sentence for part in parts if part.brief for sentence in part.brief.text][:MOST_SENTENCES]

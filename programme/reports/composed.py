@@ -13,7 +13,7 @@ from finops_site.lib.periods import Period
 from finops_site.reports.monthly_report import Gate, Part
 
 # The figures of a cell or of a stat that are amounts.
-AMOUNTS = ("amount", "before")
+AMOUNTS = ("amount", "before", "exact")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """The tables of a report as CSV and as a workbook: every row, every digit, and what it is about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from finops_site.ui import spreadsheets
 from programme.reports.composed import ComposedReport
 
-HEAD = ["Part", "Table", "Row", "Column", "Amount", "Currency", "Text"]
+HEAD = ["Part", "Table", "Row", "Column", "Amount", "Currency", "Text", "Unit"]
 
 
 def csv_rows(report: ComposedReport) -> Iterator[list[Any]]:
@@ -17,8 +17,9 @@ def csv_rows(report: ComposedReport) -> Iterator[list[Any]]:
         for row in (*table["rows"], *table["totals"]):
             label = row[0].get("text", "")
             for name, cell in zip(head[1:], row[1:], strict=False):
-                amount = cell.get("amount")
-                yield [part, table["title"], label, name, amount, cell.get("currency", ""), cell.get("text", "")]
+                amount, currency, unit = (cell.get(key, "") for key in ("amount", "currency", "unit"))
+                exact = cell.get("exact", amount)
+                yield [part, table["title"], label, name, exact, currency, cell.get("text", ""), unit]
 
 
 def notes(report: ComposedReport) -> list[str]:
@@ -33,19 +34,24 @@ def workbook(report: ComposedReport) -> bytes:
 
 
 def _sheet(table: Mapping[str, Any]) -> Iterator[list[Any]]:
-    """The table with a column of the currency beside each column of amounts."""
+    """The table with a column of the currency or the unit beside each column of amounts and other figures."""
     rows = [*table["rows"], *table["totals"]]
-    money = [place for place in range(len(table["head"])) if any("amount" in row[place] for row in rows)]
-    yield [text for place, name in enumerate(table["head"]) for text in _with_currency(name["text"], place in money)]
+    kinds = [_kind([row[place] for row in rows]) for place in range(len(table["head"]))]
+    heads = [[name["text"], kind] for name, kind in zip(table["head"], kinds, strict=True)]
+    yield [text for head in heads for text in head if text is not None]
     for row in rows:
         cells: list[Any] = []
         for place, cell in enumerate(row):
-            if place in money:
-                cells += [cell.get("amount", cell.get("text")), cell.get("currency", "")]
+            if kinds[place]:
+                value = cell.get("amount", cell.get("exact", cell.get("text")))
+                cells += [value, cell.get("currency") or cell.get("unit", "")]
             else:
                 cells.append(cell.get("text", ""))
         yield cells
 
 
-def _with_currency(name: str, has_amounts: bool) -> list[str]:
-    return [name, "Currency"] if has_amounts else [name]
+def _kind(cells: Sequence[Mapping[str, Any]]) -> str | None:
+    """What stands beside the figures of a column; None where it has none."""
+    if any("amount" in cell for cell in cells):
+        return "Currency"
+    return "Unit" if any("exact" in cell for cell in cells) else None

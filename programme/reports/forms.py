@@ -96,6 +96,10 @@ class ScheduleForm(forms.ModelForm):
             self.initial.setdefault("people", [row.user_id for row in rows if row.user_id])
             self.initial.setdefault("addresses", "\n".join(row.address for row in rows if row.address))
 
+    def clean_name(self) -> str:
+        # It stands in subjects of mails, which are one line.
+        return " ".join(self.cleaned_data["name"].split())
+
     def clean_weekday(self) -> int:
         value = self.cleaned_data["weekday"]
         return value if value not in ("", None) else 0

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.urls import reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
 from finops_site.lib import chart_svg
@@ -12,10 +13,12 @@ from finops_site.lib.periods import moment_text
 from finops_site.mail.chat import ChatMessage
 from finops_site.mail.emails import SiteEmail, absolute_url, make_message
 from finops_site.mail.outbox import queue_email
-from finops_site.models import OutgoingEmail
+from finops_site.models import OutgoingEmail, User
 from finops_site.people.reader_language import in_language_of
+from finops_site.people.roles import FINANCE
 from finops_site.reports.report_pdf import stat_data
 from finops_site.reports.typst_documents import render_png
+from finops_site.translation import gettext_lazy as _lazy
 from programme.models import MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports.archive import report_of
 
@@ -24,7 +27,7 @@ MOST_BYTES = 8_000_000
 MOST_FILES = 12
 MOST_LINES = 6
 PREFIX = "scheduled report "
-NO_ACCESS = "it is about what its recipient may not see any more"
+NO_ACCESS = _lazy("it is about what its recipient may not see any more")
 
 
 def mail_key(delivery: ReportDelivery) -> str:
@@ -128,14 +131,33 @@ def channel_name(delivery: ReportDelivery) -> str:
     return f"report-{delivery.run_id}-{delivery.number}"
 
 
-def tell_owner(schedule: ReportSchedule, key: str, problem: str, now: datetime, *, left: bool = False) -> None:
-    """Writes to the owner, once for each key, what somebody did not get and why; or that she has `left` by herself."""
-    with in_language_of(schedule.owner):
-        url = absolute_url(schedule.get_absolute_url())
-        context = {"schedule": schedule, "problem": problem, "url": url}
-        name = "report-left" if left else "report-not-sent"
-        message = make_message(name, schedule.owner.email, context, url=url, kind="report-not-sent")
-    queue_email(f"report owner {schedule.pk} {key}"[:300], message, now=now)
+def tell_owner(
+    schedule: ReportSchedule, key: str, problem: str, now: datetime, *, left: bool = False, waits: bool = False
+) -> None:
+    """Writes to the owner, once for each key, what somebody did not get and why; or that she has `left` by herself.
+
+    What `waits` is asked for again by itself.
+
+    Where the owner may not sign in any more, those are told who may take the schedule over.
+    """
+    for reader in keepers_of(schedule):
+        with in_language_of(reader):
+            url = absolute_url(schedule.get_absolute_url())
+            is_owner = reader.pk == schedule.owner_id
+            context = {"schedule": schedule, "problem": str(problem), "url": url, "waits": waits, "is_owner": is_owner}
+            name = "report-left" if left else "report-not-sent"
+            message = make_message(name, reader.email, context, url=url, kind="report-not-sent")
+        to = "" if is_owner else f" to {reader.pk}"
+        queue_email(f"report owner {schedule.pk} {key}"[:280] + to, message, now=now)
+
+
+def keepers_of(schedule: ReportSchedule) -> list[User]:
+    """Who looks after a schedule: its owner, or where she has left, whoever may take it over."""
+    # As she is now, and not as she was when the schedule was read.
+    owner = User.objects.get(pk=schedule.owner_id)
+    if owner.is_active:
+        return [owner]
+    return list(User.objects.filter(groups__name=FINANCE, is_active=True).order_by("email"))
 
 
 def why_not_sent(email: OutgoingEmail, now: datetime) -> str:
@@ -154,7 +176,8 @@ def why_not_sent(email: OutgoingEmail, now: datetime) -> str:
     )
     if may_read:
         return ""
-    ReportDelivery.objects.filter(pk=delivery.pk).update(state=ReportDelivery.State.NO_ACCESS, problem=NO_ACCESS)
+    ReportDelivery.objects.filter(pk=delivery.pk).update(state=ReportDelivery.State.NO_ACCESS, problem=str(NO_ACCESS))
     if delivery.run.schedule:
-        tell_owner(delivery.run.schedule, f"lost {delivery.run_id} {delivery.to}", f"{delivery.to}: {NO_ACCESS}", now)
-    return NO_ACCESS
+        problem = format_lazy("{to}: {problem}", to=delivery.to, problem=NO_ACCESS)
+        tell_owner(delivery.run.schedule, f"lost {delivery.run_id} {delivery.to}", cast(str, problem), now)
+    return str(NO_ACCESS)

@@ -23,13 +23,23 @@ PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
 class ReportTooLong(Exception):
-    """The report would have too many pages; the message says how many, and what to do instead."""
+    """The report would have too many pages; the message says how many, and what to do instead, to whoever reads it."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__(pages)
+        self.pages = pages
+
+    def __str__(self) -> str:
+        return _(
+            "The report would have about {pages} pages, and {most} is the most: "
+            "choose a team, or take its tables as a workbook."
+        ).format(pages=f"{self.pages:,}", most=MOST_PAGES)
 
 
-def render(report: ComposedReport) -> bytes:
-    """The report as a PDF. Raises ReportTooLong."""
+def render(report: ComposedReport, *, is_kept: bool = False) -> bytes:
+    """The report as a PDF; one that `is_kept` says so. Raises ReportTooLong."""
     check_length(report)
-    return _monthly(report) if report.kind == ReportKind.MONTHLY else _review(report)
+    return _monthly(report) if report.kind == ReportKind.MONTHLY else _review(report, is_kept)
 
 
 def check_length(report: ComposedReport) -> None:
@@ -39,12 +49,7 @@ def check_length(report: ComposedReport) -> None:
         return
     pages = len(report.parts) + sum(len(table["rows"]) for _title, table in report.tables()) // ROWS_A_PAGE
     if pages > MOST_PAGES:
-        raise ReportTooLong(
-            _(
-                "The report would have about {pages} pages, and {most} is the most: "
-                "choose a team, or take its tables as a workbook."
-            ).format(pages=f"{pages:,}", most=MOST_PAGES)
-        )
+        raise ReportTooLong(pages)
 
 
 def pages_of(content: bytes) -> int:
@@ -76,7 +81,7 @@ def _monthly(report: ComposedReport) -> bytes:
     return render_parts({**_head(report), "summary": "", "gates": _gates(report)}, report.briefs, report.parts)
 
 
-def _review(report: ComposedReport) -> bytes:
+def _review(report: ComposedReport, is_kept: bool) -> bytes:
     alone = report.kind == ReportKind.UPDATE
     files: dict[str, str | bytes] = {}
     first: dict[str, Any] = {
@@ -94,19 +99,30 @@ def _review(report: ComposedReport) -> bytes:
     sections = [] if alone else [_shortened(section_data(part)) for part in report.parts]
     data = {
         **_head(report),
-        "gates": _gates(report)[:MOST_GATES],
+        # An update has no other page: all of them stand on its first.
+        "gates": _gates(report) if alone else _gates(report)[:MOST_GATES],
+        "more": "" if alone else _more_text(len(report.gates) - MOST_GATES),
         "first": first,
         "sections": sections,
         "alone": alone,
         "wide": not alone,
-        "about": about_lines(report),
+        "about": about_lines(report, is_kept=is_kept),
         "titles": {"gates": _("Targets of the programme"), "about": _("About these figures")},
     }
     return typst_documents.render_pdf("review", data, files)
 
 
-def about_lines(report: ComposedReport) -> list[str]:
+def _more_text(count: int) -> str:
+    if count < 1:
+        return ""
+    return _("{count} more: under promised and achieved.").format(count=count)
+
+
+def about_lines(report: ComposedReport, *, is_kept: bool) -> list[str]:
     """What a reader must know of the figures before she forwards them."""
+    how_long = _("This report was kept as it was made, as of {day}; later bills do not change it.")
+    if not is_kept:
+        how_long = _("This report is not kept: it is as of {day}, and later bills may change it.")
     return [
         _("Whose cost: {scope}. Days: {first} to {last}, by charge day.").format(
             scope=report.scope, first=day_text(report.period.start), last=day_text(report.period.last_day)
@@ -116,10 +132,8 @@ def about_lines(report: ComposedReport) -> list[str]:
         _("What was saved is what bills prove. What was only planned stands in no sum."),
         _("A figure that is not known is shown as not known, and never as zero."),
         _("Amounts are rounded for reading; the workbook and the pages hold every digit."),
-        _("This report was kept as it was made, as of {day}; later bills do not change it.").format(
-            day=day_text(report.as_of)
-        ),
         *report.notes,
+        how_long.format(day=day_text(report.as_of)),
     ]
 
 

@@ -50,9 +50,19 @@ class Scope:
     is_company: bool
     teams: tuple[int, ...]
     permissions: tuple[str, ...]
-    label: str
+    names: tuple[str, ...]
     language: str = ""
     extra: tuple[str, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """Whose cost it is, in the language that is spoken when it is asked for."""
+        if self.is_company or not self.names:
+            return _("The whole company")
+        if len(self.names) <= 3:
+            return ", ".join(self.names)
+        names = ", ".join(self.names[:2])
+        return _("{names} and {count} more teams").format(names=names, count=len(self.names) - 2)
 
     @property
     def key(self) -> str:
@@ -84,7 +94,8 @@ def scope_of(user: User, *, team: Team | None = None, extra: tuple[str, ...] = (
     is_company = person.sees_whole_company
     teams = () if is_company else tuple(person.visible_team_ids)
     language = getattr(user, "language", "") or ""
-    return Scope(person, is_company, teams, _permissions(person), _label(teams), language, extra)
+    names = tuple(Team.objects.filter(pk__in=teams).order_by("name").values_list("name", flat=True)) if teams else ()
+    return Scope(person, is_company, teams, _permissions(person), names, language, extra)
 
 
 def _permissions(person: Any) -> tuple[str, ...]:
@@ -92,12 +103,3 @@ def _permissions(person: Any) -> tuple[str, ...]:
     entries: list[Any] = [entry for kind in PARTS for entry in registry.of(kind)]
     named = {entry.permission for entry in entries if entry.permission}
     return tuple(sorted(name for name in named if person.has_perm(name)))
-
-
-def _label(teams: tuple[int, ...]) -> str:
-    if not teams:
-        return _("The whole company")
-    names = list(Team.objects.filter(pk__in=teams).order_by("name").values_list("name", flat=True))
-    if len(names) <= 3:
-        return ", ".join(names)
-    return _("{names} and {count} more teams").format(names=", ".join(names[:2]), count=len(names) - 2)

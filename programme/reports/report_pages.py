@@ -150,7 +150,7 @@ class LiveReport(_ComposedPage, TemplateView):
         return [(_("Reviews and updates"), "programme:reports")]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        about = paper.about_lines(self.report)[:-1]
+        about = paper.about_lines(self.report, is_kept=False)
         return super().get_context_data(report=self.report, about=about, **kwargs)
 
 
@@ -211,7 +211,7 @@ class MadeReportPage(_ComposedPage, DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            report=self.report, about=paper.about_lines(self.report), made=self.object, **kwargs
+            report=self.report, about=paper.about_lines(self.report, is_kept=True), made=self.object, **kwargs
         )
 
 

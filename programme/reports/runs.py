@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from finops_site.celery import task
 from finops_site.lib.periods import Month, Period, month_text
 from finops_site.models import Team, User
-from finops_site.people.reader_language import in_language_of
+from finops_site.people.reader_language import in_company_language, in_language_of
 from finops_site.registry import TeamDocumentSource, registry
 from programme.calc.due_moments import ON_TIME, days_of
 from programme.models import MadeReport, ReportDelivery, ReportKind, ReportRun, ReportSchedule
@@ -161,6 +161,15 @@ def make_run(pk: int, now: datetime) -> bool:
     run = _claim(pk, now)
     if run is None:
         return False
+    reader = run.asked_by if run.schedule is None else run.schedule.owner
+    # What becomes of it is read by whoever asked for it or owns its schedule.
+    with in_language_of(reader) if reader else in_company_language():
+        _make_or_say_why(run, now)
+    return True
+
+
+def _make_or_say_why(run: ReportRun, now: datetime) -> None:
+    pk = run.pk
     try:
         _make(run, now)
     except LostClaim:
@@ -174,7 +183,6 @@ def make_run(pk: int, now: datetime) -> bool:
             _end(run, State.FAILED, problem, now)
         else:
             _ours(run).update(state=State.WAITING, claimed_until=now + PAUSE * run.attempts, problem=problem[:1000])
-    return True
 
 
 def _free(now: datetime) -> QuerySet[ReportRun]:
@@ -231,13 +239,16 @@ def _make(run: ReportRun, now: datetime) -> None:
     if not targets:
         raise NothingToReport(_("The schedule has nobody to send to."))
     sent = _send_statements if run.kind == ReportKind.STATEMENTS else _send_reports
-    problem = sent(run, schedule, targets, now)
+    is_sent, without = sent(run, schedule, targets, now)
+    problem = "" if is_sent or not without else without[0][1]
     if problem and run.asked_by_id is None and now < _waits_until(run, schedule):
         text = _("{problem} It is looked at again until there is something to send.").format(problem=problem)
-        letters.tell_owner(schedule, f"run {run.pk} waits", text, now)
+        letters.tell_owner(schedule, f"run {run.pk} waits", text, now, waits=True)
         _ours(run).update(state=State.WAITING, claimed_until=now + ASK_AGAIN, problem=problem[:1000], attempts=0)
         return
-    _end(run, State.DONE, problem, now)
+    for target, reason in without:
+        sending.note_nothing(run, target, reason)
+    _end(run, State.DONE, " ".join(f"{target.to}: {reason}" for target, reason in without), now)
     sending.post_waiting(now, run)
 
 
@@ -258,27 +269,33 @@ def _make_for_asker(run: ReportRun, now: datetime) -> None:
     _end(run, State.DONE, "", now)
 
 
-def _send_reports(run: ReportRun, schedule: ReportSchedule, targets: Sequence[sending.Target], now: datetime) -> str:
-    """One report for all who see the same; returns why nobody got anything, or an empty text."""
+# Whether anybody got something, and who did not, with the reason.
+Outcome = tuple[bool, list[tuple[sending.Target, str]]]
+
+
+def _send_reports(
+    run: ReportRun, schedule: ReportSchedule, targets: Sequence[sending.Target], now: datetime
+) -> Outcome:
+    """One report for all who see the same; of whom there is nothing to say, nothing is sent."""
     groups: dict[str, tuple[Scope, list[sending.Target]]] = {}
     for target in sending.with_access(run, schedule, targets, now):
         # Figures of a saved view are each reader's own.
         extra = (f"view {schedule.view_id} {target.reader.pk}",) if schedule.view_id else ()
         scope = scope_of(target.reader, team=schedule.team, extra=extra)
         groups.setdefault(scope.key, (scope, []))[1].append(target)
-    problem, anything = "", False
+    is_sent, without = False, []
     for number, (scope, of_group) in enumerate(groups.values()):
         _go_on(run, now, scope.label, number, len(groups))
-        with in_language_of(of_group[0].reader):
-            try:
+        try:
+            with in_language_of(of_group[0].reader):
                 made = _made(run, schedule, scope, of_group[0].reader, now)
-            except NothingToReport as reason:
-                problem = str(reason)
-                continue
-        anything = True
+        except NothingToReport as reason:
+            without += [(target, str(reason)) for target in of_group]
+            continue
+        is_sent = True
         for target in of_group:
             sending.deliver(run, schedule, target, [made], now)
-    return "" if anything else problem
+    return is_sent, without
 
 
 def _made(run: ReportRun, schedule: ReportSchedule, scope: Scope, reader: User, now: datetime) -> MadeReport:
@@ -292,21 +309,24 @@ def _made(run: ReportRun, schedule: ReportSchedule, scope: Scope, reader: User, 
     return made
 
 
-def _send_statements(run: ReportRun, schedule: ReportSchedule, targets: Sequence[sending.Target], now: datetime) -> str:
+def _send_statements(
+    run: ReportRun, schedule: ReportSchedule, targets: Sequence[sending.Target], now: datetime
+) -> Outcome:
     """To each the closed statements of the teams that she may see: the bytes that were kept at closing."""
-    problem, anything = "", False
+    is_sent, without = False, []
     allowed = sending.with_access(run, schedule, targets, now)
     by_team: dict[int, MadeReport] = {}
+    month = month_text(run.start, "long")
     for number, target in enumerate(allowed):
         _go_on(run, now, target.to, number, len(allowed))
         scope = scope_of(target.reader, team=schedule.team)
         statements = [report for team in _teams_of(scope) if (report := _statement(run, team, scope, by_team, now))]
         if statements:
-            anything = True
+            is_sent = True
             sending.deliver(run, schedule, target, statements, now)
         else:
-            problem = _("No statement of {month} is closed yet.").format(month=month_text(run.start, "long"))
-    return "" if anything else problem
+            without.append((target, _("No statement of {month} is closed yet.").format(month=month)))
+    return is_sent, without
 
 
 def _teams_of(scope: Scope) -> Iterable[int]:

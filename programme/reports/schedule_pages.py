@@ -139,7 +139,7 @@ class EditSchedule(FormPage):
 
 
 class ActOnSchedule(Page, View):
-    """The buttons of a schedule: pause, resume, send now, delete."""
+    """The buttons of a schedule: pause, resume, take over, send now, delete."""
 
     permission_required = CHANGE
 
@@ -149,6 +149,7 @@ class ActOnSchedule(Page, View):
             "pause": (CHANGE, self._pause),
             "resume": (CHANGE, self._resume),
             "send": (SEND, self._send),
+            "take-over": (CHANGE, self._take_over),
             "delete": (DELETE, self._delete),
         }
         if verb not in verbs:
@@ -166,6 +167,10 @@ class ActOnSchedule(Page, View):
     def _resume(self, schedule: ReportSchedule) -> str:
         schedules.resume(schedule, timezone.now())
         return _("{name} goes on.").format(name=schedule)
+
+    def _take_over(self, schedule: ReportSchedule) -> str:
+        schedules.take_over(schedule, self.person)
+        return _("{name} is yours now.").format(name=schedule)
 
     def _send(self, schedule: ReportSchedule) -> str:
         runs.run_now(schedule, self.person, timezone.now())

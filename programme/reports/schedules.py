@@ -67,6 +67,12 @@ def resume(schedule: ReportSchedule, now: datetime) -> None:
     schedule.save(update_fields=["is_paused", "pause_reason", "active_from"])
 
 
+def take_over(schedule: ReportSchedule, by: User) -> None:
+    """From now on it is hers: she is told what goes wrong, and who has no login gets what she may see."""
+    schedule.owner = by
+    schedule.save(update_fields=["owner"])
+
+
 @transaction.atomic
 def leave(schedule: ReportSchedule, user: User | None, address: str, now: datetime) -> bool:
     """Takes somebody off a schedule, for good until she is chosen again; False where she has left already."""

@@ -7,12 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from finops_site.lib.money import formatted
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.people.roles import EXECUTIVE, FINANCE, role_permissions
-from finops_site.registry import Kpi, Measure, PendingDecisionSource, registry
-from finops_site.reports.monthly_report import make_gate
+from finops_site.registry import Kpi, Measure, PendingDecisionSource, Unit, registry
+from finops_site.reports.monthly_report import figure_cell, make_gate
 from finops_site.ui.pending_decisions import count_rows
 from programme.models import DecisionPoint, Programme, Risk
 from programme.roadmap.live_figures import figure_labels, why_unknown_text
@@ -25,10 +24,12 @@ MOST_ITEMS = 10
 def promises_section(user: Person, period: Period, today: date) -> dict[str, Any] | None:
     """Every figure with a target: what it was before the period, what it is at its end, and whether that is enough."""
     day, before = min(today, period.last_day), period.start - timedelta(days=1)
-    now = [(kpi, make_gate(kpi, measure)) for kpi, measure in _measures(user, day)]
+    measured = _measures(user, day)
+    now = [(kpi, make_gate(kpi, measure)) for kpi, measure in measured]
+    figures = {kpi.name: _figure(kpi, measure) for kpi, measure in measured}
     if not now:
         return None
-    earlier = {kpi.name: make_gate(kpi, measure).value for kpi, measure in _measures(user, before)}
+    earlier = {kpi.name: _figure(kpi, measure) for kpi, measure in _measures(user, before)}
     with_target = [gate for _kpi, gate in now if gate.target]
     met = [gate for gate in with_target if gate.state == "met"]
     unknown = [gate for gate in with_target if not gate.state]
@@ -52,7 +53,7 @@ def promises_section(user: Person, period: Period, today: date) -> dict[str, Any
                         {"text": str(gate.label), "url": gate.url},
                         gate.target or "—",
                         earlier.get(kpi.name, "—"),
-                        gate.value,
+                        figures[kpi.name],
                         _verdict(gate.state, bool(gate.target)),
                     ]
                     for kpi, gate in now
@@ -61,6 +62,11 @@ def promises_section(user: Person, period: Period, today: date) -> dict[str, Any
         ],
         "brief": {"text": sentences},
     }
+
+
+def _figure(kpi: Kpi, measure: Measure) -> str | dict[str, Any]:
+    unit = measure.currency if measure.unit == Unit.MONEY else str(measure.unit)
+    return figure_cell(make_gate(kpi, measure).value, measure.value, unit)
 
 
 def _measures(user: Person, day: date) -> list[tuple[Kpi, Measure]]:
@@ -166,7 +172,7 @@ def decisions_section(user: Person, period: Period, today: date) -> dict[str, An
                 "rows": [
                     [
                         {"text": item.text, "url": item.url},
-                        "—" if item.amount is None else f"{formatted(item.amount, item.currency)} {item.currency}",
+                        "—" if item.amount is None else {"amount": item.amount, "currency": item.currency},
                         item.note or "—",
                     ]
                     for item in items[:MOST_ITEMS]

@@ -96,6 +96,12 @@ def _refuse(run: ReportRun, schedule: ReportSchedule, target: Target, reason: st
     letters.tell_owner(schedule, f"lost access {target.to} after {last}", reason, now)
 
 
+def note_nothing(run: ReportRun, target: Target, reason: str) -> None:
+    """That somebody got nothing of a run that others got, and why."""
+    values = {"user": target.user, "state": Sent.NOTHING, "problem": reason[:1000]}
+    ReportDelivery.objects.get_or_create(run=run, to=target.to, number=1, defaults=values)
+
+
 def deliver(
     run: ReportRun,
     schedule: ReportSchedule,
@@ -136,7 +142,7 @@ def post(pk: int, now: datetime) -> bool:
         return False
     owner = User.objects.get(email=schedule.owner.email)
     if not owner.is_active or not MadeReport.objects.visible_to(owner).filter(pk=delivery.report.pk).exists():
-        row.update(state=Sent.NO_ACCESS, problem=letters.NO_ACCESS)
+        row.update(state=Sent.NO_ACCESS, problem=str(letters.NO_ACCESS))
         letters.tell_owner(schedule, f"lost {delivery.run_id} {delivery.to}", letters.NO_ACCESS, now)
         return False
     secret = schedule.secret.secret().get("hmac", "") if schedule.secret else ""

@@ -89,6 +89,9 @@ def _milestone_evidence(row: Milestone, as_of: date) -> MilestoneEvidence:
     unit = row.last_unit if row.is_live else ""
     if row.met_on is not None and row.met_on <= as_of:
         words = value_text(row.met_value, row.last_unit, row.last_currency) if row.is_live else row.note
+        if row.has_fallen_back:
+            now = value_text(row.last_value, row.last_unit, row.last_currency)
+            words = _("{met}; fallen back to {now} since").format(met=words, now=now)
         return MilestoneEvidence(row.name, row.due, State.YES, row.is_required, row.met_on, words, unit)
     if row.is_live and row.last_value is None:
         return MilestoneEvidence(row.name, row.due, State.UNKNOWN, row.is_required, None, row.why_unknown, unit)

@@ -65,7 +65,6 @@ class MilestonePage(OfProgramme, DetailPage):
             "may_change": self.person.has_perm(MAY_CHANGE) and row.programme.status != Programme.Status.ENDED,
             "met_text": not_shown() if hidden else value_text(row.met_value, row.last_unit, row.last_currency),
             "why_unknown": why_unknown_text(row, self.person),
-            "has_fallen_back": bool(row.is_live and row.met_on and row.last_value != row.met_value),
         }
         return super().get_context_data(**{**context, **kwargs})
 

@@ -9,6 +9,8 @@ from finops_site.models import User
 from programme.models import Communication, Milestone, Phase, Programme, Risk
 from programme.roadmap.plans import CannotDo, check_dates
 
+# What a milestone was met by.
+KEPT_ONCE_MET = ("name", "due", "figure", "comparison", "limit")
 MAY_TICK, MAY_CHANGE = "programme.tick_milestone", "programme.change_programme"
 
 
@@ -21,13 +23,20 @@ def may_tick(user: User, milestone: Milestone) -> bool:
 
 @transaction.atomic
 def save_milestone(milestone: Milestone) -> Milestone:
-    """Saves one; raises BadDates where it lies outside of its programme, CannotDo where that has ended."""
+    """Saves one; raises BadDates where it lies outside of its programme, CannotDo where that has ended.
+
+    CannotDo too where it was met and would now say that something else was: its name, day and criterion stay.
+    """
     _still_open(milestone.programme)
     if milestone.owner:
         milestone.owner_name = str(milestone.owner)
     if milestone.team:
         milestone.team_name = str(milestone.team)
     before = Milestone.objects.filter(pk=milestone.pk).first()
+    if before and before.met_on and any(getattr(before, name) != getattr(milestone, name) for name in KEPT_ONCE_MET):
+        raise CannotDo(
+            _("{name} was met: its name, its day and its criterion stay as they were.").format(name=before.name)
+        )
     if before is None or (before.figure, before.comparison, before.limit) != (
         milestone.figure,
         milestone.comparison,

@@ -88,7 +88,10 @@ def check_night(programme: Programme, as_of: date, *, due_by: date | None = None
 
 def _keep(row: Milestone | Risk, figures: Mapping[str, Figure], as_of: date) -> None:
     figure = figures[row.figure]
-    row.last_value, row.last_unit, row.last_currency = figure.value, figure.unit, figure.currency
+    row.last_value = figure.value
+    if figure.value is not None or not row.last_unit:
+        # With the value that ticked it goes its unit, also on a night that reads none.
+        row.last_unit, row.last_currency = figure.unit, figure.currency
     row.read_on, row.why_unknown = as_of, figure.reason
 
 

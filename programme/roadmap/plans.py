@@ -208,7 +208,8 @@ def plan_of(programme: Programme) -> dict[str, Any]:
     """The plan of a programme as it is now, without owners, dates and what became of it."""
 
     def number(day: date) -> int:
-        return (day - programme.start).days + 1
+        # What was over when the end moved earlier has kept its day: of another start it is the last.
+        return max(1, min((day - programme.start).days + 1, programme.days))
 
     def criterion(row: Milestone | Risk) -> dict[str, Any]:
         return {"figure": row.figure, "comparison": row.comparison, "limit": exact_text(row.limit)}

@@ -2,11 +2,13 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from django.utils import translation
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
@@ -16,7 +18,7 @@ from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
 from finops_site.models import SavedView, Team
 from finops_site.registry import ReportSection, registry
-from finops_site.reports.monthly_report import make_part
+from finops_site.reports.monthly_report import Gate, figure_cell, make_part
 from finops_site.reports.typst_documents import is_archivable
 from programme.calc.due_moments import days_of
 from programme.models import MadeReport, ReportRun
@@ -103,7 +105,35 @@ def test_the_csv_has_a_row_for_each_cell_with_every_digit():
     cell = {"amount": Decimal("1.123456789012345678"), "currency": "USD"}
     table = {"title": "Teams", "head": ["Team", "Cost"], "rows": [["=Payments", cell]]}
     rows = list(files.csv_rows(report(part(tables=[table]))))
-    assert rows[1] == ["Teams", "Teams", "=Payments", "Cost", Decimal("1.123456789012345678"), "USD", ""]
+    assert rows[1] == ["Teams", "Teams", "=Payments", "Cost", Decimal("1.123456789012345678"), "USD", "", ""]
+
+
+def test_files_have_figures_as_numbers_with_their_unit():
+    cell = figure_cell("89.3%", Decimal("89.25"), "%")
+    made = report(
+        part(tables=[{"title": "Figures", "head": ["Figure", "Now"], "rows": [["Tagged", cell], ["Unit", "—"]]}])
+    )
+    made = composed.from_json(json.loads(json.dumps(composed.to_json(made))))
+    assert list(files.csv_rows(made))[1][3:] == ["Now", Decimal("89.25"), "", "89.3%", "%"]
+    rows = load_workbook(io.BytesIO(files.workbook(made))).worksheets[1].values
+    assert list(rows) == [("Figure", "Now", "Unit"), ("Tagged", 89.25, "%"), ("Unit", "—", None)]
+
+
+def test_every_target_stands_on_an_update_and_the_review_says_how_many_more_there_are(quarter):
+    gates = [Gate(f"Figure {number}", "1", "", "", "", "") for number in range(12)]
+    update = replace(quarter, kind="update", gates=gates)
+    (page,) = pages_of(paper.render(update))
+    assert [gate.label for gate in gates if gate.label not in page] == []
+    first = pages_of(paper.render(replace(quarter, gates=gates)))[0]
+    assert "5 more: under promised and achieved." in first
+
+
+def test_only_a_report_that_is_kept_says_so_in_the_language_of_its_reader(quarter):
+    live, stored = (" ".join(pages_of(paper.render(quarter, is_kept=one))) for one in (False, True))
+    assert ("This report is not kept" in live, "This report was kept as it was made" in live) == (True, False)
+    assert "This report was kept as it was made" in stored
+    with translation.override("de"):
+        assert "Seite 1 von" in pages_of(paper.render(quarter))[0]
 
 
 @pytest.mark.parametrize("name", ["فريق المدفوعات", "Ομάδα Πληρωμών", "Платежи", "決済チーム", "भुगतान"])

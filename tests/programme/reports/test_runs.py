@@ -7,10 +7,11 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from django.contrib.auth.models import Group
 from pypdf import PdfReader
 
 from finops_site.mail import outbox
-from finops_site.models import Membership, OutgoingEmail
+from finops_site.models import Membership, OutgoingEmail, Team, User
 from programme.models import MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import archive, letters, runs, sending
 from programme.reports.readers import NoAccess
@@ -157,8 +158,6 @@ def test_a_month_without_data_is_looked_at_again_and_sent_once_there_is_a_bill(t
 
 
 def test_a_team_that_is_deleted_pauses_its_schedule_and_never_widens_it(two_months, fay, max_):
-    from finops_site.models import Team
-
     team = Team.objects.create(name="Short")
     schedule = make_schedule(fay, max_, team=team)
     team.delete()
@@ -177,6 +176,50 @@ def test_of_one_team_nobody_sees_more_than_that_team(two_months, fay, max_, ola,
     assert (made.is_company, made.teams) == (False, [schedule.team_id])
     assert "130.00" in text_of(mails()[0])
     assert "170.00" not in text_of(mails()[0])
+
+
+def test_of_whom_there_is_nothing_to_say_the_run_and_the_owner_are_told(two_months, fay, max_, ola):
+    """In the owner's language and not in that of the recipient."""
+    Membership.objects.filter(user=ola).delete()
+    Membership.objects.create(user=ola, team=Team.objects.create(name="Empty"), role="lead")
+    ola.language = "fr"
+    ola.save()
+    make_schedule(fay, max_, ola)
+    runs.make_due(NOW)
+    assert states() == {"max@demo.example": "queued", "ola@demo.example": "nothing"}
+    reason = "There is nothing of Empty to report of 1 Mar 2026 to 31 Mar 2026: no bill of these days is loaded."
+    run = ReportRun.objects.get()
+    assert (run.state, run.problem) == ("done", f"ola@demo.example: {reason}")
+    assert [reason in text for text in letters_to(fay)] == [True]
+
+
+def test_a_mail_and_its_report_name_the_company_in_the_language_of_their_reader(two_months, fay, max_):
+    max_.language = "de"
+    max_.save()
+    make_schedule(fay, max_)
+    runs.make_due(NOW)
+    made = MadeReport.objects.get()
+    assert (made.scope, made.figures["scope"]) == ("Das ganze Unternehmen", "Das ganze Unternehmen")
+    assert "The whole company" not in text_of(mails(max_)[0])
+
+
+def test_a_schedule_whose_owner_has_left_is_taken_over_by_finance_who_is_told(two_months, fay, ada):
+    schedule = make_schedule(fay, addresses=["cfo@bank.example"])
+    fay.is_active = False
+    fay.save()
+    kim = User.objects.create_user("kim@demo.example", "x", name="Kim")
+    kim.groups.add(Group.objects.get(name="finance"))
+    runs.make_due(NOW)
+    assert states() == {"cfo@bank.example": "no access"}
+    assert not letters_to(fay)
+    assert "of Fay Lindqvist, who may not sign in any more." in letters_to(kim)[0]
+    url = f"{schedule.get_absolute_url()}take-over/"
+    assert signed_in(ada).post(url).status_code == 403
+    assert signed_in(kim).post(url).status_code == 302
+    runs.make_due(NOW + timedelta(days=30))
+    schedule.refresh_from_db()
+    assert schedule.owner == kim
+    assert "Waits: Monthly" in [mail.subject for mail in OutgoingEmail.objects.filter(to=kim.email)]
 
 
 def test_sent_again_it_is_the_same_report_for_who_may_still_see_it(monthly, lea):

@@ -7,11 +7,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from finops_site.models import OutgoingEmail, Team, User
+from finops_site.people.team_deletion import delete_team
 from programme.calc.programme_dates import BadDates
 from programme.models import Milestone, Programme
-from programme.roadmap import milestones, moves, nightly, plans, programmes
+from programme.roadmap import decisions, milestones, moves, nightly, plans, programmes
 from programme.roadmap.maturity import maturity
 from programme.roadmap.seed_plan import ninety_days
+from tests.people import signed_in
 from tests.programme.roadmap.conftest import PLAN, START, noon
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +107,7 @@ def test_a_team_and_an_owner_that_are_deleted_leave_their_names(programme, fay):
     row.owner = User.objects.create_user("nia@demo.example", "x", name="Nia Okoye")
     row.team = Team.objects.create(name="Mobile")
     milestones.save_milestone(row)
-    row.team.delete()
+    delete_team(row.team)
     row.owner.delete()
     row = Milestone.objects.get(pk=row.pk)
     assert (row.team_text, row.owner_text) == ("Mobile", "nobody any more (was Nia Okoye)")
@@ -200,6 +202,46 @@ def test_a_template_and_another_start_have_the_same_plan(programme, fay):
     for name in ("programme-0", "x", "99999999999999999999", "-1"):
         with pytest.raises(plans.CannotDo, match="no such plan"):
             programmes.plan_by_name(name)
+
+
+def test_a_plan_whose_end_moved_before_what_was_met_starts_again(programme, fay):
+    row = named(programme, "Sponsor named")
+    row.due = day(90)
+    milestones.save_milestone(row)
+    milestones.tick(row, by=fay, note="It is Max.", day=day(4))
+    moves.move(programme, "milestone", named(programme, "50% tagged").pk, day(38), rest=True)
+    programme.refresh_from_db()
+    assert programme.last_day == day(88)
+    again = plans.start(plans.plan_of(programme), day(200), by=fay, now=noon(day(90)), begins_now=False)
+    assert named(again, "Sponsor named").due == again.last_day
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "60% tagged"}, {"due": day(41)}, {"limit": Decimal(999)}, {"figure": "", "limit": None}]
+)
+def test_an_edit_of_a_milestone_that_was_met_leaves_what_it_was_met_by(programme, figures, fay, change):
+    figures["tags"] = Decimal(60)
+    nightly.check_night(programme, day(39))
+    row = named(programme, "50% tagged")
+    for name, value in change.items():
+        setattr(row, name, value)
+    with pytest.raises(plans.CannotDo, match="50% tagged was met: its name, its day and its criterion stay"):
+        milestones.save_milestone(row)
+    row = named(programme, "50% tagged")
+    row.owner = fay
+    milestones.save_milestone(row)
+
+
+def test_a_milestone_that_fell_back_says_so_and_one_that_went_on_does_not(programme, figures, fay):
+    for number, (tags, words) in enumerate([(60, ""), (70, ""), (31, "60%; fallen back to 31% since")]):
+        figures["tags"] = Decimal(tags)
+        nightly.check_night(programme, day(39 + number))
+        row = named(programme, "50% tagged")
+        assert row.has_fallen_back is bool(words)
+        page = signed_in(fay).get(row.get_absolute_url()).content.decode()
+        assert ("the figure has fallen back since" in page) is bool(words)
+    evidence = decisions.gather_evidence(programme.decisions.last(), day(42))
+    assert words in [one.words for one in evidence.milestones]
 
 
 def test_the_plan_of_the_product_starts_as_it_is(people, fay, today):
