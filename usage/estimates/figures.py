@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Sum
-
-from costs.models import MonthRollup
 from costs.query.known_until import delivered_bills, is_month_known
+from costs.query.question import Question
+from costs.query.spend import find_spend
 from finops_site.lib.money import EXACT, ratio
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.registry import TeamBudget, registry
 from usage.calc.estimate_prices import total
@@ -105,6 +104,25 @@ def budget_effects(person: Person, estimate: Estimate, figures: ScenarioFigures,
     return effects
 
 
+def _tagged_costs(person: Person, estimate: Estimate, months: Sequence[Month]) -> dict[date, Decimal | None]:
+    """{first day of a month: what has the estimate's tag cost, as the policy reads it}; None where part of it is in
+    another currency. A month without any such cost is missing: nobody knows whether it ran without its tag."""
+    if not months:
+        return {}
+    question = Question(
+        Period(months[0].start, months[-1].next.start),
+        grain="month",
+        metric="effective_cost",
+        filters={f"tag:{estimate.tag_key}": [estimate.tag_value]},
+    )
+    costs: dict[date, Decimal | None] = {}
+    for row in find_spend(person, question):
+        if row.bucket is not None:
+            is_ours = row.currency == estimate.currency and row.bucket not in costs
+            costs[row.bucket] = row.amount if is_ours else None
+    return costs
+
+
 def outcome(person: Person, estimate: Estimate, today: date) -> Outcome | None:
     """What came since the start, by the tag that it is recognised by; None without start, tag or chosen scenario.
 
@@ -123,13 +141,9 @@ def outcome(person: Person, estimate: Estimate, today: date) -> Outcome | None:
         months.append(first)
         first = first.next
     bills = delivered_bills(WholeCompany(), today)
-    rows = MonthRollup.objects.visible_to(person).filter(currency=estimate.currency)
-    rows = rows.filter(charge_month__in=[month.start for month in months])
-    rows = rows.filter(tag_set__tags__contains={estimate.tag_key: estimate.tag_value})
-    sums = dict(rows.order_by().values_list("charge_month").annotate(cost=Sum("effective_cost")))
+    sums = _tagged_costs(person, estimate, months)
     came = [
-        MonthThatCame(month, sums.get(month.start, Decimal(0)) if is_month_known(bills, month, today) else None)
-        for month in months
+        MonthThatCame(month, sums.get(month.start) if is_month_known(bills, month, today) else None) for month in months
     ]
     costs = [row.cost for row in came if row.cost is not None]
     average = EXACT.divide(sum(costs, Decimal(0)), Decimal(len(costs))) if costs else None

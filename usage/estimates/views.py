@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -54,7 +54,7 @@ class EstimatesPage(ListPage):
         # The one that was chosen, else the first.
         chosen = Scenario.objects.filter(estimate=OuterRef("pk")).order_by("-is_chosen", "pk").values("pk")[:1]
         lines = EstimateLine.objects.filter(scenario=OuterRef("shown")).order_by().values("scenario")
-        unpriced = Count(Case(When(cost=None, then=1), output_field=IntegerField()))
+        unpriced = Count("pk", filter=Q(cost=None))
         return rows.annotate(shown=Subquery(chosen)).annotate(
             monthly=Subquery(lines.annotate(together=Sum("cost")).values("together")),
             unpriced=Subquery(lines.annotate(without=unpriced).values("without")),
@@ -104,13 +104,14 @@ class EstimatePage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         today = timezone.now().date()
-        shown = next((one for one in self.scenarios if one.scenario.is_chosen), self.scenarios[0])
+        chosen = (one for one in self.scenarios if one.scenario.is_chosen)
+        shown = next(chosen, self.scenarios[0] if self.scenarios else None)
         came = outcome(self.person, self.object, today)
         return super().get_context_data(
             scenarios=self.scenarios,
             is_compared=len(self.scenarios) > 1,
             shown=shown,
-            effects=budget_effects(self.person, self.object, shown, today),
+            effects=budget_effects(self.person, self.object, shown, today) if shown else [],
             outcome=came,
             accuracy=percent_text(came.accuracy / Decimal(100)) if came and came.accuracy is not None else "",
             may_change=self.may_change and not self.object.archived_at,

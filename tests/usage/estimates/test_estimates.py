@@ -113,3 +113,6 @@ def test_what_came_counts_whole_months_of_the_tag_alone(priced, tmp_path):
     assert [(str(row.month), row.cost) for row in came.months] == [("2026-04", Decimal("600"))]
     # 730 estimated, 600 came: 130 off, 17.8 %.
     assert round(came.accuracy, 1) == Decimal("82.2")
+    # What no line carries as a tag is not known, and is no cost of zero.
+    estimate.tag_value = "nobody's"
+    assert [row.cost for row in figures.outcome(fay, estimate, TODAY).months] == [None]
