@@ -231,3 +231,8 @@ def test_a_target_of_the_company_in_whole_things_judges_no_team(answer, fay, lea
     assert (of_lea.measure.target, of_lea.baseline, of_lea.progress) == (None, None, "no target")
     assert (of_fay.measure.target, of_fay.baseline, of_fay.progress) == (50, 3, "not met")
     assert 'value="50"' in page(fay, f"/programme/kpis/{NAME}/edit/").content.decode()
+
+
+def test_the_api_has_the_past_by_day_and_by_month_alone(max_):
+    answers = [signed_in(max_).get(f"/api/v1/kpis/tag-compliance/history/?by={by}") for by in ("day", "month", "hour")]
+    assert [answer.status_code for answer in answers] == [200, 200, 400]

@@ -14,6 +14,7 @@ from finops_site.mail import outbox
 from finops_site.models import Membership, OutgoingEmail, Team, User
 from programme.models import MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import archive, letters, runs, sending
+from programme.reports.forms import ScheduleForm
 from programme.reports.readers import NoAccess
 from tests.people import signed_in, text_of
 from tests.programme.reports.conftest import DUE, NOW, make_schedule
@@ -323,3 +324,12 @@ def test_somebody_without_a_login_gets_what_the_owner_sees_and_nothing_once_she_
 def test_a_message_key_names_run_recipient_and_number():
     delivery = ReportDelivery(run_id=7, to="lea@demo.example", number=2)
     assert letters.mail_key(delivery) == "scheduled report 7 to lea@demo.example no 2"
+
+
+def test_the_name_of_a_schedule_is_one_line_and_its_time_zone_a_place(fay, max_):
+    values = {"kind": "monthly", "every": "month", "day": 3, "hour": 8, "channel": "mail", "people": [max_.pk]}
+    form = ScheduleForm({**values, "name": "Monthly\nreport", "time_zone": "Europe/Berlin"}, user=fay)
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["name"] == "Monthly report"
+    for name in ("Factory", "localtime"):
+        assert "time_zone" in ScheduleForm({**values, "name": "Monthly", "time_zone": name}, user=fay).errors
