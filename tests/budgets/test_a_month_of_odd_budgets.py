@@ -403,7 +403,7 @@ def _live_a_night(day: date) -> None:
 
 
 def _refresh_statistics() -> None:
-    """As autovacuum does on a site: it sees nothing of what a transaction holds, and plans for empty tables are slow."""
+    """As autovacuum does on a site: here it sees no row of the transaction, and plans for empty tables are slow."""
     tables = (model._meta.db_table for model in apps.get_app_config("budgets").get_models())
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(tables)}")
