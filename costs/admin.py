@@ -41,7 +41,9 @@ from costs.models import (
 from costs.models.sources import parse_secret
 from costs.scheduled_exports import check_place
 from costs.sources.connection_test import try_connection
+from costs.sources.google_cloud import check_key
 from costs.sources.places import AWS_ROLE, endpoint_choices
+from costs.sources.storage import StorageProblem
 from costs.sources.sync import sync_after_change, sync_after_credential_change
 from costs.web.forms import GroupedAccountsForm
 from costs.web.source_form import SourceForm
@@ -137,7 +139,12 @@ class CredentialForm(forms.ModelForm):
 
     def clean_secret(self) -> dict[str, Any]:
         text = self.cleaned_data["secret"]
-        return parse_secret(text) if text.strip() else {}
+        secret = parse_secret(text) if text.strip() else {}
+        try:
+            check_key(secret)
+        except StorageProblem as problem:
+            raise forms.ValidationError(str(problem)) from None
+        return secret
 
     def save(self, commit: bool = True) -> Credential:
         if self.cleaned_data["secret"] or self.cleaned_data["forget_secret"]:

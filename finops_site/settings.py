@@ -90,6 +90,7 @@ INSTALLED_APPS = [
 INSTALLED_APPS = list(dict.fromkeys(INSTALLED_APPS))
 
 MIDDLEWARE = [
+    "finops_site.ui.unreadable_requests.UnreadableRequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "finops_site.ui.compression.CompressText",
@@ -107,6 +108,7 @@ MIDDLEWARE = [
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
+    "finops_site.ui.one_export.OneExportMiddleware",
     "finops_site.ui.sent_twice.SentTwiceMiddleware",
     "finops_site.ui.unique_violations.UniqueViolationMiddleware",
 ]
@@ -276,7 +278,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "finops_site.api.schema.Schema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer", "finops_site.api.csv_rows.CsvRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
+        "finops_site.api.json_bodies.JsonBodies",
         "rest_framework.parsers.MultiPartParser",
     ],
     "PAGE_SIZE": 50,

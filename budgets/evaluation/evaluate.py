@@ -179,8 +179,9 @@ def lock_budgets(pks: Sequence[int]) -> None:
     """Takes the lock of each budget until the transaction ends; in order, so that no two workers deadlock."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, id::int) FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted(id, place) "
-            "ORDER BY place",
+            # Locks are named by numbers of 32 bits: beyond them two budgets share one.
+            "SELECT pg_advisory_xact_lock(%s, (id %% 2147483647)::int) "
+            "FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted(id, place) ORDER BY place",
             [LOCK_CLASS, sorted(pks)],
         )
 

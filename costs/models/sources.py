@@ -81,7 +81,7 @@ def parse_secret(text: str) -> dict[str, Any]:
     """The JSON object of texts that somebody pasted as a secret; raises ValidationError."""
     try:
         secret = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValidationError(_('Paste a JSON object, like {"access_key_id": …, "secret_access_key": …}.')) from None
     if not isinstance(secret, dict):
         raise ValidationError(_("Paste a JSON object."))

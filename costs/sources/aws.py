@@ -1,5 +1,6 @@
 """Bills in S3, and clients of AWS services: by the machine's own credentials, by stored keys, or as a role."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -24,6 +25,7 @@ from finops_site.translation import gettext_lazy as _lazy
 if TYPE_CHECKING:
     import boto3
 
+REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 READS, WRITES = "s3:ListBucket and s3:GetObject", "s3:PutObject"
 DENIED = ("AccessDenied", "403")
 EXPLANATIONS = {
@@ -99,7 +101,13 @@ def _client_options(address: CloudAddress, tries: int | None = None) -> dict[str
         read_timeout=timeout_seconds(),
         s3={"addressing_style": "path"},
     )
-    options: dict[str, Any] = {"region_name": address.region or "us-east-1", "config": config}
+    region = address.region or "us-east-1"
+    if not REGION.fullmatch(region):
+        # It becomes a part of the address that is asked.
+        raise StorageProblem(
+            _("{region!r} is no region of AWS: write it like eu-central-1.").format(region=region[:80])
+        )
+    options: dict[str, Any] = {"region_name": region, "config": config}
     if address.endpoint:
         options["endpoint_url"] = allowed_endpoint(address.endpoint)
     return options

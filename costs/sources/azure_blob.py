@@ -43,6 +43,8 @@ class AzureContainer:
                 retry_total=tries_again(),
                 connection_timeout=timeout_seconds(),
                 read_timeout=timeout_seconds(),
+                # No answer sends us elsewhere.
+                permit_redirects=False,
             )
 
     def listing(self) -> Iterator[Entry]:

@@ -1,8 +1,9 @@
 """Bills in Google Cloud Storage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -11,10 +12,15 @@ from costs.sources.storage import (
     Bucket,
     StorageProblem,
     allowed_endpoint,
+    allowed_host,
     as_storage_problem,
     secret_of,
     timeout_seconds,
 )
+
+# Where Google gives out tokens. A service account's key names one, and whoever pastes a key could name any address.
+TOKEN_HOSTS = ("oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com")
+UNIVERSE = "googleapis.com"
 
 
 class GoogleBucket:
@@ -29,6 +35,7 @@ class GoogleBucket:
         self.name, self.prefix = source.bucket, source.prefix
         options = {"api_endpoint": allowed_endpoint(source.endpoint)} if source.endpoint else None
         secret = secret_of(source)
+        check_key(secret)
         with as_storage_problem(lambda error: StorageProblem(_("The Google Cloud credentials cannot be used."))):
             if secret:
                 self.client = storage.Client.from_service_account_info(secret, client_options=options)
@@ -36,6 +43,8 @@ class GoogleBucket:
                 self.client = storage.Client("none", AnonymousCredentials(), client_options=options)
             else:
                 self.client = storage.Client()
+            # No answer sends us elsewhere.
+            self.client._http.max_redirects = 0
 
     def listing(self) -> Iterator[Entry]:
         with as_storage_problem(self._explain):
@@ -77,3 +86,14 @@ class GoogleBucket:
                 _("Bucket {name}: the credentials were refused.").format(name=self.name), is_denied=True
             )
         return None
+
+
+def check_key(secret: Mapping[str, Any]) -> None:
+    """Raises StorageProblem for a service account's key that would send us to an address that is not Google's."""
+    if not secret:
+        return
+    if token_uri := secret.get("token_uri"):
+        allowed_host(str(token_uri), TOKEN_HOSTS)
+    universe = secret.get("universe_domain") or UNIVERSE
+    if universe != UNIVERSE:
+        allowed_endpoint(f"https://storage.{universe}")

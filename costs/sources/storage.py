@@ -1,11 +1,12 @@
 """What every place with bills has in common: two verbs, one kind of problem, and addresses that must be allowed."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -95,6 +96,18 @@ def allowed_endpoint(url: str) -> str:
     if url not in settings.FINOPS_STORAGE_ENDPOINTS:
         raise StorageProblem(_("{url} is not an address that FINOPS_STORAGE_ENDPOINTS allows.").format(url=url))
     return url
+
+
+def allowed_host(url: str, hosts: Collection[str]) -> str:
+    """An address that a credential brings. Raises StorageProblem unless it is one of the provider's own `hosts`, by
+    https, or one that FINOPS_STORAGE_ENDPOINTS names.
+    """
+    try:
+        parts = urlsplit(url)
+        is_own = parts.scheme == "https" and parts.netloc in hosts
+    except ValueError:
+        is_own = False
+    return url if is_own else allowed_endpoint(url)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.pagination import BasePagination, PageNumberPagination
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -26,6 +26,7 @@ from finops_site.lib.periods import Month
 from finops_site.ui import unique_violations
 from finops_site.ui.filters import filter_names, many_names
 from finops_site.ui.keyset import BadCursor, keyset_page
+from finops_site.ui.one_export import ASK_AGAIN_SECONDS, ExportRuns, begin_export
 
 # In the description of an operation: a regular expression of further parameters, whose names nobody can list.
 NAME_PATTERN = "x-parameter-pattern"
@@ -59,7 +60,14 @@ def conflicts(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """What the database refuses as being there already is a conflict (409); all else as the framework answers it."""
+    """What the database refuses as being there already is a conflict (409); all else as the framework answers it.
+
+    Another file for the same person is being made: 429, with the seconds to wait.
+    """
+    if isinstance(error, ExportRuns):
+        throttled = Throttled(wait=ASK_AGAIN_SECONDS)
+        throttled.detail = str(error)
+        return exception_handler(throttled, context)
     reason = unique_violations.reason_of(error)
     return exception_handler(Conflict(reason) if reason else error, context)
 
@@ -90,6 +98,8 @@ class HoldsPermission(BasePermission):
             check_names(request.query_params, parameters_of(view, documented), takes_name)
             many = many_of(view, documented)
             check_once(request.query_params.lists(), lambda name: name in many or takes_name(name))
+        if wants_every_row(request):
+            begin_export(request.user)
         return True
 
 

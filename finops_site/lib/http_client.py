@@ -15,6 +15,19 @@ import urllib3
 
 CONNECT_SECONDS, TOTAL_SECONDS = 3.0, 10.0
 MOST_BYTES = 64 * 1024
+# All that the open internet has of IPv6; what else may be reached through a router of ours is none of it.
+OPEN_IPV6 = ipaddress.ip_network("2000::/3")
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# In the middle of an address: an IPv4 address follows.
+ISATAP = 0x0000_5EFE
+# Beside what Python knows, which differs by its version: protocols, benchmarks, Teredo, examples, multicast, reserved.
+NEVER_PUBLIC = [
+    ipaddress.ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3"),
+        *("2001::/23", "2001:db8::/32", "3fff::/20"),
+    )
+]
 
 
 class Undeliverable(Exception):
@@ -84,10 +97,19 @@ def is_public(place: str) -> bool:
     """Whether an IP address is one of the open internet; what hides another one inside is judged by that."""
     address = ipaddress.ip_address(place)
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
+        inner = _address_inside(address)
         if inner:
-            return inner.is_global
-    return address.is_global and not address.is_multicast
+            return is_public(str(inner))
+        if address not in OPEN_IPV6:
+            return False
+    return address.is_global and not any(address in network for network in NEVER_PUBLIC)
+
+
+def _address_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to (mapped, 6to4, NAT64, ISATAP); None where it leads to none."""
+    if address in NAT64 or int(address) >> 32 & 0xFDFF_FFFF == ISATAP:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _port(parts: SplitResult) -> int:

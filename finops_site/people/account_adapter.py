@@ -7,6 +7,9 @@ from django.http import HttpRequest
 
 from finops_site.people.reader_language import in_language_of
 
+# What is longer is no address, and the log of failures does not hold it.
+LONGEST_ADDRESS = 255
+
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -20,4 +23,4 @@ class AccountAdapter(DefaultAccountAdapter):
 def attempted_email(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:
     """The address somebody tried to sign in with, for the log of failures."""
     email = (credentials or {}).get("email") or request.POST.get("login", "")
-    return email.lower()
+    return email.lower()[:LONGEST_ADDRESS]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.language import get_language
 from finops_site.people.company import company_name
+from finops_site.ui.one_export import begin_export
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     travels as JSON, so that no name in it is run as markup; amounts are given as {"amount": "1,234.50", "currency":
     "USD"}, already formatted. `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
+    begin_export()
     folder = settings.BASE_DIR / "templates" / "pdf"
     company = {} if "company" in data else {"company": company_name()}
     # Titles may be lazy: they are in the language of the document only now.

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from finops_site.people.reader_language import in_english
 from finops_site.ui import spreadsheets
+from finops_site.ui.one_export import begin_export
 from finops_site.ui.table_export import csv_text, with_notes
 
 CSV = "text/csv; charset=utf-8"
@@ -50,6 +51,7 @@ def csv_download(
 
     `notes` are what the rows lack, in sentences: rows of one cell at the end.
     """
+    begin_export()
     text = csv_text(with_notes(in_english(rows), notes))
     return download(chain(["\ufeff"], text) if for_excel else text, name, "csv", CSV)
 

@@ -18,6 +18,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from finops_site.lib.money import AmountWithPlaces, exact_text
 from finops_site.lib.words import number_text
+from finops_site.ui.one_export import begin_export
 from finops_site.ui.table_export import safe_cell
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -57,7 +58,11 @@ def xlsx(rows: Iterable[Iterable[Any]], *, title: str = "Sheet", notes: Sequence
 
 
 def xlsx_sheets(sheets: Iterable[tuple[str, Iterable[Iterable[Any]]]]) -> bytes:
-    """(title, rows) of each sheet as one workbook; titles are cut and numbered where they would be the same."""
+    """(title, rows) of each sheet as one workbook; titles are cut and numbered where they would be the same.
+
+    Raises ExportRuns where whoever asks gets another file already.
+    """
+    begin_export()
     file = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "tmpdir": folder}

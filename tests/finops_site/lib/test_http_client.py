@@ -127,6 +127,54 @@ def test_nothing_inside_our_network_is_asked(url, says):
         http_client.post(url, b"", {})
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("0.0.0.0", "0.1.2.3", "10.1.2.3", "100.64.0.1", "127.9.9.9", "169.254.169.254", "172.16.0.1", "192.0.0.192"),
+        *("192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "203.0.113.5", "224.0.0.1", "240.0.0.1"),
+        *("255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:169.254.169.254"),
+        *("::ffff:0:7f00:1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "100::1"),
+        *("2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1", "2002:7f00:1::", "2002:a00:1::1"),
+        *("2606:4700::5efe:7f00:1", "2606:4700::200:5efe:a00:1", "3fff::1", "5f00::1", "fc00::1", "fd12::1"),
+        *("fe80::1", "fec0::1", "ff02::1"),
+    ],
+)
+def test_what_is_or_leads_to_an_inner_address_is_not_public(place):
+    assert not http_client.is_public(place)
+
+
+@pytest.mark.parametrize(
+    "place", ["8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1", "2606:4700::1111"]
+)
+def test_the_open_internet_is_public(place):
+    assert http_client.is_public(place)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "\uff11\uff12\uff17.0.0.1"],
+)
+def test_no_spelling_of_an_inner_address_is_asked(host):
+    with pytest.raises(Undeliverable, match="inside our own network"):
+        http_client.check_address_resolves(f"https://{host}/")
+
+
+def test_the_connection_goes_to_the_address_that_was_looked_at(receiver, monkeypatch):
+    here = [(2, 1, 6, "", ("127.0.0.1", int(receiver.rpartition(":")[2])))]
+    resolved = []
+    real = http_client.socket.getaddrinfo
+
+    def resolve(host, *rest, **options):
+        resolved.append(host)
+        return here if host == "hooks.example.com" else real(host, *rest, **options)
+
+    monkeypatch.setattr(http_client.socket, "getaddrinfo", resolve)
+    url = receiver.replace("127.0.0.1", "hooks.example.com")
+    assert http_client.post(f"{url}/fine", b"{}", {}, allowed={"hooks.example.com"}).status == 200
+    assert resolved.count("hooks.example.com") == 1
+    assert Receiver.taken[0][1]["Host"] == url.removeprefix("http://")
+
+
 def test_a_name_that_changes_its_mind_gains_nothing(receiver, monkeypatch):
     answers = iter([[(2, 1, 6, "", ("10.0.0.7", 443))], [(2, 1, 6, "", ("93.184.215.14", 443))]])
     monkeypatch.setattr(http_client.socket, "getaddrinfo", lambda *_, **__: next(answers))
