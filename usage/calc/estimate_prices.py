@@ -7,24 +7,30 @@ from decimal import Decimal
 from finops_site.lib.language import gettext as _
 from finops_site.lib.money import EXACT
 from finops_site.registry import UnitPrice
-from usage.calc.estimate_text import AMOUNT_A_MONTH, HOURS, PricedItem
+from usage.calc.estimate_text import AMOUNT_A_MONTH, HOURS, SYSTEMS, PricedItem
 from usage.calc.facts import MONTH_HOURS
 
 PLACES = Decimal("1E-10")
 MOST_NAMES = 4
+# Types of what runs an engine and no system of its own.
+DATABASES = ("db.", "cache.")
 # An estimate of a year: what a commitment would cost instead.
 YEAR = 12
 
 
 @dataclass(frozen=True, slots=True)
 class OwnRate:
-    """What a unit of an item cost the company on demand in its newest whole month, all discounts in it."""
+    """What a unit of an item cost the company on demand in its newest whole month, all discounts in it.
+
+    `system` is what its lines say they run; empty for storage.
+    """
 
     item: str
     region: str
     unit: str
     price: Decimal
     currency: str
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,9 @@ class LinePrice:
 
     def _of(self, price: Decimal | None) -> Decimal | None:
         quantity = self.item.quantity
+        if self.item.term_months and quantity is not None:
+            # Of a commitment every hour of the month is paid, whether it runs or not.
+            quantity = self.item.count * MONTH_HOURS
         return None if price is None or quantity is None else EXACT.multiply(price, quantity).quantize(PLACES)
 
     @property
@@ -77,17 +86,17 @@ def price_items(
     listed: dict[str, list[UnitPrice]] = {}
     for price in prices:
         listed.setdefault(price.item.lower(), []).append(price)
-    own = {(rate.item.lower(), rate.region, rate.unit): rate.price for rate in own_rates}
+    own = {(rate.item.lower(), rate.region, rate.unit, rate.system): rate.price for rate in own_rates}
     return [_price_item(item, listed.get(item.item.lower(), []), own, usual_region) for item in items]
 
 
 def _price_item(
-    item: PricedItem, listed: Sequence[UnitPrice], own: Mapping[tuple[str, str, str], Decimal], usual_region: str
+    item: PricedItem, listed: Sequence[UnitPrice], own: Mapping[tuple[str, str, str, str], Decimal], usual_region: str
 ) -> LinePrice:
     if item.monthly_quantity is None:
         return LinePrice(item, item.region, problem=item.problem or _("how much it is used is not stated"))
     region = item.region or usual_region
-    own_rate = own.get((item.item.lower(), region, item.unit))
+    own_rate = own.get((item.item.lower(), region, item.unit, _system_of_rate(item)))
     here = [price for price in listed if price.region == region and price.unit == item.unit]
     here = _of_system(here, item.system)
     on_demand = [price for price in here if not price.option]
@@ -109,6 +118,12 @@ def _price_item(
         _source(chosen, own_rate if not item.term_months else None),
         item.problem if is_priced else _why_not(item, region, listed, here),
     )
+
+
+def _system_of_rate(item: PricedItem) -> str:
+    """The system by which own rates are kept apart; databases and storage have none."""
+    is_machine = item.unit == HOURS and not item.item.lower().startswith(DATABASES)
+    return item.system if is_machine and item.system in SYSTEMS else ""
 
 
 def _source(chosen: UnitPrice | None, own_rate: Decimal | None) -> str:

@@ -17,6 +17,8 @@ from usage.calc.facts import MONTH_HOURS
 
 # More than this on one line is a slip of the hand.
 MOST_COUNT = Decimal(1_000_000)
+# An exabyte.
+MOST_GIGABYTES = Decimal(10**9)
 MOST_LINES = 2_000
 MOST_LINE = 500
 WEEKS_A_MONTH = Decimal(MONTH_HOURS) / 168
@@ -101,31 +103,41 @@ def read_line(line: str) -> PricedItem:
     """
     if len(line) > MOST_LINE:
         raise BadLine(_("it has more than {most} characters.").format(most=MOST_LINE))
-    first, *rest = [part.strip() for part in re.split(r",(?!\d{3}\b)|;", line)]
+    first, *rest = [part.strip() for part in re.split(r"(?<!\d),|,(?!\d)|;", line)]
     thing, place, region = re.match(r"(.*?)(?:\s+(in)\b\s*(.*))?\Z", first, re.DOTALL).groups("")  # type: ignore[union-attr]
     item = replace(_read_thing(thing.strip(), line), region=region.strip().lower())
     if place and not item.region:
         raise BadLine(_("after “in” there is no region."))
     if re.search(r"\s", item.region):
         raise BadLine(_("{region!r} is no region: part what follows it by a comma.").format(region=item.region[:60]))
+    kinds: list[str] = []
     for part in filter(None, rest):
-        item = _read_part(item, part)
+        changed = _read_part(item, part)
+        kind = _kind_of(part)
+        if kind in kinds:
+            raise BadLine(_("{part!r} contradicts what stands before it.").format(part=part[:60]))
+        kinds.append(kind)
+        item = changed
     return item
+
+
+def _kind_of(part: str) -> str:
+    """What a part of a line states: hours, a system or a term; each is stated once."""
+    if TERM.fullmatch(part) or part.lower() in ("on demand", "on-demand"):
+        return "term"
+    return "system" if part.lower() in SYSTEMS else "hours"
 
 
 def _read_thing(thing: str, line: str) -> PricedItem:
     if thing.startswith(("-", "\u2212")):
         raise BadLine(_("less than none cannot be priced: write how many there will be."))
-    size = SIZE.fullmatch(thing)
-    if size:
-        gigabytes = _number(size["size"]) * GIGABYTES[size["unit"].lower()]
-        return PricedItem(line, size["item"].strip(), monthly_quantity=gigabytes, unit=AMOUNT_A_MONTH, system="")
+    if size := SIZE.fullmatch(thing):
+        return _stored(size, line, Decimal(1))
     counted = COUNT.match(thing)
     count, name = (_number(counted["count"]), thing[counted.end() :].strip()) if counted else (Decimal(1), thing)
     sized = SIZE.fullmatch(name)
     if counted and sized:
-        gigabytes = _number(sized["size"]) * GIGABYTES[sized["unit"].lower()]
-        return PricedItem(line, sized["item"], count=count, monthly_quantity=gigabytes, unit=AMOUNT_A_MONTH, system="")
+        return _stored(sized, line, _checked(count))
     if not name or not re.search(r"[a-z]", name, re.IGNORECASE):
         raise BadLine(_("it names no machine or storage. Write it like {example}.").format(example=EXAMPLE))
     if re.search(r"\s", name):
@@ -134,11 +146,27 @@ def _read_thing(thing: str, line: str) -> PricedItem:
                 name=name[:60], example=EXAMPLE
             )
         )
+    return PricedItem(line, name, count=_checked(count))
+
+
+def _checked(count: Decimal) -> Decimal:
+    """A count that there can be. Raises BadLine."""
     if count == 0:
         raise BadLine(_("none of it costs nothing: write how many."))
     if count > MOST_COUNT:
         raise BadLine(_("{count} of them are more than a provider has.").format(count=f"{count:f}"[:20]))
-    return PricedItem(line, name, count=count)
+    return count
+
+
+def _stored(size: re.Match[str], line: str, count: Decimal) -> PricedItem:
+    gigabytes = _number(size["size"]) * GIGABYTES[size["unit"].lower()]
+    if gigabytes == 0:
+        raise BadLine(_("none of it costs nothing: write how many."))
+    if gigabytes > MOST_GIGABYTES:
+        raise BadLine(_("{size} is more than a provider has.").format(size=f"{size['size']} {size['unit']}"[:40]))
+    return PricedItem(
+        line, size["item"].strip(), count=count, monthly_quantity=gigabytes, unit=AMOUNT_A_MONTH, system=""
+    )
 
 
 def _read_part(item: PricedItem, part: str) -> PricedItem:
@@ -173,6 +201,8 @@ def _hours_a_month(part: str) -> Decimal | None:
         hours = _number(month["hours"])
     else:
         return None
+    if hours == 0:
+        raise BadLine(_("{part!r} is no time at all.").format(part=part[:60]))
     if (week and int(week["hours"]) > 24) or (day and int(day["hours"]) > 24) or hours > 744:
         raise BadLine(_("{part!r} is longer than a day or a month is.").format(part=part[:60]))
     return hours.quantize(HOUR_PLACES)
@@ -185,13 +215,28 @@ def _number(text: str) -> Decimal:
         raise BadLine(str(error)) from None
 
 
+def delimiter_of(text: str) -> str:
+    """What parts the cells of a CSV: what stands most in its first line; Excel writes semicolons in half of Europe."""
+    header = text.partition("\n")[0]
+    return max(",;\t", key=header.count)
+
+
+def header_of(text: str) -> list[str]:
+    """The names of the columns of what may be a CSV, in small letters."""
+    first = text.lstrip("\ufeff").partition("\n")[0]
+    return [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter_of(first)), [])]
+
+
 def read_csv(text: str, source: str) -> list[PricedItem]:
     """A CSV with columns count, item, region, hours (24x7, 12x5, 200 hours), system, term and size (500 GB).
 
     Only item is needed. Raises BadLine with file, row and reason.
     """
-    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    text = text.lstrip("\ufeff")
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text))
     names = [name.strip().lower() for name in rows.fieldnames or ()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BadLine(_("{source}: two columns are called {name}.").format(source=source, name=twice[0][:60]))
     if "item" not in names:
         raise BadLine(
             _("{source}: the header has no column item; it may have {columns}.").format(
@@ -234,6 +279,11 @@ def _csv_item(cells: dict[str, str]) -> PricedItem:
     parts = [f"{count} x {thing}" + (f" in {region}" if region else "")]
     parts += [cells[name] for name in ("hours", "system", "term") if cells.get(name)]
     return read_line(", ".join(parts))
+
+
+def unstorable(text: str) -> bool:
+    """Whether a text has a character that no database stores: NUL, or half of one."""
+    return "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def without_repeats(items: Sequence[PricedItem]) -> list[PricedItem]:

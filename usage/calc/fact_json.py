@@ -34,10 +34,12 @@ def rows_of_json(text: str, source: str) -> Iterator[Row]:
             )
         try:
             yield from readers[0](document)
-        except (AttributeError, TypeError, KeyError, ValueError, IndexError) as error:
+        except KeyError as error:
             raise BadFacts(
-                _("{source}: it is not built as its provider builds it ({error}).").format(source=source, error=error)
+                _("{source}: it lacks {name}, which its provider always writes.").format(source=source, name=error)
             ) from None
+        except (AttributeError, TypeError, ValueError, IndexError):
+            raise BadFacts(_("{source}: it is not built as its provider builds it.").format(source=source)) from None
 
 
 def _documents(text: str, source: str) -> Iterator[Mapping[str, Any]]:

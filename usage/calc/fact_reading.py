@@ -17,7 +17,9 @@ import duckdb
 from costs.calc.providers import provider_sql
 from costs.formats.sql import literal, quoted
 from finops_site.lib.language import gettext as _
+from finops_site.lib.money import ISO_4217
 from usage.calc import fact_json, fact_layouts
+from usage.calc.estimate_text import delimiter_of
 from usage.calc.fact_json import NOTHING, BadFacts, rows_of_json
 from usage.calc.fact_layouts import ADVICE, INVENTORY, METRICS, Layout, Reject, squeezed
 from usage.calc.facts import FACTS, KINDS
@@ -61,6 +63,8 @@ def read_facts(db: duckdb.DuckDBPyConnection, path: Path, source: str, out: Path
     rejects = [Reject(*row) for row in listed.fetchall()]
     count = _one(db, "SELECT count(DISTINCT line) FROM rejects")
     rows = _one(db, "SELECT count(*) FROM tidy")
+    if not rows:
+        raise BadFacts(_("{source}: it has a header and no rows.").format(source=source))
     if rows == count:
         first = rejects[0] if rejects else None
         why = f" {first.reason}" if first else ""
@@ -88,7 +92,13 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
             return _read_json(db, path.read_text("utf-8-sig"), source)
     except UnicodeDecodeError as error:
         raise BadFacts(_("{source}: it is no UTF-8 ({error}).").format(source=source, error=error)) from None
-    header = next(csv.reader(io.StringIO(text)), [])
+    try:
+        text.encode("utf-8")
+        begin[: begin.rfind(b"\n") + 1].decode("utf-8-sig")
+    except UnicodeError:
+        raise BadFacts(_("{source}: it is no UTF-8: save it as CSV in UTF-8.").format(source=source)) from None
+    delimiter = delimiter_of(text)
+    header = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
     layout = fact_layouts.layout_of(header)
     if layout is None:
         nearest, lacking = fact_layouts.nearest_layout(header)
@@ -105,8 +115,8 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
         db.execute(f"""
             CREATE OR REPLACE TABLE raw AS
             SELECT row_number() OVER () + 1 AS line, * FROM read_csv({literal(str(path))},
-            header = true, auto_detect = false, columns = {{{columns}}}, delim = ',', quote = '"', escape = '"',
-            null_padding = true, parallel = false, max_line_size = 1048576)
+            header = true, auto_detect = false, columns = {{{columns}}}, delim = {literal(delimiter)}, quote = '"',
+            escape = '"', null_padding = true, parallel = false, max_line_size = 1048576)
         """)
     except duckdb.Error as error:
         first = str(error).partition("\n")[0][:200]
@@ -184,7 +194,9 @@ def _read_metrics(db: duckdb.DuckDBPyConnection, day: date) -> None:
     factors = [(name, metric.factor) for name, metric in fact_layouts.METRIC_NAMES.items()]
     percents = ", ".join(map(literal, fact_layouts.PERCENTS))
     # A moment with an offset is brought to UTC; one without has no zone, and is UTC.
-    moment = "coalesce(TRY_CAST(time AS TIMESTAMPTZ), TRY_CAST(to_timestamp(TRY_CAST(time AS DOUBLE)) AS TIMESTAMPTZ))"
+    # Seconds since 1970 are so many only since 2001: a day without signs, 20261101, is none of them.
+    seconds = "CASE WHEN TRY_CAST(time AS DOUBLE) BETWEEN 1e9 AND 1e10 THEN to_timestamp(TRY_CAST(time AS DOUBLE)) END"
+    moment = f"coalesce(TRY_CAST(time AS TIMESTAMPTZ), {seconds})"
     db.execute(f"""
         CREATE OR REPLACE TABLE points AS
         SELECT line, provider, coalesce(account, '') AS account, coalesce(region, '') AS region, resource, source,
@@ -205,6 +217,13 @@ def _read_metrics(db: duckdb.DuckDBPyConnection, day: date) -> None:
     bad("value", _("it is no number"), "figure IS NULL OR isnan(figure) OR isinf(figure)")
     bad("value", _("it is below zero"), "figure < 0")
     bad("value", _("it is more than 100 per cent: is the unit another?"), f"metric IN ({percents}) AND figure > 100.5")
+    # A share of one instead of per cent: a busy machine would look idle.
+    shares = f"""(provider, account, region, resource, metric) IN (
+        SELECT (provider, account, region, resource, metric) FROM points WHERE metric IN ({percents})
+        GROUP BY provider, account, region, resource, metric HAVING max(figure) <= 1 AND max(figure) > 0
+        AND count(DISTINCT figure) > 1)
+        AND line IN (SELECT line FROM tidy WHERE unit IS NULL)"""
+    bad("unit", _("it is never above 1: say whether the unit is percent or fraction"), shares)
     bad("time", _("it lies in the future"), f"moment >= {literal(str(day))}::DATE + 2")
     _reject_doubtful_places(db)
     db.execute(f"""
@@ -260,8 +279,14 @@ def _read_inventory(db: duckdb.DuckDBPyConnection, day: date) -> None:
     for name in ("created_day", "last_used_day"):
         why = _("it is no day: write 2026-11-30")
         _reject(db, name, why, f"{name} IS NOT NULL AND TRY_CAST(left({name}, 10) AS DATE) IS NULL")
-    _reject(db, "size", _("it is no number"), "size IS NOT NULL AND TRY_CAST(size AS DOUBLE) IS NULL")
-    _reject(db, "attributes", _("it is no JSON"), "attributes IS NOT NULL AND NOT json_valid(attributes)")
+    no_size = "coalesce(TRY_CAST(size AS DOUBLE) NOT BETWEEN 0 AND 1e15, TRUE)"
+    _reject(db, "size", _("it is no size"), f"size IS NOT NULL AND {no_size}")
+    _reject(
+        db,
+        "attributes",
+        _("it is no JSON object"),
+        "attributes IS NOT NULL AND json_type(TRY_CAST(attributes AS JSON)) IS DISTINCT FROM 'OBJECT'",
+    )
     _reject_doubtful_places(db)
     db.execute(f"""
         CREATE OR REPLACE TABLE facts AS
@@ -282,9 +307,10 @@ def _read_inventory(db: duckdb.DuckDBPyConnection, day: date) -> None:
 
 def _read_advice(db: duckdb.DuckDBPyConnection, day: date) -> None:
     number = "TRY_CAST(monthly_saving AS DECIMAL(38, 10))"
-    _reject(db, "monthly_saving", _("it is no amount"), f"monthly_saving IS NOT NULL AND {number} IS NULL")
-    no_code = "NOT regexp_matches(coalesce(currency, ''), '^[A-Z]{3}$')"
-    _reject(db, "currency", _("it is no currency of three letters"), no_code)
+    no_amount = f"coalesce({number} < 0 OR {number} > 1e12, TRUE)"
+    _reject(db, "monthly_saving", _("it is no amount"), f"monthly_saving IS NOT NULL AND {no_amount}")
+    codes = ", ".join(map(literal, sorted(ISO_4217)))
+    _reject(db, "currency", _("it is no currency of ISO 4217"), f"coalesce(currency, '') NOT IN ({codes})")
     optional = {name: name for name in ("source", "rule", "target", "effort")}
     there = {row[0] for row in db.execute("SELECT column_name FROM (DESCRIBE tidy)").fetchall()}
     parts = {name: name if name in there else f"NULL::VARCHAR AS {name}" for name in optional}

@@ -12,7 +12,7 @@ from typing import Any
 
 from costs.calc.providers import AWS, AZURE, GOOGLE
 from finops_site.lib.language import gettext as _
-from usage.calc.estimate_text import AMOUNT_A_MONTH, HOURS, MOST_LINES, BadLine, PricedItem
+from usage.calc.estimate_text import AMOUNT_A_MONTH, HOURS, MOST_GIGABYTES, MOST_LINES, BadLine, PricedItem, unstorable
 from usage.calc.facts import MONTH_HOURS
 
 Values = Mapping[str, Any]
@@ -49,8 +49,17 @@ def read_plan(text: str, source: str) -> list[PricedItem]:
         raise BadLine(
             _("{source}: this is no Terraform plan. Make it with: terraform show -json plan.out").format(source=source)
         )
-    regions = _regions(plan)
-    items = [item for change in _changes(plan) for item in _items(*change, regions)]
+    try:
+        regions = _regions(plan)
+        items = [item for change in _changes(plan) for item in _items(*change, regions)]
+    except (AttributeError, TypeError, KeyError, RecursionError) as error:
+        raise BadLine(
+            _("{source}: it is not built as Terraform builds a plan ({error}).").format(source=source, error=error)
+        ) from None
+    if not items:
+        raise BadLine(_("{source}: nothing in it changes.").format(source=source))
+    if any(unstorable(text) for item in items for text in (item.text, item.item, item.region, item.system)):
+        raise BadLine(_("{source}: a name in it has a character that is none of a text.").format(source=source))
     if len(items) > MOST_LINES:
         raise BadLine(_("{source}: more than {most} resources.").format(source=source, most=MOST_LINES))
     return items
@@ -60,14 +69,17 @@ def _changes(plan: Values) -> Iterator[tuple[str, str, Values, int]]:
     """(address, type, values, +1 or -1) of every resource that comes or goes."""
     changes = plan.get("resource_changes")
     if not isinstance(changes, list):
-        yield from _planned(plan.get("planned_values", {}).get("root_module", {}))
+        yield from _planned((plan.get("planned_values") or {}).get("root_module") or {})
         return
     for change in changes:
         if not isinstance(change, dict) or change.get("mode", "managed") != "managed":
             continue
         what = change.get("change") or {}
+        if not isinstance(what, dict):
+            raise TypeError("change")
         address, kind = str(change.get("address", "")), str(change.get("type", ""))
-        if what.get("actions") in (["no-op"], ["read"]):
+        # What is forgotten runs on: only Terraform does not look after it any more.
+        if what.get("actions") in (["no-op"], ["read"], ["forget"]):
             continue
         for side, sign in (("before", -1), ("after", 1)):
             if isinstance(what.get(side), dict):
@@ -77,10 +89,10 @@ def _changes(plan: Values) -> Iterator[tuple[str, str, Values, int]]:
 def _planned(module: Values, depth: int = 0) -> Iterator[tuple[str, str, Values, int]]:
     if not isinstance(module, dict) or depth > MOST_DEPTH:
         return
-    for resource in module.get("resources", ()):
+    for resource in module.get("resources") or ():
         if resource.get("mode", "managed") == "managed":
             yield str(resource.get("address", "")), str(resource.get("type", "")), resource.get("values") or {}, 1
-    for child in module.get("child_modules", ()):
+    for child in module.get("child_modules") or ():
         yield from _planned(child, depth + 1)
 
 
@@ -91,8 +103,8 @@ def _regions(plan: Values) -> Mapping[str, str]:
     for name, provider in providers.items():
         expression = (provider.get("expressions") or {}).get("region") or {}
         value = expression.get("constant_value")
-        for variable in expression.get("references", ()):
-            value = value or ((plan.get("variables") or {}).get(variable.removeprefix("var.")) or {}).get("value")
+        for variable in expression.get("references") or ():
+            value = value or ((plan.get("variables") or {}).get(str(variable).removeprefix("var.")) or {}).get("value")
         if isinstance(value, str):
             regions.setdefault(str(provider.get("name", name)), value)
     return regions
@@ -133,7 +145,8 @@ def _machine(kind: str, values: Values, make: Callable[..., PricedItem]) -> Iter
     system = str(values.get("engine") or system) if kind.startswith("aws_") else system
     yield make(name.rpartition("/")[2], count=(nodes or Decimal(1)) * many, system=system)
     for block in ("root_block_device", "ebs_block_device"):
-        for disk in values.get(block) or ():
+        disks = values.get(block)
+        for disk in disks if isinstance(disks, list) else ():
             if isinstance(disk, dict) and (size := _decimal(disk.get("volume_size"))) is not None:
                 yield make(str(disk.get("volume_type") or "gp2"), unit=AMOUNT_A_MONTH, quantity=size)
     if (size := _decimal(values.get("allocated_storage"))) is not None:
@@ -178,6 +191,8 @@ def _place(values: Values, region: str) -> str:
 
 
 def _decimal(value: Any) -> Decimal | None:
+    """A size or a count that there can be; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    return Decimal(value)
+    number = Decimal(value)
+    return number if number.is_finite() and 0 <= number <= MOST_GIGABYTES else None

@@ -15,7 +15,7 @@ from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.registry import UnitPriceSource, registry
 from usage.calc.estimate_prices import LinePrice, OwnRate, price_items
-from usage.calc.estimate_text import MOST_LINES, BadLine, PricedItem, read_csv, read_lines
+from usage.calc.estimate_text import MOST_LINES, BadLine, PricedItem, header_of, read_csv, read_lines
 from usage.calc.terraform_plans import read_plan
 from usage.estimates.own_rates import own_rates, usual_region
 from usage.models import Estimate, EstimateLine, Scenario
@@ -38,7 +38,7 @@ def read_text(text: str, source: str = "") -> list[PricedItem]:
     try:
         if begin.startswith(("{", "[")):
             return read_plan(begin, source or _("the plan"))
-        if "item" in [name.strip().lower() for name in begin.partition("\n")[0].split(",")]:
+        if "item" in header_of(begin):
             return read_csv(begin, source or _("the CSV"))
         return read_lines(text)
     except BadLine as error:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Case, Max, Q, Sum, Value, When
 from django.utils import timezone
 
 from costs.models import CostLine, MonthRollup
@@ -17,6 +17,14 @@ from usage.calc.estimate_text import AMOUNT_A_MONTH, HOURS, PricedItem
 
 HOUR_UNIT, GIGABYTE_UNIT = r"^(h|hr|hrs|hour|hours|1 hour)$", r"^(gb|gib|gigabyte)[- ]?(mo|month|months)"
 MOST_BACK = 3
+# What a line says that it runs: licences cost more than the machine.
+SYSTEM = Case(
+    When(instance_type__regex=r"^(db|cache)[.]", then=Value("")),
+    When(charge_description__icontains="windows", then=Value("windows")),
+    When(charge_description__iregex=r"rhel|red hat", then=Value("rhel")),
+    When(charge_description__icontains="suse", then=Value("suse")),
+    default=Value("linux"),
+)
 
 
 def newest_whole_month(today: date) -> Month | None:
@@ -40,11 +48,11 @@ def own_rates(items: Sequence[PricedItem], today: date | None = None) -> list[Ow
     lines = lines.filter(pricing_category__in=("Standard", ""), effective_cost__gt=0).order_by()
     rates = []
     if machines:
-        of_hours = lines.filter(instance_type__in=machines, unit__iregex=HOUR_UNIT)
-        for row in of_hours.values("instance_type", "region", "currency").annotate(
+        of_hours = lines.filter(instance_type__in=machines, unit__iregex=HOUR_UNIT).annotate(system=SYSTEM)
+        for row in of_hours.values("instance_type", "region", "currency", "system").annotate(
             cost=Sum("effective_cost"), used=Sum("quantity")
         ):
-            rates.append(_rate(row["instance_type"], row, HOURS))
+            rates.append(_rate(row["instance_type"], row, HOURS, row["system"]))
     for store in stores:
         of_store = lines.filter(Q(charge_description__iregex=rf"\m{_plain(store)}\M"), unit__iregex=GIGABYTE_UNIT)
         for row in of_store.values("region", "currency").annotate(cost=Sum("effective_cost"), used=Sum("quantity")):
@@ -52,9 +60,9 @@ def own_rates(items: Sequence[PricedItem], today: date | None = None) -> list[Ow
     return rates
 
 
-def _rate(item: str, row: dict, unit: str) -> OwnRate:
+def _rate(item: str, row: dict, unit: str, system: str = "") -> OwnRate:
     price = EXACT.divide(row["cost"], row["used"]).quantize(PLACES)
-    return OwnRate(item, row["region"], unit, price, row["currency"])
+    return OwnRate(item, row["region"], unit, price, row["currency"], system)
 
 
 def _plain(text: str) -> str:

@@ -60,7 +60,7 @@ class FactImport(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "sha256"],
-                condition=~models.Q(state__in=["refused", "withdrawn"]),
+                condition=~models.Q(state__in=["refused", "withdrawn", "replaced"]),
                 name="fact_import_file_once",
                 violation_error_message=_lazy("This file is here already."),
             )

@@ -16,7 +16,8 @@ FROM (
   FROM usage_savingmonth m JOIN usage_finding f ON f.id = m.finding_id
   WHERE %(month)s::date IS NULL OR m.month = %(month)s::date
 ) s
-LEFT JOIN costs_costline l ON l.resource = s.resource AND l.provider = s.provider AND l.sub_account = s.account
+LEFT JOIN costs_costline l ON l.resource = s.resource AND l.provider = s.provider
+  AND coalesce(nullif(l.sub_account, ''), l.billing_account) = s.account
   AND l.region = s.region AND l.currency = s.currency AND l.commitment = '' AND l.pricing_category <> 'Committed'
   AND l.charge_date >= s.month AND l.charge_date < s.month + interval '1 month'
   AND l.delivery_month_id IN (SELECT id FROM costs_deliverymonth WHERE is_current)

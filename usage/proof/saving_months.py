@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models import F, Q, Sum, Value
+from django.db.models.functions import Coalesce, NullIf, TruncMonth
 
 from costs.calc.known_until import Bill
 from costs.models import CostLine
@@ -75,8 +75,10 @@ def _costs(findings: Sequence[Finding], months: Iterable[Month]) -> Costs:
     resources = sorted({finding.resource for finding in findings})
     lines = CostLine.objects.current().of_resources(resources).exclude(COVERED)
     lines = lines.filter(charge_date__gte=min(days), charge_date__lt=Month.of(max(days)).next.start)
-    names = ("provider", "sub_account", "region", "resource", "month", "currency")
-    sums = lines.order_by().annotate(month=TruncMonth("charge_date")).values_list(*names)
+    names = ("provider", "account", "region", "resource", "month", "currency")
+    # As findings name it: where a bill has no accounts below the payer's.
+    account = Coalesce(NullIf("sub_account", Value("")), F("billing_account"))
+    sums = lines.order_by().annotate(month=TruncMonth("charge_date"), account=account).values_list(*names)
     return {
         ((provider, account, region, resource), month, currency): cost
         for provider, account, region, resource, month, currency, cost in sums.annotate(cost=Sum("effective_cost"))

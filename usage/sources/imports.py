@@ -61,7 +61,7 @@ def receive(path: Path, name: str, person: User | None = None) -> FactImport:
 
 
 def _refuse_again(digest: str, name: str) -> None:
-    same = FactImport.objects.filter(sha256=digest).exclude(state__in=GONE).first()
+    same = FactImport.objects.filter(sha256=digest).exclude(state__in=AGAIN).first()
     if same:
         raise CannotImport(
             _("{name} is here already: it was imported as {source}.").format(name=name, source=same.source)
@@ -69,6 +69,8 @@ def _refuse_again(digest: str, name: str) -> None:
 
 
 GONE = (FactImport.State.REFUSED, FactImport.State.WITHDRAWN)
+# What counts no more may be imported again: the newer of two inventories was the wrong one.
+AGAIN = (*GONE, FactImport.State.REPLACED)
 
 
 @transaction.atomic

@@ -41,6 +41,12 @@ def test_a_typed_line_is_read(line, count, item, region, quantity, unit, term):
         ("m5.large in", "no region"),
         ("5", "names no machine"),
         ("9" * 501, "more than 500"),
+        ("99999999999999999999 PB gp3", "more than a provider has"),
+        ("0 GB gp3", "none of it"),
+        ("0 x 500 GB gp3", "none of it"),
+        ("m5.large, 0x5", "no time at all"),
+        ("m5.large, 24x7, 8x5", "contradicts"),
+        ("m5.large, 1 year, 3 years", "contradicts"),
     ],
 )
 def test_a_line_that_cannot_be_read_names_its_number_and_the_reason(line, word):
@@ -55,6 +61,13 @@ def test_a_csv_says_the_row_and_the_column_that_is_wrong():
         read_csv("item,hours\nm5.large,24x7\nm5.large,always\n", "plan.csv")
     with pytest.raises(BadLine, match="nobody reads the columns price"):
         read_csv("item,price\nm5.large,3\n", "plan.csv")
+
+
+def test_a_csv_of_excel_has_semicolons_and_quotes():
+    items = read_csv('"count";"item"\n"2";"m5.large"\n', "plan.csv")
+    assert [(one.item, one.count) for one in items] == [("m5.large", 2)]
+    with pytest.raises(BadLine, match="two columns are called item"):
+        read_csv("item,item\na,b\n", "plan.csv")
 
 
 def plan(changes, region="eu-west-1"):
@@ -93,6 +106,28 @@ def test_a_plan_counts_what_comes_against_what_goes_and_lists_what_is_paid_by_us
         "paid by use: the plan does not say how much",
         "its type is known only after apply",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"planned_values": null}',
+        '{"planned_values": []}',
+        '{"planned_values": {"root_module": {"resources": ["x"]}}}',
+        '{"resource_changes": [{"change": "x"}]}',
+        '{"resource_changes": [{"type": "aws_instance", "change": {"actions": ["forget"], "before": {}}}]}',
+        plan([change("aws_instance", ["create"], after={"instance_type": "m5.large\0"})]),
+        plan([change("aws_instance", ["no-op"], after={"instance_type": "m5.large"})]),
+    ],
+)
+def test_an_odd_plan_is_refused_in_words(text):
+    with pytest.raises(BadLine, match=r"^plan\.json: "):
+        read_plan(text, "plan.json")
+
+
+def test_sizes_that_cannot_be_are_not_priced():
+    volumes = [change("aws_ebs_volume", ["create"], after={"type": "gp3", "size": size}) for size in (-500, 10**40)]
+    assert [one.monthly_quantity for one in read_plan(plan(volumes), "plan.json")] == [None, None]
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[" * 100_000, '{"resource_changes": [], '])

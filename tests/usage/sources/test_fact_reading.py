@@ -70,12 +70,26 @@ def test_units_are_brought_to_ours_and_swapped_ones_are_refused(tmp_path):
         ("aws,1,r,i-9,cpu,2026-11-29,nan,", "value", "it is no number"),
         ("aws,1,r,i-9,cpu,2026-11-29,-1,", "value", "it is below zero"),
         ("aws,1,r,i-9,cpu,2027-11-29,1,", "time", "it lies in the future"),
+        ("aws,1,r,i-9,cpu,20261129,1,", "time", "it is no moment: write 2026-11-30T14:00:00Z"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named_and_the_others_count(tmp_path, line, column, reason):
     facts, rows = read(tmp_path, f"{HEADER}{points('i-1', [5])}{line}\n")
     assert [row["resource"] for row in rows] == ["i-1"]
     assert [(one.line, one.column, one.reason) for one in facts.rejects] == [(3, column, reason)]
+
+
+def test_a_share_of_one_is_no_per_cent(tmp_path):
+    text = HEADER + points("i-1", [0.4, 0.9], unit="") + points("i-2", [40, 90], unit="")
+    facts, (row,) = read(tmp_path, text)
+    assert (row["resource"], facts.rows_rejected) == ("i-2", 2)
+    assert facts.rejects[0].reason == "it is never above 1: say whether the unit is percent or fraction"
+
+
+def test_a_table_of_excel_in_half_of_europe_is_read(tmp_path):
+    text = "\ufeff" + (HEADER + points("i-1", [5])).replace(",", ";")
+    _facts, (row,) = read(tmp_path, text)
+    assert row["average"] == 5
 
 
 def test_one_resource_in_two_accounts_is_nobodys(tmp_path):
