@@ -33,6 +33,10 @@ ROWS_OUT_OF_SIGHT = """() => [...document.querySelectorAll(".table-wrap tbody > 
 ).length"""
 
 
+# A part that says so has the page drawn anew, in the middle of looking at it: work under way has ended.
+LEADS_AWAY = ("HX-Refresh", "HX-Redirect", "HX-Location")
+
+
 class Window:
     """One window of a browser, of a width and a theme, in which somebody reads pages of the site."""
 
@@ -79,7 +83,10 @@ class Window:
             route.fulfill(**self.document)
         elif route.request.method == "GET" and route.request.headers.get("hx-request"):
             heads = {name: value for name, value in route.request.headers.items() if name.startswith("hx-")}
-            route.fulfill(**as_answer(self.reader.get(path, headers=heads)))
+            part = self.reader.get(path, headers=heads)
+            for name in LEADS_AWAY:
+                del part[name]
+            route.fulfill(**as_answer(part))
         else:
             route.fulfill(status=204)
 

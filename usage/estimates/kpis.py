@@ -26,7 +26,7 @@ def accuracy_measure(user: Person, as_of: date) -> Measure | None:
         Unit.PERCENT,
         None,
         Better.HIGHER,
-        _("Of estimates whose things run: 100 % less the distance between what was estimated and what came."),
+        _("Of estimates whose things run: how near what was estimated is to what came."),
         reverse("usage:estimates"),
         inputs=tuple(
             MeasureInput(f"{one.name} ({percent_text(accuracy / 100)})", accuracy, one.get_absolute_url(), Unit.PERCENT)

@@ -21,7 +21,7 @@ def entries() -> list[Any]:
             75,
             KpiArea.OTHER,
             _lazy("How near estimates came to what things cost, of those that run and are recognised by a tag."),
-            _lazy("mean of 100 % - |came - estimated| / estimated, over whole months"),
+            _lazy("mean of 1 - |came - estimated| / estimated, over whole months"),
             why_unknown=_lazy("No estimate with a start and a tag has a whole month of cost yet."),
         ),
     ]

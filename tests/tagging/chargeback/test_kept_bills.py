@@ -37,7 +37,7 @@ def test_a_closed_month_keeps_the_bill_it_was_closed_with(people, fay, tmp_path)
     retention.prune_files(timezone.now())
     assert [has_files(delivery) for delivery in (earlier, closed_with, *later)] == [False, True, False, True, True]
     row = retention.retention_of(Delivery.objects.get(pk=closed_with.pk))
-    assert row.reason == "the closed statements of 2026-03 stand on it"
+    assert row.reason == "the closed statements of March 2026 stand on it"
 
 
 def test_a_later_month_keeps_the_bills_that_its_corrections_stand_on(people, fay, tmp_path):
