@@ -160,7 +160,7 @@ def test_old_ones_are_removed_and_none_where_the_setting_says_so(people, lea, se
 
 def test_every_mail_to_people_is_a_kind_or_is_named_here():
     """A new mail is chosen by its readers: its pillar registers its kind."""
-    # A saved view comes because its reader asked for it, on the page where she ends it; whoever sends a report to others
+    # A saved view comes because its reader asked for it, on the page where she ends it; who sends a report to others
     # is told once when one of them leaves it.
     letters = {"invitation", "test-letter", "saved-view", "report-left"}
     folder = get_template("emails/base.html").origin.name.rpartition("/")[0]
