@@ -292,7 +292,7 @@ def test_the_night_lets_expire_what_nobody_decided_and_finds_what_was_bought(ite
     waiting = requested(item, eli, batch=2)
     Commitment.objects.create(provider="AWS", commitment_id="ri-77", first_seen=date(2026, 4, 1))
     assert nightly.check_purchases(date(2026, 3, 30)) == "0 requests expired, 1 purchase found in the bills."
-    assert nightly.check_purchases(date(2026, 4, 5)) == "1 requests expired, 0 purchases found in the bills."
+    assert nightly.check_purchases(date(2026, 4, 5)) == "1 request expired, 0 purchases found in the bills."
     assert nightly.check_purchases(date(2026, 4, 5)) == "0 requests expired, 0 purchases found in the bills."
     row.refresh_from_db()
     waiting.refresh_from_db()
