@@ -68,7 +68,7 @@ def check_address(url: str, allowed: Collection[str] = ()) -> SplitResult:
         port = parts.port
     except ValueError:
         raise Undeliverable("This is no address.") from None
-    if not parts.hostname or parts.username or port == 0:
+    if not parts.hostname or "@" in parts.netloc or port == 0:
         raise Undeliverable("Write the address like https://hooks.example.com/path, without name or password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in allowed):
         raise Undeliverable("The address must begin with https://.")

@@ -113,7 +113,9 @@ class QuietScopeSerializer(serializers.Serializer):
     name_begins = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
     tag_key = serializers.CharField(required=False, allow_blank=True, max_length=128, default="")
     tag_value = serializers.CharField(required=False, allow_blank=True, max_length=256, default="")
-    for_company = serializers.BooleanField(default=False, help_text="in every team; for who sees the company")
+    for_company = serializers.BooleanField(
+        default=False, help_text="in every team; for who sees the company, needed where nobody owns it"
+    )
     until = serializers.DateField(required=False, allow_null=True, default=None)
 
 

@@ -1,12 +1,16 @@
 """The admin of the worklist: trackers are edited here, findings are read and answered by the service of the pages."""
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
+from finops_site.lib import http_client
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.bulk_results import BulkRefused
@@ -14,10 +18,25 @@ from usage.models import Finding, Tracker
 from usage.worklist.answers import Answer, Verb, answer_findings
 
 
+class TrackerForm(forms.ModelForm):
+    """A tracker, whose address is one that tickets may be sent to."""
+
+    def clean_url(self) -> str:
+        """Refused at once, as each ticket would fail; a name that nobody knows just now may be known by then."""
+        url: str = self.cleaned_data["url"]
+        try:
+            http_client.check_address_resolves(url, settings.FINOPS_HTTP_ALLOWED_HOSTS)
+        except http_client.Undeliverable as reason:
+            if not reason.temporary:
+                raise ValidationError(str(reason)) from None
+        return url
+
+
 @admin.register(Tracker)
 class TrackerAdmin(ModelAdmin):
     """Where tickets are made. It shows no secret: that is the credential's."""
 
+    form = TrackerForm
     list_display = ["name", "system", "project", "team", "is_active"]
     list_filter = ["system", "is_active"]
     list_select_related = ["team"]

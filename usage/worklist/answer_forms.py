@@ -24,11 +24,12 @@ def read_answer(data: Mapping[str, str]) -> Answer:
         due_day=_day(data.get("due_day", "")) if verb == Verb.ACCEPT else None,
         until=_day(data.get("until", "")) if verb == Verb.SNOOZE else None,
         mended_day=_day(data.get("mended_day", "")) if verb == Verb.MENDED else None,
-        quiet=_quiet(data) if verb == Verb.DISMISS and data.get("learn") else None,
+        quiet=read_quiet(data) if verb == Verb.DISMISS and data.get("learn") else None,
     )
 
 
-def _quiet(data: Mapping[str, str]) -> QuietScope:
+def read_quiet(data: Mapping[str, str]) -> QuietScope:
+    """For what a dismissal is to be learnt. Raises BulkRefused for what cannot be read."""
     key, _sign, value = data.get("tag", "").partition("=")
     return QuietScope(
         account=bool(data.get("quiet_account")),

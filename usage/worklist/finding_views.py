@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from costs.web.links import group_filters, lines_url
@@ -18,14 +19,15 @@ from finops_site.ui.pages import Action, DetailPage, Empty
 from usage.models import Finding, Tracker
 from usage.models.findings import FindingQuerySet
 from usage.worklist import answers, finding_texts, tickets, worklist_figures
-from usage.worklist.answer_forms import read_answer
+from usage.worklist.answer_forms import read_answer, read_quiet
 from usage.worklist.answers import ANSWER, Verb
 from usage.worklist.filters import FindingFilter
-from usage.worklist.quiet_rules import TEACH, scope_text
+from usage.worklist.quiet_rules import TEACH, scope_text, silenced_text
 from usage.worklist.rule_names import is_gone, rule_of, title_of
 from usage.worklist.tables import FindingTable
 
 TICKET = "ticket"
+COUNT = "count"
 # How the history names what happened; who did it stands beside it.
 EVENTS = {
     "found": (_lazy("seen first"), "bell"),
@@ -152,6 +154,8 @@ class FindingPage(DetailPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.object = self.get_object()
         verb = request.POST.get("verb", "")
+        if verb == COUNT:
+            return HttpResponse(escape(self._silenced()))
         try:
             if verb == TICKET:
                 tracker = request.POST.get("tracker", "")
@@ -169,6 +173,16 @@ class FindingPage(DetailPage):
             for row in result.left_out:
                 messages.warning(request, _("This was not possible: {reason}.").format(reason=row.reason))
         return redirect(self.object)
+
+    def _silenced(self) -> str:
+        """About how many findings a dismissal that is being written would keep quiet; else why it would be refused."""
+        if not self.request.POST.get("learn"):
+            return ""
+        try:
+            scope = read_quiet(self.request.POST)
+            return silenced_text(self.object, scope, user=self.person, today=timezone.now().date())
+        except BulkRefused as problem:
+            return str(problem)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         row = self.object

@@ -110,6 +110,7 @@ def test_an_endless_answer_is_cut_off(receiver):
     [
         ("http://hooks.example.com/", "must begin with https"),
         ("https://user:password@hooks.example.com/", "without name or password"),
+        ("https://:password@hooks.example.com/", "without name or password"),
         ("https://[bad", "no address"),
         ("ftp://hooks.example.com/", "must begin with https"),
         ("https://127.0.0.1/", "inside our own network"),

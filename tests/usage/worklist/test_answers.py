@@ -148,6 +148,34 @@ def test_what_is_learnt_names_what_it_is_about_and_who_may(eli, fay):
         remove_quiet_rule(learnt, user=eli)
 
 
+@pytest.mark.parametrize("begins", ["a", "vol", "arn:", "ARN:aws:ec2:eu-west-1:", "/sub", "//compute.googleapis.com/"])
+def test_what_begins_nearly_every_name_is_not_learnt(begins, eli):
+    row = finding()
+    with pytest.raises(BulkRefused, match="at least 4 characters"):
+        answer(row, Verb.DISMISS, eli, reason="Ours", quiet=QuietScope(name_begins=begins))
+    assert not QuietRule.objects.exists()
+
+
+@pytest.mark.parametrize("begins", ["vol-", "arn:aws:ec2:eu-west-1:42:volume/vol-1", "/aws/lambda/rig"])
+def test_a_beginning_of_few_names_is_learnt(begins, eli):
+    answer(finding(), Verb.DISMISS, eli, reason="Ours", quiet=QuietScope(name_begins=begins))
+    assert QuietRule.objects.get().name_begins == begins
+
+
+def test_what_nobody_owns_is_learnt_for_every_team_only_where_fay_says_so(fay):
+    row = finding(team=None)
+    with pytest.raises(BulkRefused, match="Nobody owns it"):
+        answer(row, Verb.DISMISS, fay, reason="Ours", quiet=QuietScope(account=True))
+    assert not QuietRule.objects.exists()
+    answer(row, Verb.DISMISS, fay, reason="Ours", quiet=QuietScope(account=True, for_company=True))
+    assert QuietRule.objects.get().team is None
+
+
+def test_the_account_of_what_has_none_is_not_every_account(eli):
+    with pytest.raises(BulkRefused, match="It has no account"):
+        answer(finding(account=""), Verb.DISMISS, eli, reason="Ours", quiet=QuietScope(account=True))
+
+
 def test_only_people_of_the_team_and_above_are_offered(people, lea):
     owner = Team.objects.get(name="Payments").pk
     assert {one.email.split("@")[0] for one in people_for([owner], lea)} == {"eli", "lea"}

@@ -176,6 +176,34 @@ def test_what_was_learnt_is_listed_and_taken_back(lea, eli, client_of):
     assert not QuietRule.objects.exists()
 
 
+def test_the_form_says_how_many_findings_a_dismissal_would_silence(eli, fay, client_of):
+    row = finding("vol-1")
+    for place in ("VOL-2", "disk-3"):
+        finding(place, state="snoozed")
+    finding("vol-4", state="gone"), finding("vol-5", rule="gp3"), finding("vol-6", team="Data")
+
+    def count(person, **data):
+        return text(client_of(person).post(row.get_absolute_url(), {"verb": "count", "learn": "1", **data}))
+
+    assert count(eli, quiet_account="1") == "It stays quiet about 3 findings on the list."
+    assert count(eli, name_begins="vol-") == "It stays quiet about 2 findings on the list."
+    assert count(fay, name_begins="vol-", for_company="1") == "It stays quiet about 3 findings on the list."
+    assert count(eli, tag="keep=yes") == (
+        "It stays quiet about at most 3 findings on the list: those that have the tag."
+    )
+    assert "at least 4 characters" in count(eli, name_begins="v")
+    assert count(eli, quiet_account="1", quiet_until="<b>") == "&lt;b&gt; is no day: write it like 2026-03-31."
+    assert count(eli, learn="") == ""
+    row.refresh_from_db()
+    assert (row.state, QuietRule.objects.exists()) == ("new", False), "counting changes nothing"
+    assert 'hx-vals=\'{"verb": "count"}\'' in text(client_of(eli).get(row.get_absolute_url()))
+
+
+def test_who_may_not_teach_counts_nothing(ada, client_of):
+    data = {"verb": "count", "learn": "1", "quiet_account": "1"}
+    assert client_of(ada).post(finding().get_absolute_url(), data).status_code == 403
+
+
 def test_the_api_lists_and_answers_as_the_pages_do(lea, client_of):
     first, second = finding("vol-1"), finding("vol-2", state="gone")
     client = client_of(lea)

@@ -155,6 +155,24 @@ def test_a_tracker_says_what_it_lacks():
         Tracker(name="x", system="github", url="https://x.example", project="a/b").clean()
 
 
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1:5432/", "must begin with https://"),
+        ("https://localhost", "inside our own network"),
+        ("https://169.254.169.254/latest/", "inside our own network"),
+        ("https://user:pw@8.8.8.8/", "without name or password"),
+    ],
+)
+def test_ada_hears_at_once_that_no_ticket_goes_to_an_address(url, says, ada, jira, client_of):
+    page = f"/admin/usage/tracker/{jira.pk}/change/"
+    data = {"name": jira.name, "system": "jira", "url": url, "project": "PAY", "issue_type": "Task", "is_active": "on"}
+    answer = client_of(ada).post(page, {**data, "credential": jira.credential_id})
+    assert says in str(answer.context["errors"])
+    jira.refresh_from_db()
+    assert jira.url == "https://northwind.atlassian.net"
+
+
 def test_the_page_shows_the_ticket_and_asks_for_one(eli, jira, client_of):
     row = finding()
     client = client_of(eli)
