@@ -30,9 +30,11 @@ TABLE_LABELS = {
     "prices": _noop("price lists"),
     "provider_advice": _noop("recommendations of the provider"),
 }
+# What rules read of bills.
+BILL_TABLES = frozenset({"use", "resources", "week_hours"})
 # What a finding of a rule stands on, by the tables that its SELECT reads.
 SOURCE_OF_TABLE = {
-    **dict.fromkeys(("use", "resources", "week_hours"), BILL),
+    **dict.fromkeys(sorted(BILL_TABLES), BILL),
     "metrics": METRICS,
     "inventory": INVENTORY,
 }
@@ -82,7 +84,7 @@ def gather_candidates(
     """Fills `candidates` (COLUMNS) with what the rules select from the tables of facts, each finding once.
 
     A rule whose tables are empty does not run; one that fails is left out and named: neither stops the others. `beat`
-    is called after each rule, as a sign of life.
+    is called after each rule, as a sign of life. What a dismissal taught to keep quiet about is in `hushed` instead.
     """
     rules = list(rules)
     judgement = Judgement()
@@ -175,7 +177,8 @@ def _check(db: duckdb.DuckDBPyConnection, judgement: Judgement) -> None:
             count,
         )
         judgement.notes.append(words.format(count=number_text(count), rule=rule))
-    db.execute("UPDATE candidates SET saving = monthly_cost WHERE saving > monthly_cost")
+    # Without a known cost there is nothing that the saving could be held against.
+    db.execute("UPDATE candidates SET saving = monthly_cost WHERE saving > monthly_cost OR monthly_cost IS NULL")
     words = ", ".join(f"'{word}'" for word in Confidence)
     other = f"coalesce(confidence, '') NOT IN ({words})"
     db.execute(f"UPDATE candidates SET confidence = '{Confidence.LOOK}' WHERE {other}")
@@ -184,7 +187,8 @@ def _check(db: duckdb.DuckDBPyConnection, judgement: Judgement) -> None:
 def _merge_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
     """Says the provider the same as a rule, it is one finding with both as sources and the more careful saving.
 
-    What the provider alone says is a finding of its own, of the rule that it is like, or of ADVICE.
+    What the provider alone says is a finding of its own, of the rule that it is like, or of ADVICE. What it says is
+    held against the cost as our own savings are: where that is not known, the saving is not known either.
     """
     _gather_advice(db, rules)
     db.execute(f"""
@@ -192,7 +196,8 @@ def _merge_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
         evidence = json_merge_patch(coalesce(candidates.evidence, '{{}}'), json_object(
             'provider_saving', a.saving::VARCHAR, 'provider_says', a.title, 'own_saving', candidates.saving::VARCHAR)),
         saving = CASE WHEN a.currency <> candidates.currency THEN candidates.saving
-            ELSE least(candidates.saving, a.saving) END
+            WHEN candidates.monthly_cost IS NOT NULL
+            THEN least(candidates.saving, a.saving, candidates.monthly_cost) END
         FROM advice a WHERE a.rule = candidates.rule AND {same_resource("a", "candidates")}
     """)
     db.execute(f"""
@@ -200,7 +205,9 @@ def _merge_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
         SELECT * EXCLUDE (title), {KEY.format(rule="rule")} AS key, {RESOURCE_KEY} AS resource_key
         FROM (
             SELECT a.rule, l.lever, coalesce(a.effort, l.effort) AS effort, l.risk, {_names("a")}, a.part,
-            r.monthly_open_cost AS monthly_cost, least(a.saving, r.monthly_open_cost) AS saving, a.currency,
+            r.monthly_open_cost AS monthly_cost,
+            CASE WHEN r.monthly_open_cost IS NOT NULL AND a.saving IS NOT NULL
+                THEN least(a.saving, r.monthly_open_cost) END AS saving, a.currency,
             CASE WHEN r.resource IS NULL THEN '{Confidence.LOOK}' ELSE '{Confidence.LIKELY}' END AS confidence,
             json_object('provider_saving', a.saving::VARCHAR, 'provider_says', a.title) AS evidence,
             a.target, a.sources, a.title
@@ -230,13 +237,15 @@ def _gather_advice(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None
             SELECT p.* EXCLUDE (rule, currency), coalesce(l.rule, '{ADVICE}') AS rule,
             coalesce(p.currency, '') AS currency,
             CASE WHEN l.rule IS NULL THEN left(md5(lower(coalesce(p.title, ''))), 8) ELSE '' END AS part
-            FROM provider_advice p LEFT JOIN levers l ON l.rule = p.rule WHERE p.resource <> ''
+            FROM provider_advice p LEFT JOIN levers l ON l.rule = p.rule
+            WHERE p.resource <> '' AND (p.monthly_saving IS NULL OR p.monthly_saving > 0)
         ) GROUP BY ALL
     """)
 
 
 def _hush(db: duckdb.DuckDBPyConnection, quiet: Iterable[Quiet]) -> None:
-    """Takes away what somebody's dismissal taught to keep quiet about."""
+    """Moves what somebody's dismissal taught to keep quiet about into `hushed` (key): it is there, and not said."""
+    db.execute("CREATE OR REPLACE TABLE hushed (key VARCHAR)")
     for silence in quiet:
         where, values = ["c.rule = $rule"], {"rule": silence.rule}
         conditions: dict[str, tuple[str, Any]] = {
@@ -259,10 +268,11 @@ def _hush(db: duckdb.DuckDBPyConnection, quiet: Iterable[Quiet]) -> None:
         if silence.tag_key and silence.tag_value:
             values["tag_value"] = silence.tag_value
         db.execute(
-            f"""DELETE FROM candidates WHERE key IN (SELECT c.key FROM candidates c
-            LEFT JOIN resources r ON {same_resource("r", "c")} WHERE {" AND ".join(where)})""",
+            f"""INSERT INTO hushed SELECT DISTINCT c.key FROM candidates c
+            LEFT JOIN resources r ON {same_resource("r", "c")} WHERE {" AND ".join(where)}""",
             values,
         )
+        db.execute("DELETE FROM candidates WHERE key IN (FROM hushed)")
 
 
 def _names(table: str) -> str:

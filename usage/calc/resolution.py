@@ -15,7 +15,8 @@ from usage.calc.facts import MONEY, RESOURCE
 from usage.calc.rules.base import Rule
 
 # What a finding needs to be resolved, beside RESOURCE: `open_cost` is of the whole resource, what no commitment covers;
-# null where bills do not know the resource. `standing` is 0 for what is mended, 1 for what is open, 2 for what was set
+# null where bills do not know the resource: then it is the largest cost that a finding states. Where none does, no
+# saving is known: nothing would bound it. `standing` is 0 for what is mended, 1 for what is open, 2 for what was set
 # aside.
 NEEDS: Mapping[str, str] = {
     "key": "VARCHAR",
@@ -74,10 +75,10 @@ def _rank(db: duckdb.DuckDBPyConnection, table: str) -> None:
         SELECT key, dense_rank() OVER (ORDER BY {same}) AS resource_number,
         CAST(row_number() OVER (PARTITION BY {same}
             ORDER BY standing, lever, saving DESC NULLS LAST, rule, part, key) AS INTEGER) AS place,
-        rule, part, saving, monthly_cost, CASE WHEN monthly_cost > 0 THEN
+        rule, part, CASE WHEN most IS NOT NULL THEN saving END AS saving, monthly_cost, CASE WHEN monthly_cost > 0 THEN
             least(1, saving::DOUBLE / monthly_cost::DOUBLE) END AS share,
-        greatest(0, coalesce(open_cost, max(greatest(monthly_cost, saving)) OVER (PARTITION BY {same}), 0)) AS open_cost
-        FROM {table}
+        greatest(0, coalesce(most, 0)) AS open_cost
+        FROM (SELECT *, coalesce(open_cost, max(monthly_cost) OVER (PARTITION BY {same})) AS most FROM {table})
     """)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -66,16 +67,19 @@ def evaluate(as_of: date, *, rules: Sequence[Rule] | None = None, dry_run: bool 
     """Judges every resource by what bills, metrics, inventories and providers say, and stores the findings.
 
     Raises CannotEvaluate while another evaluation runs, and for a day before the newest that was evaluated: findings
-    would go back in time. A `dry_run` may be of any day and stores nothing.
+    would go back in time. A `dry_run` may be of any day whose bills there can be, and stores nothing.
     """
+    if as_of.toordinal() <= facts.LOOK_BACK_DAYS:
+        raise CannotEvaluate(_("{day} is too long ago: there are no bills of it.").format(day=day_text(as_of)))
     rules = list(all_rules() if rules is None else rules)
     if dry_run:
         return _evaluate(as_of, rules, None)
     evaluation = start_evaluation(as_of)
     try:
         result = _evaluate(as_of, rules, evaluation)
-    except Exception as error:
-        _end(evaluation, Evaluation.State.FAILED, message=str(error)[:2000])
+    except BaseException as error:
+        # Whoever stops it by hand does not hold up the next one.
+        _end(evaluation, Evaluation.State.FAILED, message=str(error)[:2000] or _("It was stopped."))
         raise
     _end(
         evaluation,
@@ -101,8 +105,6 @@ def start_evaluation(as_of: date) -> Evaluation:
     running.filter(heartbeat_at__lt=now - SILENCE).update(
         state=Evaluation.State.FAILED, ended_at=now, message=_("It stopped without an end.")
     )
-    if running.exists():
-        raise CannotEvaluate(_("An evaluation is running already: wait for its end."))
     newest = Evaluation.objects.filter(state=Evaluation.State.DONE).order_by("-as_of").first()
     if newest and newest.as_of > as_of:
         raise CannotEvaluate(
@@ -110,7 +112,12 @@ def start_evaluation(as_of: date) -> Evaluation:
                 newest=day_text(newest.as_of), day=day_text(as_of)
             )
         )
-    return Evaluation.objects.create(as_of=as_of)
+    try:
+        with transaction.atomic():
+            return Evaluation.objects.create(as_of=as_of)
+    except IntegrityError:
+        # The database knows of one at most: of two that begin at once, one is refused.
+        raise CannotEvaluate(_("An evaluation is running already: wait for its end.")) from None
 
 
 def _end(evaluation: Evaluation, state: Evaluation.State, **values: Any) -> None:
@@ -141,7 +148,7 @@ def _evaluate(as_of: date, rules: Sequence[Rule], evaluation: Evaluation | None)
         result.sums = _sums(db)
         result.findings = sum(line.findings for line in result.sums)
         if evaluation:
-            result.outcome = _store(db, judgement, result, scratch)
+            result.outcome = _store(db, rules, judgement, result, scratch)
     return result
 
 
@@ -214,7 +221,9 @@ def _sums(db: duckdb.DuckDBPyConnection) -> list[RuleSum]:
     return [RuleSum(*row) for row in rows]
 
 
-def _store(db: duckdb.DuckDBPyConnection, judgement: Judgement, result: Result, scratch: Path) -> store.Outcome:
-    return store.store_findings(
-        db, rules=judgement.rules, as_of=result.as_of, first_day=result.first_day, scratch=scratch
-    )
+def _store(
+    db: duckdb.DuckDBPyConnection, rules: Sequence[Rule], judgement: Judgement, result: Result, scratch: Path
+) -> store.Outcome:
+    by_name = {rule.name: rule for rule in rules}
+    judged = [by_name[name] for name in judgement.rules]
+    return store.store_findings(db, rules=judged, as_of=result.as_of, first_day=result.first_day, scratch=scratch)

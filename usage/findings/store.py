@@ -1,5 +1,6 @@
 """Stores what an evaluation saw: new findings, renewed ones, what is back, and what is gone by itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +14,18 @@ from django.utils.translation import gettext as _
 from costs.ingest.postgres_copy import copy_across
 from costs.models import DeliveryMonth
 from finops_site.ops.locks import wait_for
-from usage.calc.candidates import RESOURCE_KEY
+from usage.calc.candidates import BILL_TABLES, RESOURCE_KEY
 from usage.calc.facts import RESOURCE
+from usage.calc.rules.base import Rule
 from usage.models import Finding
 
+State = Finding.State
 LOCK = "usage findings"
+# The tables that the SELECT of a rule names.
+TABLE_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)", re.IGNORECASE)
 # What is closed where it is not seen again; what somebody mended or dismissed is not.
-WAITING = (Finding.State.NEW, Finding.State.ACCEPTED, Finding.State.BACK, Finding.State.SNOOZED)
+WAITING = (State.NEW, State.ACCEPTED, State.BACK, State.SNOOZED)
+CLOSED = (*WAITING, State.QUIET)
 # {column of the temporary table: its type and the SQL of DuckDB, `c` being a candidate, `r` its resource}.
 SEEN = {
     "rule": ("varchar", "c.rule"),
@@ -63,9 +69,9 @@ class Outcome:
 def read_standing(db: duckdb.DuckDBPyConnection) -> None:
     """`standings` (key, standing): what people decided, by which savings are resolved; see usage.calc.resolution."""
     db.execute("CREATE OR REPLACE TABLE standings (key VARCHAR, standing INTEGER)")
-    first = {Finding.State.MENDED: 0, Finding.State.PROVED: 0, Finding.State.SNOOZED: 2, Finding.State.DISMISSED: 2}
+    first = {State.MENDED: 0, State.PROVED: 0, State.SNOOZED: 2, State.DISMISSED: 2}
     rows = Finding.objects.filter(state__in=first).order_by().values_list("key", "state")
-    decided = [(key, first[Finding.State(state)]) for key, state in rows.iterator(chunk_size=10_000)]
+    decided = [(key, first[State(state)]) for key, state in rows.iterator(chunk_size=10_000)]
     if decided:
         db.execute(
             "INSERT INTO standings SELECT unnest($1::VARCHAR[]), unnest($2::INTEGER[])",
@@ -74,39 +80,68 @@ def read_standing(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def store_findings(
-    db: duckdb.DuckDBPyConnection, *, rules: Sequence[str], as_of: date, first_day: date | None, scratch: Path
+    db: duckdb.DuckDBPyConnection, *, rules: Sequence[Rule], as_of: date, first_day: date | None, scratch: Path
 ) -> Outcome:
     """Stores the `candidates` and what is `resolved` of them, in one transaction.
 
-    Of `rules`, those that judged, what was not seen again is gone by itself, on accounts whose bill or inventory is
-    there: what other rules saw stays as it is, and so does what is on an account of which nothing new is known.
+    Of `rules`, those that judged, what was not seen again is gone by itself, on accounts of which all is there that
+    the rule needs: what other rules saw stays as it is, and so does what is on an account of which nothing new is
+    known.
+    What is `hushed` is neither gone nor seen: it is kept apart until no quiet rule is about it.
     """
-    accounts, departed = _judged_accounts(db), _departed(db)
+    judged, departed = _judged(db, rules), _departed(db)
     with transaction.atomic():
         wait_for(LOCK)
         _copy_seen(db, scratch)
+        _copy_names("judged", ("rule", "account"), judged)
+        _copy_names("hushed", ("key",), db.execute("SELECT DISTINCT key FROM hushed").fetchall())
         back = _reopen_mended(as_of, first_day)
-        reopened = _reopen_snoozed(as_of)
+        reopened = _reopen(as_of)
         renewed = _renew(as_of)
         new = _insert_new(as_of)
-        gone = _close_gone(rules, accounts, departed)
-        _note_unseen(rules, accounts)
+        _keep_quiet()
+        gone = _close_gone(departed)
+        _note_unseen()
         _link()
     return Outcome(new, renewed, back, reopened, gone)
 
 
-def _judged_accounts(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """Accounts that a bill of a window, or an inventory, tells of."""
-    payers = [payer for (payer,) in db.execute("SELECT DISTINCT payer FROM windows WHERE NOT is_stale").fetchall()]
-    billed = DeliveryMonth.objects.current().filter(accounts__billing_account__in=payers)
+def _judged(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> list[tuple[str, str]]:
+    """(rule, account) of all that was judged: an account is, where what the rule reads and needs is there of it.
+
+    An account whose bill is too old is not judged by a rule that reads bills, whatever an inventory lists. One that no
+    bill names is judged by its inventory, if the rule reads that.
+    """
+    stale, fresh = _billed_accounts(db, is_stale=True), _billed_accounts(db, is_stale=False)
+    known = {
+        table: {account for (account,) in db.execute(f"SELECT DISTINCT coalesce(account, '') FROM {table}").fetchall()}
+        for table in ("metrics", "inventory", "provider_advice")
+    }
+    pairs = []
+    for rule in rules:
+        tables = set(TABLE_READ.findall(rule.sql))
+        accounts = set(fresh)
+        if "inventory" in tables:
+            accounts |= known["inventory"] - stale if tables & BILL_TABLES else known["inventory"]
+        elif not tables & BILL_TABLES:
+            accounts |= known["provider_advice"] - stale
+        for table in known.keys() & set(rule.needs):
+            accounts &= known[table]
+        pairs += [(rule.name, account) for account in sorted(accounts)]
+    return pairs
+
+
+def _billed_accounts(db: duckdb.DuckDBPyConnection, *, is_stale: bool) -> set[str]:
+    """Accounts that bills of a window tell of: of those that are new enough, or of those that are too old."""
+    payers = db.execute("SELECT DISTINCT payer FROM windows WHERE is_stale = $1", [is_stale]).fetchall()
+    billed = DeliveryMonth.objects.current().filter(accounts__billing_account__in=[payer for (payer,) in payers])
     names = billed.values_list("accounts__sub_account", "accounts__billing_account").distinct()
-    listed = db.execute("SELECT DISTINCT account FROM inventory").fetchall()
-    return sorted({account or payer or "" for account, payer in names} | {account or "" for (account,) in listed})
+    return {account or payer or "" for account, payer in names}
 
 
 def _departed(db: duckdb.DuckDBPyConnection) -> list[str]:
     """The keys of findings that wait and are not seen, and whose resource neither bills nor inventories have."""
-    rows = Finding.objects.filter(state__in=WAITING).order_by().values_list("key", "resource_key")
+    rows = Finding.objects.filter(state__in=CLOSED).order_by().values_list("key", "resource_key")
     waiting = list(rows.iterator(chunk_size=10_000))
     if not waiting:
         return []
@@ -143,11 +178,22 @@ def _copy_seen(db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         cursor.execute("ANALYZE seen")
 
 
+def _copy_names(table: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A temporary table of texts."""
+    names, values = ", ".join(columns), [[row[place] for row in rows] for place in range(len(columns))]
+    with connection.cursor() as cursor:
+        kinds = ", ".join(f"{name} varchar" for name in columns)
+        cursor.execute(f"DROP TABLE IF EXISTS {table}; CREATE TEMPORARY TABLE {table} ({kinds}) ON COMMIT DROP")
+        arrays = ", ".join(["%s::varchar[]"] * len(columns))
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})", values)
+        cursor.execute(f"ANALYZE {table}")
+
+
 def _reopen_mended(as_of: date, first_day: date | None) -> int:
     """What was mended and is seen by days after it alone, or was not seen for a night in between, is back."""
     return _change_state(
-        f"'{Finding.State.BACK}'",
-        f"f.state IN ('{Finding.State.MENDED}', '{Finding.State.PROVED}') AND (f.mended_day < %(first)s "
+        f"'{State.BACK}'",
+        f"f.state IN ('{State.MENDED}', '{State.PROVED}') AND (f.mended_day < %(first)s "
         "OR EXISTS (SELECT 1 FROM usage_findingevent e WHERE e.finding_id = f.id AND e.verb = 'unseen' "
         "AND e.at::date >= f.mended_day))",
         "back",
@@ -155,12 +201,30 @@ def _reopen_mended(as_of: date, first_day: date | None) -> int:
     )
 
 
-def _reopen_snoozed(as_of: date) -> int:
-    """What was put off until a day that has come, and what was gone and is there again."""
-    state = f"CASE WHEN f.assignee_id IS NULL THEN '{Finding.State.NEW}' ELSE '{Finding.State.ACCEPTED}' END"
-    due = f"f.state = '{Finding.State.SNOOZED}' AND f.snoozed_until <= %(as_of)s"
-    again = f"f.state = '{Finding.State.GONE}'"
-    return _change_state(state, due, "reopened", {"as_of": as_of}) + _change_state(state, again, "again", {})
+def _reopen(as_of: date) -> int:
+    """What was put off until a day that has come, what was gone and is there again, and what is quiet no longer.
+
+    It is what it was before: what was accepted stays so, with or without a person, and what rests until a day rests.
+    """
+    before = (
+        "(SELECT e.before FROM usage_findingevent e WHERE e.finding_id = f.id "
+        f"AND e.after IN ('{State.SNOOZED}', '{State.GONE}', '{State.QUIET}') "
+        f"AND e.before IN ('{State.NEW}', '{State.ACCEPTED}', '{State.BACK}') ORDER BY e.at DESC, e.id DESC LIMIT 1)"
+    )
+    state = (
+        f"CASE WHEN f.snoozed_until > %(as_of)s THEN '{State.SNOOZED}' "
+        f"WHEN {before} IN ('{State.ACCEPTED}', '{State.BACK}') THEN {before} "
+        f"WHEN f.assignee_id IS NULL THEN '{State.NEW}' ELSE '{State.ACCEPTED}' END"
+    )
+    due = f"f.state = '{State.SNOOZED}' AND f.snoozed_until <= %(as_of)s"
+    return sum(
+        _change_state(state, condition, verb, {"as_of": as_of})
+        for condition, verb in (
+            (due, "reopened"),
+            (f"f.state = '{State.GONE}'", "again"),
+            (f"f.state = '{State.QUIET}'", "loud"),
+        )
+    )
 
 
 def _change_state(state: str, condition: str, verb: str, values: Mapping[str, Any]) -> int:
@@ -171,7 +235,8 @@ def _change_state(state: str, condition: str, verb: str, values: Mapping[str, An
             WITH before AS (
                 SELECT f.id, f.state FROM usage_finding f JOIN seen s USING (key) WHERE {condition} FOR UPDATE OF f
             ), changed AS (
-                UPDATE usage_finding f SET state = {state}, snoozed_until = NULL, changed_at = now()
+                UPDATE usage_finding f SET state = {state}, changed_at = now(),
+                snoozed_until = CASE WHEN {state} = '{State.SNOOZED}' THEN f.snoozed_until END
                 FROM before WHERE before.id = f.id RETURNING f.id, before.state AS before, f.state AS after
             )
             INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
@@ -198,7 +263,7 @@ def _insert_new(as_of: date) -> int:
         cursor.execute(
             f"""
             INSERT INTO usage_finding ({names}, state, first_seen, last_seen, reason, changed_at)
-            SELECT {names}, '{Finding.State.NEW}', %s, %s, '', now() FROM seen s
+            SELECT {names}, '{State.NEW}', %s, %s, '', now() FROM seen s
             WHERE NOT EXISTS (SELECT 1 FROM usage_finding f WHERE f.key = s.key)
             """,
             [as_of, as_of],
@@ -206,15 +271,39 @@ def _insert_new(as_of: date) -> int:
         return cursor.rowcount
 
 
-def _close_gone(rules: Sequence[str], accounts: Sequence[str], departed: Sequence[str]) -> int:
-    """What a rule that judged did not see again; `departed` are the keys of those whose resource left."""
+def _keep_quiet() -> None:
+    """What waits and a dismissal taught to keep quiet about; what was mended or dismissed stays so."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH before AS (
+                SELECT f.id, f.state FROM usage_finding f JOIN hushed USING (key)
+                WHERE f.state = ANY(%(states)s) FOR UPDATE OF f
+            ), changed AS (
+                UPDATE usage_finding f SET state = %(quiet)s, changed_at = now() FROM before
+                WHERE before.id = f.id RETURNING f.id, before.state AS before
+            )
+            INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
+            SELECT id, now(), 'quiet', before, %(quiet)s, '' FROM changed
+            """,
+            {"states": [str(state) for state in (*WAITING, State.GONE)], "quiet": str(State.QUIET)},
+        )
+
+
+# What was judged, and neither seen nor kept quiet.
+_NOT_SEEN = """EXISTS (SELECT 1 FROM judged j WHERE j.rule = f.rule AND j.account = f.account)
+    AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key)
+    AND NOT EXISTS (SELECT 1 FROM hushed h WHERE h.key = f.key)"""
+
+
+def _close_gone(departed: Sequence[str]) -> int:
+    """What was judged and not seen again; `departed` are the keys of those whose resource left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH before AS (
                 SELECT f.id, f.key, f.state FROM usage_finding f
-                WHERE f.state = ANY(%(states)s) AND f.rule = ANY(%(rules)s) AND f.account = ANY(%(accounts)s)
-                AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key) FOR UPDATE
+                WHERE f.state = ANY(%(states)s) AND {_NOT_SEEN} FOR UPDATE
             ), changed AS (
                 UPDATE usage_finding f SET state = %(gone)s, changed_at = now() FROM before
                 WHERE before.id = f.id RETURNING f.id, f.key, before.state AS before
@@ -224,11 +313,9 @@ def _close_gone(rules: Sequence[str], accounts: Sequence[str], departed: Sequenc
             CASE WHEN key = ANY(%(departed)s) THEN %(left)s ELSE %(other)s END FROM changed
             """,
             {
-                "states": [str(state) for state in WAITING],
-                "rules": list(rules),
-                "accounts": list(accounts),
+                "states": [str(state) for state in CLOSED],
                 "departed": list(departed),
-                "gone": str(Finding.State.GONE),
+                "gone": str(State.GONE),
                 "left": _("The resource left: bills have it no longer."),
                 "other": _("What bills and metrics state now is no reason any more."),
             },
@@ -236,23 +323,18 @@ def _close_gone(rules: Sequence[str], accounts: Sequence[str], departed: Sequenc
         return cursor.rowcount
 
 
-def _note_unseen(rules: Sequence[str], accounts: Sequence[str]) -> None:
+def _note_unseen() -> None:
     """Notes once of what was mended that it is not seen any more: if it is seen again, it is back."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             INSERT INTO usage_findingevent (finding_id, at, verb, before, after, note)
             SELECT f.id, now(), 'unseen', f.state, f.state, '' FROM usage_finding f
-            WHERE f.state = ANY(%(states)s) AND f.rule = ANY(%(rules)s) AND f.account = ANY(%(accounts)s)
-            AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key)
+            WHERE f.state = ANY(%(states)s) AND {_NOT_SEEN}
             AND NOT EXISTS (SELECT 1 FROM usage_findingevent e
                 WHERE e.finding_id = f.id AND e.verb = 'unseen' AND e.at::date >= f.mended_day)
             """,
-            {
-                "states": [str(Finding.State.MENDED), str(Finding.State.PROVED)],
-                "rules": list(rules),
-                "accounts": list(accounts),
-            },
+            {"states": [str(State.MENDED), str(State.PROVED)]},
         )
 
 

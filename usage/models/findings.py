@@ -46,6 +46,7 @@ class Finding(models.Model):
         MENDED = "mended", _lazy("mended, awaiting proof")
         PROVED = "proved", _lazy("proved by the bill")
         BACK = "back", _lazy("back again")
+        QUIET = "quiet", _lazy("kept quiet")
         GONE = "gone", _lazy("gone by itself")
 
     OPEN = (State.NEW, State.ACCEPTED, State.BACK)
@@ -200,6 +201,11 @@ class Evaluation(models.Model):
 
     class Meta:
         ordering = ["-started_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="running"), name="evaluation_one_at_a_time"
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.as_of)

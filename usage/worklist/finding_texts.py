@@ -23,6 +23,7 @@ STATES = {
     "mended": (_lazy("mended, awaiting proof"), "busy", "hourglass"),
     "proved": (_lazy("proved by the bill"), "good", "circle-check"),
     "back": (_lazy("back again"), "bad", "refresh"),
+    "quiet": (_lazy("kept quiet"), "calm", "filter-off"),
     "gone": (_lazy("gone by itself"), "calm", "archive"),
 }
 CONFIDENCES = {

@@ -41,6 +41,8 @@ EVENTS = {
     "back": (_lazy("seen again after it was mended"), "refresh"),
     "again": (_lazy("seen again"), "bell"),
     "unseen": (_lazy("not seen any more after it was mended"), "check"),
+    "quiet": (_lazy("a quiet rule keeps quiet about it"), "filter-off"),
+    "loud": (_lazy("no quiet rule is about it any more"), "bell"),
     "gone": (_lazy("not seen any more"), "archive"),
     "proved": (_lazy("proved by the bill"), "circle-check"),
 }
@@ -218,7 +220,11 @@ class FindingPage(DetailPage):
     def _others(self) -> list[tuple[Finding, str]]:
         """What else was seen on the same resource, in the order in which their savings count."""
         rows = Finding.objects.visible_to(self.person).filter(resource_key=self.object.resource_key)
-        rows = rows.exclude(pk=self.object.pk).exclude(state=Finding.State.GONE).order_by("lever", "pk")
+        rows = (
+            rows.exclude(pk=self.object.pk)
+            .exclude(state__in=(Finding.State.GONE, Finding.State.QUIET))
+            .order_by("lever", "pk")
+        )
         return [(row, title_of(row.rule)) for row in rows]
 
     def _trackers(self) -> list[Tracker]:

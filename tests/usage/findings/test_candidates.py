@@ -91,6 +91,24 @@ def test_what_only_the_provider_says_is_a_finding_and_never_above_the_cost(db):
     assert Decimal(evidence["provider_saving"]) == 400
 
 
+def test_advice_about_what_no_bill_knows_saves_an_unknown_amount_and_advice_that_saves_nothing_is_none(db):
+    advise(db, title="Delete it", resource="i-in-no-bill", monthly_saving=Decimal("1e20"))
+    advise(db, title="Delete it too", resource="i-other", monthly_saving=Decimal(-5))
+    ((name, saving, _sources, evidence, _part),) = candidates(db)[0]
+    assert (name, saving) == ("provider-advice", None)
+    assert Decimal(evidence["provider_saving"]) == Decimal("1e20")
+
+
+def test_advice_on_a_rule_that_knows_no_saving_is_held_against_the_cost(db):
+    advise(db, rule="shrink", title="Rightsize", monthly_saving=Decimal(400))
+    assert candidates(db, rule("NULL"))[0][0][1] == Decimal(100)
+
+
+def test_a_saving_of_a_cost_that_nobody_knows_is_unknown(db):
+    db.execute("UPDATE resources SET monthly_open_cost = NULL")
+    assert candidates(db, rule("5"))[0][0][1] is None
+
+
 def test_advice_in_another_currency_is_shown_and_not_compared(db):
     advise(db, rule="shrink", title="Rightsize", monthly_saving=Decimal(4), currency="EUR")
     ((_name, saving, sources, _evidence, _part),) = candidates(db, rule("50"))[0]

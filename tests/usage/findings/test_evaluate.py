@@ -1,6 +1,7 @@
 """From a bill to findings: one rule over what it states, stored, renewed, gone and back."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -152,7 +153,7 @@ def test_what_was_mended_and_gone_for_a_night_is_back_when_it_is_seen_again(a_ma
     evaluate(AS_OF, rules=[])
     evaluate(AS_OF, rules=[TENTH])
     assert findings_by_resource()["i-dev"].state == "mended"
-    nothing = Rule(*[getattr(TENTH, name) if name != "sql" else f"{TENTH.sql} AND false" for name in TENTH.__slots__])
+    nothing = replace(TENTH, sql=f"{TENTH.sql} AND false")
     for _night in range(2):
         evaluate(AS_OF, rules=[nothing])
     assert [event.verb for event in findings_by_resource()["i-dev"].events.all()] == ["unseen"]
@@ -177,6 +178,79 @@ def test_a_dismissal_that_teaches_keeps_the_rule_quiet(a_march, fay):
     quiet.save()
     evaluate(AS_OF, rules=[TENTH])
     assert set(findings_by_resource()) == {"i-dev", "i-new"}
+
+
+def test_what_is_kept_quiet_is_neither_gone_nor_back_and_is_what_it_was_when_the_rule_is_taken_back(a_march, fay):
+    evaluate(AS_OF, rules=[TENTH])
+    Finding.objects.filter(resource="i-dev").update(state="mended", mended_day=date(2026, 3, 20))
+    Finding.objects.filter(resource="i-new").update(state="accepted")
+    quiet = QuietRule.objects.create(rule="a-tenth", account=findings_by_resource()["i-dev"].account, made_by=fay)
+    for _night in range(2):
+        evaluate(AS_OF, rules=[TENTH])
+    assert {name: row.state for name, row in findings_by_resource().items()} == {"i-dev": "mended", "i-new": "quiet"}
+    quiet.delete()
+    evaluate(AS_OF, rules=[TENTH])
+    findings = findings_by_resource()
+    assert {name: row.state for name, row in findings.items()} == {"i-dev": "mended", "i-new": "accepted"}
+    assert [event.verb for event in findings["i-new"].events.all()] == ["loud", "quiet"]
+
+
+def test_what_was_accepted_without_a_person_is_accepted_again_after_it_was_gone(a_march):
+    nothing = replace(TENTH, sql=f"{TENTH.sql} AND false")
+    evaluate(AS_OF, rules=[TENTH])
+    Finding.objects.filter(resource="i-dev").update(state="accepted")
+    Finding.objects.filter(resource="i-new").update(state="snoozed", snoozed_until=AS_OF + timedelta(days=9))
+    for rule, states in ((nothing, ("gone", "gone")), (TENTH, ("accepted", "snoozed"))):
+        evaluate(AS_OF, rules=[rule])
+        findings = findings_by_resource()
+        assert (findings["i-dev"].state, findings["i-new"].state) == states
+    assert findings["i-new"].snoozed_until == AS_OF + timedelta(days=9)
+
+
+def test_an_inventory_beside_an_old_bill_closes_nothing(a_march, tmp_path):
+    reads_both = replace(TENTH, sql=f"{TENTH.sql} AND (SELECT count(*) FROM inventory) >= 0")
+    evaluate(AS_OF, rules=[reads_both])
+    account = findings_by_resource()["i-dev"].account
+    path = tmp_path / "inventory.csv"
+    path.write_text(f"provider,account,region,resource,kind,state\nAWS,{account},us-east-1,vol-1,disk,available\n")
+    assert imports.receive(path, "inventory.csv").rows_rejected == 0
+    evaluate(date(2026, 6, 1), rules=[reads_both])
+    assert {row.state for row in findings_by_resource().values()} == {"new"}
+
+
+def metrics_of(folder, account):
+    path = folder / f"{account}.csv"
+    points = [f"AWS,{account},us-east-1,i-{account},cpu,2026-03-{day:02}T00:00:00Z,1,Percent" for day in range(1, 31)]
+    path.write_text("\n".join(["provider,account,region,resource,metric,time,value,unit", *points]))
+    return imports.receive(path, path.name)
+
+
+def test_without_the_metrics_of_its_account_a_finding_stays_whatever_other_accounts_have(a_march, tmp_path, fay):
+    needy = replace(TENTH, needs=("metrics",), sql=f"{TENTH.sql} AND account IN (SELECT account FROM metrics)")
+    evaluate(AS_OF, rules=[TENTH])
+    account = findings_by_resource()["i-dev"].account
+    Finding.objects.all().delete()
+    own = metrics_of(tmp_path, account)
+    metrics_of(tmp_path, "999999999999")
+    evaluate(AS_OF, rules=[needy])
+    assert len(findings_by_resource()) == 2
+    own.state = "withdrawn"
+    own.save()
+    evaluate(AS_OF, rules=[needy])
+    assert {row.state for row in findings_by_resource().values()} == {"new"}
+
+
+def test_an_evaluation_stopped_by_hand_has_failed_and_the_next_one_runs(a_march, monkeypatch):
+    def stop(*args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("usage.findings.evaluate.gather_candidates", stop)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(AS_OF, rules=[TENTH])
+    stopped = Evaluation.objects.get()
+    assert (stopped.state, stopped.message) == ("failed", "It was stopped.")
+    assert evaluate(AS_OF, rules=[TENTH]).findings == 2
 
 
 def test_an_old_bill_proves_nothing_and_closes_nothing(a_march):
@@ -204,6 +278,7 @@ def test_the_command_prints_what_it_saw_and_refuses_bad_input_in_one_line(a_marc
     assert figures["stored"]["new"] == 2
     for words, message in {
         ("--as-of", "soon"): "--as-of: 'soon' is not a day: write it like 2026-03-15.",
+        ("--as-of", "0001-01-01", "--dry-run"): "1 Jan 1 is too long ago: there are no bills of it.",
         ("--as-of", "2026-03-01"): "31 Mar 2026 was evaluated already, and findings do not go back to 1 Mar 2026; "
         "a dry run does.",
     }.items():

@@ -118,3 +118,7 @@ def test_no_resource_saves_more_than_its_open_cost_and_nothing_is_negative(resou
             assert 0 <= amount <= row["saving"]
             sums[int(row["resource"])] += amount
     assert all(sums[number] <= open_cost for number, (_, open_cost) in enumerate(resources))
+
+
+def test_a_saving_of_which_no_cost_is_known_is_unknown():
+    assert counted([{**of("delete", 50), "monthly_cost": None, "open_cost": None}]) == {"delete": (None, None)}
