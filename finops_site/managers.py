@@ -58,6 +58,14 @@ class UserManager(BaseUserManager):
         return self.get(email__iexact=email)  # type: ignore[return-value]
 
 
+class OfCompanyQuerySet(models.QuerySet):
+    """Rows about the whole company."""
+
+    def visible_to(self, user: Person) -> "OfCompanyQuerySet":
+        """All of them for those who see the whole company, and none for others."""
+        return self if user.sees_whole_company else self.none()
+
+
 class TeamQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "TeamQuerySet":
         """The teams whose cost `user` may see: all of them, or her own and those below."""

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from finops_site.lib.periods import day_text
-from finops_site.lib.person import Person
+from finops_site.managers import OfCompanyQuerySet
 from finops_site.registry import Better, Measure, Unit
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -16,12 +16,6 @@ from finops_site.translation import gettext_lazy as _lazy
 def value_field(label: str | None = None, **kwargs: Any) -> models.DecimalField:
     """A value of a KPI: 70 for 70 %, money in the currency that stands beside it; null is not known, never zero."""
     return models.DecimalField(label, max_digits=38, decimal_places=18, null=True, blank=True, **kwargs)
-
-
-class OfCompanyQuerySet(models.QuerySet):
-    def visible_to(self, user: Person) -> "OfCompanyQuerySet":
-        """What is of the whole company: for those who see all of it."""
-        return self if user.sees_whole_company else self.none()
 
 
 class Kpi(models.Model):

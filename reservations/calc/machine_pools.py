@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from costs.calc.system_words import SYSTEM_WORDS
 from reservations.calc.terms import (
     AWS,
     AZURE,
@@ -37,18 +38,6 @@ from reservations.calc.terms import (
     system_in,
 )
 
-# In this order: a licence that comes with Windows is recognised before Windows.
-SYSTEM_WORDS: Final = {
-    "windows byol": "Windows BYOL",
-    "sql server enterprise": "Windows with SQL Server Enterprise",
-    "sql server standard": "Windows with SQL Server Standard",
-    "sql server web": "Windows with SQL Server Web",
-    "windows": "Windows",
-    "rhel": "RHEL",
-    "red hat": "RHEL",
-    "suse": "SUSE",
-    "ubuntu pro": "Ubuntu Pro",
-}
 ENGINE_WORDS: Final = {
     "aurora postgresql": "Aurora PostgreSQL",
     "aurora mysql": "Aurora MySQL",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from costs.calc.known_until import knowledge_of
+from costs.calc.system_words import SYSTEM_WORDS
 from costs.models import CostLine
 from costs.query.known_until import bills_of, is_delivered, is_month_known, last_known_day, rules
 from finops_site.lib.periods import Month, Period
@@ -20,7 +21,7 @@ from finops_site.lib.person import WholeCompany
 from finops_site.lib.words import number_text, some_of
 from finops_site.models import Team
 from finops_site.translation import gettext_lazy as _lazy
-from reservations.calc.machine_pools import ENGINE_WORDS, SYSTEM_WORDS, read_use, service_of
+from reservations.calc.machine_pools import ENGINE_WORDS, read_use, service_of
 from reservations.calc.terms import (
     AWS,
     DYNAMODB,

@@ -1,8 +1,5 @@
 """The API of imports: metrics, inventories and recommendations are sent as files, and withdrawn."""
 
-import tempfile
-from pathlib import Path
-
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
@@ -50,13 +47,8 @@ class FactImportViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     def create(self, request: Request) -> Response:
         body = FactFileBody(data=request.data)
         body.is_valid(raise_exception=True)
-        upload = body.validated_data["file"]
-        with tempfile.TemporaryDirectory() as folder, refusals(CannotImport):
-            path = Path(folder) / "upload"
-            with path.open("wb") as file:
-                for chunk in upload.chunks():
-                    file.write(chunk)
-            row = imports.receive(path, upload.name, request.user)
+        with refusals(CannotImport):
+            row = imports.receive_upload(body.validated_data["file"], request.user)
         return Response(FactImportSerializer(row).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Withdraw an import", request=None, responses={200: FactImportSerializer, 400: REFUSED})

@@ -7,7 +7,7 @@ and the page shows the line as it was read.
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -284,13 +284,3 @@ def _csv_item(cells: dict[str, str]) -> PricedItem:
 def unstorable(text: str) -> bool:
     """Whether a text has a character that no database stores: NUL, or half of one."""
     return "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text)
-
-
-def without_repeats(items: Sequence[PricedItem]) -> list[PricedItem]:
-    """The items with those that are the same but for their count added up, in their first order."""
-    together: dict[PricedItem, Decimal] = {}
-    for item in items:
-        key = replace(item, count=Decimal(1), text="")
-        together[key] = together.get(key, Decimal(0)) + item.count
-    texts = {replace(item, count=Decimal(1), text=""): item.text for item in reversed(items)}
-    return [replace(key, count=count, text=texts[key]) for key, count in together.items()]

@@ -17,7 +17,7 @@ from finops_site.registry import UnitPriceSource, registry
 from usage.calc.estimate_prices import LinePrice, OwnRate, price_items
 from usage.calc.estimate_text import MOST_LINES, BadLine, PricedItem, header_of, read_csv, read_lines
 from usage.calc.terraform_plans import read_plan
-from usage.estimates.own_rates import own_rates, usual_region
+from usage.estimates.own_rates import newest_whole_month, own_rates, usual_region
 from usage.models import Estimate, EstimateLine, Scenario
 
 MOST_SCENARIOS = 8
@@ -169,17 +169,18 @@ def price_today(items: Sequence[PricedItem], currency: str, today: date) -> list
         for price in listed
         if (amount := converted(price.price, price.currency)) is not None
     ]
+    # Asked once: it is found by what every bill of the company has delivered.
+    month = newest_whole_month(today)
     own = [
         OwnRate(rate.item, rate.region, rate.unit, amount, currency)
-        for rate in own_rates(items, today)
+        for rate in (own_rates(items, month) if month else ())
         if (amount := converted(rate.price, rate.currency)) is not None
     ]
-    return price_items(items, prices, own, usual_region(today))
+    return price_items(items, prices, own, usual_region(month) if month else "")
 
 
 def _line(scenario: Scenario, position: int, price: LinePrice) -> EstimateLine:
     item = price.item
-    terms = _terms(item)
     return EstimateLine(
         scenario=scenario,
         position=position,
@@ -191,7 +192,7 @@ def _line(scenario: Scenario, position: int, price: LinePrice) -> EstimateLine:
         count=item.count,
         monthly_quantity=item.monthly_quantity,
         unit=item.unit if item.monthly_quantity is not None else "",
-        terms=terms,
+        terms=f"{item.term_months}-{item.payment}" if item.term_months else "",
         list_price=price.list_price,
         own_rate=price.own_rate,
         list_cost=price.list_cost,
@@ -200,7 +201,3 @@ def _line(scenario: Scenario, position: int, price: LinePrice) -> EstimateLine:
         price_source=price.source[:200],
         problem=price.problem[:300],
     )
-
-
-def _terms(item: PricedItem) -> str:
-    return f"{item.term_months}-{item.payment}" if item.term_months else ""

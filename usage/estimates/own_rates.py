@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Case, Max, Q, Sum, Value, When
-from django.utils import timezone
+from django.db.models import Case, Q, Sum, Value, When
 
 from costs.models import CostLine, MonthRollup
 from costs.query.known_until import delivered_bills, is_month_known
@@ -34,14 +33,11 @@ def newest_whole_month(today: date) -> Month | None:
     return next((month for month in months if is_month_known(bills, month, today)), None)
 
 
-def own_rates(items: Sequence[PricedItem], today: date | None = None) -> list[OwnRate]:
-    """The company's own rates of these items, in the currencies of its bills. Nothing where no whole month is known.
+def own_rates(items: Sequence[PricedItem], month: Month) -> list[OwnRate]:
+    """The company's own rates of these items in a whole month, in the currencies of its bills.
 
     Of what a commitment covers the price is the commitment's, and of spot it is the hour's: neither is a rate for more.
     """
-    month = newest_whole_month(today or timezone.now().date())
-    if month is None:
-        return []
     machines = sorted({item.item for item in items if item.unit == HOURS})
     stores = sorted({item.item for item in items if item.unit == AMOUNT_A_MONTH})
     lines = CostLine.objects.current().charged_in(month.period).filter(charge_category="Usage", quantity__gt=0)
@@ -70,12 +66,9 @@ def _plain(text: str) -> str:
     return "".join(sign if sign.isalnum() else f"[{sign}]" if sign in ".-_" else "." for sign in text)
 
 
-def usual_region(today: date | None = None) -> str:
-    """The region where the company spends most in the newest whole month; empty where no bill names one."""
-    month = newest_whole_month(today or timezone.now().date())
-    if month is None:
-        return ""
+def usual_region(month: Month) -> str:
+    """The region where the company spends most in a whole month; empty where no bill names one."""
     rows = MonthRollup.objects.current().filter(charge_month=month.start).exclude(region__in=("", "global"))
-    largest = rows.order_by().values("region").annotate(cost=Sum("effective_cost"), newest=Max("charge_month"))
+    largest = rows.order_by().values("region").annotate(cost=Sum("effective_cost"))
     first = largest.order_by("-cost").first()
     return first["region"] if first and first["cost"] not in (None, Decimal(0)) else ""

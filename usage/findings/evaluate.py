@@ -19,9 +19,11 @@ from django.utils.translation import gettext as _
 
 from costs.ingest.workspace import limited_duckdb, scratch_folder
 from finops_site.lib.periods import day_text
-from finops_site.models import Team
+from finops_site.lib.trees import all_above
+from finops_site.people.savings_scopes import team_parents
 from usage.calc import rules as rule_book
 from usage.calc.candidates import Judgement, Quiet, gather_candidates
+from usage.calc.charge_facts import same_resource
 from usage.calc.resolution import resolve
 from usage.calc.rules.base import Rule
 from usage.findings import facts, store
@@ -155,12 +157,11 @@ def _evaluate(as_of: date, rules: Sequence[Rule], evaluation: Evaluation | None)
 def resolve_candidates(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> None:
     """Makes `resolved` of the candidates, by what people decided about them and by the open cost of their resources."""
     store.read_standing(db)
-    same = " AND ".join(f"r.{name} = c.{name}" for name in facts.RESOURCE)
     db.execute(f"""
         CREATE OR REPLACE VIEW standing_candidates AS
         SELECT c.*, coalesce(s.standing, 1) AS standing, r.monthly_open_cost AS open_cost
         FROM candidates c LEFT JOIN standings s USING (key)
-        LEFT JOIN resources r ON {same} AND r.currency = c.currency
+        LEFT JOIN resources r ON {same_resource("r", "c")} AND r.currency = c.currency
     """)
     resolve(db, rules, "standing_candidates")
 
@@ -203,13 +204,11 @@ def quiet_rules(as_of: date) -> list[Quiet]:
 
 
 def _teams_below() -> dict[int, list[int]]:
-    parents = dict(Team.objects.values_list("pk", "parent_id"))
+    parents = team_parents()
     below: dict[int, list[int]] = {team: [] for team in parents}
     for team in parents:
-        above: int | None = team
-        while above is not None:
+        for above in (team, *all_above(team, parents)):
             below[above].append(team)
-            above = parents[above]
     return below
 
 

@@ -15,6 +15,7 @@ from costs.ingest.postgres_copy import copy_across
 from costs.models import DeliveryMonth
 from finops_site.ops.locks import wait_for
 from usage.calc.candidates import BILL_TABLES, RESOURCE_KEY
+from usage.calc.charge_facts import same_resource
 from usage.calc.facts import RESOURCE
 from usage.calc.rules.base import Rule
 from usage.models import Finding
@@ -164,13 +165,13 @@ def _departed(db: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _copy_seen(db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     columns = ", ".join(f"{name} {kind}" for name, (kind, _sql) in SEEN.items())
-    same = " AND ".join(f"{{0}}.{name} = c.{name}" for name in RESOURCE)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS seen; CREATE TEMPORARY TABLE seen ({columns}) ON COMMIT DROP")
     select = f"""
         SELECT {", ".join(f"{sql} AS {name}" for name, (_kind, sql) in SEEN.items())}
-        FROM candidates c JOIN resolved d USING (key) LEFT JOIN resources r ON {same.format("r")}
-        LEFT JOIN (SELECT {", ".join(RESOURCE)}, max(name) AS name FROM inventory GROUP BY ALL) i ON {same.format("i")}
+        FROM candidates c JOIN resolved d USING (key) LEFT JOIN resources r ON {same_resource("r", "c")}
+        LEFT JOIN (SELECT {", ".join(RESOURCE)}, max(name) AS name FROM inventory GROUP BY ALL) i
+        ON {same_resource("i", "c")}
     """
     copy_across(db, select, "seen", list(SEEN), scratch / "findings.csv")
     with connection.cursor() as cursor:

@@ -5,14 +5,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from finops_site.lib.person import Person
+from finops_site.managers import OfCompanyQuerySet
 from finops_site.translation import gettext_lazy as _lazy
-
-
-class OfCompanyQuerySet(models.QuerySet):
-    def visible_to(self, user: Person) -> "OfCompanyQuerySet":
-        """What is of the whole company: for those who see all of it."""
-        return self if user.sees_whole_company else self.none()
 
 
 class FactImport(models.Model):

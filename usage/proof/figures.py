@@ -27,7 +27,7 @@ def waste(user: Person, as_of: date) -> list[WasteShare]:
     newest = newest_evaluation()
     if newest is None or newest.as_of > as_of:
         return []
-    return request_memo(user, "waste", lambda: waste_shares(user))
+    return request_memo(user, "waste", lambda: waste_shares(user, newest))
 
 
 def waste_share_measure(user: Person, as_of: date) -> Measure | None:

@@ -2,11 +2,13 @@
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -58,6 +60,16 @@ def receive(path: Path, name: str, person: User | None = None) -> FactImport:
         _refuse_again(digest, name)
         raise
     return row
+
+
+def receive_upload(upload: UploadedFile, person: User) -> FactImport:
+    """The same of a file that came through a browser or the API."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as file:
+            for chunk in upload.chunks():
+                file.write(chunk)
+        return receive(path, upload.name or "", person)
 
 
 def _refuse_again(digest: str, name: str) -> None:

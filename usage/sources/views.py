@@ -1,7 +1,5 @@
 """The pages of imports: what is known of resources beside the bill, its upload, and what of it was not read."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import django_filters
@@ -96,13 +94,7 @@ class AddImport(FormPage):
             return self.form_invalid(form)
 
     def save(self, form: ImportForm) -> FactImport:
-        upload = form.cleaned_data["file"]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "upload"
-            with path.open("wb") as file:
-                for chunk in upload.chunks():
-                    file.write(chunk)
-            return imports.receive(path, upload.name, self.person)
+        return imports.receive_upload(form.cleaned_data["file"], self.person)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(layouts=LAYOUTS, json_readers=COMMANDS, **kwargs)

@@ -12,7 +12,9 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import day_text
-from finops_site.models import Team, User
+from finops_site.lib.trees import all_above
+from finops_site.models import User
+from finops_site.people.savings_scopes import team_parents
 from finops_site.ui.bulk_results import BulkRefused, BulkResult, LeftOut, check_count
 from usage.models import Finding, FindingEvent, QuietRule
 from usage.worklist import assignment_emails
@@ -127,12 +129,8 @@ def sees(person: User, row: Finding) -> bool:
 
 def people_for(owners: Iterable[int | None], asks: User) -> list[User]:
     """Who can be given findings of these teams: people of the teams and of those above, and whoever asks."""
-    parents = dict(Team.objects.values_list("pk", "parent"))
-    above: set[int] = set()
-    for team in owners:
-        while team is not None and team not in above:
-            above.add(team)
-            team = parents.get(team)
+    parents, teams = team_parents(), {team for team in owners if team is not None}
+    above = teams | {other for team in teams for other in all_above(team, parents)}
     people = User.objects.filter(Q(memberships__team__in=above, is_active=True) | Q(pk=asks.pk))
     return list(people.distinct().order_by("name", "email"))
 

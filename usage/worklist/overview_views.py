@@ -1,5 +1,6 @@
 """The overview of usage: the share of waste, what it is, whose it is, and what is not known."""
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from costs.query.scope import NOBODY, UNOWNED
 from finops_site.lib.periods import days_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
-from usage.models import Finding
+from usage.models import Evaluation, Finding
 from usage.worklist import worklist_figures
 from usage.worklist.finding_texts import CONFIDENCES
 from usage.worklist.rule_names import title_of
@@ -24,8 +25,12 @@ class OverviewPage(Page, TemplateView):
     title = _lazy("Usage")
     template_name = "usage/overview.html"
 
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        return worklist_figures.newest_evaluation()
+
     def get_subtitle(self) -> str:
-        evaluation = worklist_figures.newest_evaluation()
+        evaluation = self.evaluation
         if evaluation is None or evaluation.first_day is None or evaluation.last_day is None:
             return _("What runs for nothing, what could run for less, and proof that it was mended.")
         return _("What could cost less, by the bills of {days}. Savings are for an average month.").format(
@@ -36,11 +41,11 @@ class OverviewPage(Page, TemplateView):
         rows = Finding.objects.visible_to(self.person).open()
         by_confidence = worklist_figures.group_by(rows, "confidence")
         sums = worklist_figures.sums_by_currency(rows)
-        evaluation = worklist_figures.newest_evaluation()
+        evaluation = self.evaluation
         context = {
             "evaluation": evaluation,
             "notes": note_texts(evaluation.notes) if evaluation else [],
-            "shares": worklist_figures.waste_shares(self.person),
+            "shares": worklist_figures.waste_shares(self.person, evaluation),
             "sums": sums,
             "count": sum(one.count for one in sums.values()),
             "unknown": sum(one.unknown for one in sums.values()),

@@ -98,13 +98,13 @@ class WasteShare:
         return None if self.waste is None or self.cost is None else ratio(self.waste, self.cost)
 
 
-def waste_shares(user: Person) -> list[WasteShare]:
-    """The share of waste in each currency, of what she sees, the dearest first; empty before the first evaluation.
+def waste_shares(user: Person, evaluation: Evaluation | None) -> list[WasteShare]:
+    """The share of waste in each currency, of what she sees, the dearest first, by the newest evaluation; empty before
+    the first.
 
     The cost is that of usage, effective, in the days the evaluation looked at, for an average month. What needs a look
     is no waste yet.
     """
-    evaluation = newest_evaluation()
     if evaluation is None or evaluation.first_day is None or evaluation.last_day is None:
         return []
     days = Period(evaluation.first_day, evaluation.last_day + timedelta(days=1))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from costs.calc.providers import AWS, AZURE, GOOGLE
+from costs.calc.system_words import SYSTEM_WORDS
 from costs.formats.sql import literal
 from usage.calc.rules.finding_sql import use_sql
 
@@ -16,18 +17,6 @@ EC2_OPERATIONS: Mapping[str, str] = {
     "0010": "RHEL",
     "000g": "SUSE",
     "0g00": "Ubuntu Pro",
-}
-# In this order: a licence that comes with Windows is recognised before Windows.
-SYSTEM_WORDS: Mapping[str, str] = {
-    "windows byol": "Windows BYOL",
-    "sql server enterprise": "Windows with SQL Server Enterprise",
-    "sql server standard": "Windows with SQL Server Standard",
-    "sql server web": "Windows with SQL Server Web",
-    "windows": "Windows",
-    "rhel": "RHEL",
-    "red hat": "RHEL",
-    "suse": "SUSE",
-    "ubuntu pro": "Ubuntu Pro",
 }
 # RDS user guide: the code after CreateDBInstance.
 RDS_OPERATIONS: Mapping[str, str] = {
