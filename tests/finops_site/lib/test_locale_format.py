@@ -53,10 +53,10 @@ def test_figures_are_written_as_the_reader_writes_them(language, words):
     assert written(language) == words.split("|")
 
 
-def test_the_exact_digits_behind_an_amount_do_not_change_with_its_reader():
+def test_the_exact_digits_behind_an_amount_are_all_there_and_written_as_its_reader_writes_numbers():
     with translation.override("de"):
         html = money_html(Decimal("1234.5000001"), "EUR")
-    assert 'title="1234.5000001 EUR"' in html
+    assert 'title="1234,5000001 EUR"' in html
     assert ">1.234,50 <" in html
 
 

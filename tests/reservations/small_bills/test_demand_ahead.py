@@ -250,5 +250,5 @@ def test_a_month_of_hours_in_other_units_below_zero_or_twice_is_no_use_of_its_ow
     uses.append(MachineUse(M7I, hours[7], hours[8], Decimal(-1), 1))
     gross = build_demand(uses, start, END)
     assert bought(gross) == {"m5.large": 1}
-    assert "1 entries of the bill claim more hours" in gross.notes[0]
+    assert "1 entry of the bill claims more hours" in gross.notes[0]
     assert "1 hour has less than no use" in gross.notes[1]
