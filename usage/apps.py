@@ -20,7 +20,7 @@ class UsageConfig(PillarConfig):
     permissions = {
         EVERYBODY: {
             *("usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"),
-            "usage.view_quietrule",
+            *("usage.view_quietrule", "usage.view_carbonmonth"),
         },
         FINANCE: ANSWER | IMPORT | ESTIMATE,
         ENGINEERING: ANSWER | ESTIMATE,
@@ -34,11 +34,12 @@ class UsageConfig(PillarConfig):
     }
 
     def ready(self) -> None:
+        from usage.carbon import registrations as carbon
         from usage.estimates import registrations as estimates
         from usage.findings import registrations as findings
         from usage.proof import registrations as proof
         from usage.sources import registrations as sources
         from usage.worklist import registrations as worklist
 
-        for part in (sources, findings, worklist, proof, estimates):
+        for part in (sources, carbon, findings, worklist, proof, estimates):
             registry.add(*part.entries())

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from usage.carbon import views as carbon
 from usage.estimates import views as estimates
 from usage.proof import views as proof
 from usage.sources import views as sources
@@ -22,6 +23,7 @@ IMPORTS = [
     path("usage/imports/<int:pk>/", sources.ImportPage.as_view(), name="import"),
     path("usage/imports/<int:pk>/withdraw/", sources.WithdrawImport.as_view(), name="import_withdraw"),
 ]
+CARBON = [path("usage/carbon/", carbon.CarbonPage.as_view(), name="carbon")]
 ESTIMATES = [
     path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
     path("usage/estimates/add/", estimates.AddEstimate.as_view(), name="estimate_add"),
@@ -37,4 +39,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *CARBON, *ESTIMATES]

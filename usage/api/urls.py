@@ -1,8 +1,9 @@
 """The API's addresses of usage."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from usage.api import estimates, findings, imports
+from usage.api import carbon, estimates, findings, imports
 
 router = SimpleRouter()
 router.register("usage-findings", findings.FindingViewSet, "usage-finding")
@@ -10,4 +11,4 @@ router.register("usage-quiet-rules", findings.QuietRuleViewSet, "usage-quiet-rul
 router.register("usage-imports", imports.FactImportViewSet, "usage-import")
 router.register("estimates", estimates.EstimateViewSet, "estimate")
 
-urlpatterns: list = [*router.urls]
+urlpatterns: list = [*router.urls, path("usage-carbon/", carbon.CarbonView.as_view(), name="usage-carbon")]

@@ -19,9 +19,10 @@ from costs.formats.sql import literal, quoted
 from finops_site.lib.language import gettext as _
 from finops_site.lib.money import ISO_4217
 from usage.calc import fact_json, fact_layouts
+from usage.calc.carbon_reading import read_carbon
 from usage.calc.estimate_text import delimiter_of
 from usage.calc.fact_json import NOTHING, BadFacts, rows_of_json
-from usage.calc.fact_layouts import ADVICE, INVENTORY, METRICS, Layout, Reject, squeezed
+from usage.calc.fact_layouts import ADVICE, CARBON, INVENTORY, METRICS, Layout, Reject, squeezed
 from usage.calc.facts import FACTS, KINDS
 from usage.calc.facts import METRICS as OWN_METRICS
 
@@ -33,7 +34,6 @@ JSON_COLUMNS = {
     METRICS: ("provider", "account", "region", "resource", "metric", "time", "value", "unit", "statistic", "source"),
     INVENTORY: tuple(fact_layouts.PLAIN_INVENTORY.columns),
 }
-TABLE_OF = {METRICS: "metrics", INVENTORY: "inventory", ADVICE: "provider_advice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,10 @@ def read_facts(db: duckdb.DuckDBPyConnection, path: Path, source: str, out: Path
         raise BadFacts(_("{source}: it is larger than {most} MB.").format(source=source, most=MOST_BYTES // 2**20))
     layout = _read_raw(db, path, source)
     _tidy(db, layout)
-    read = {METRICS: _read_metrics, INVENTORY: _read_inventory, ADVICE: _read_advice}[layout.kind]
-    read(db, day)
+    if layout.kind == CARBON:
+        read_carbon(db, day, _reject)
+    else:
+        {METRICS: _read_metrics, INVENTORY: _read_inventory, ADVICE: _read_advice}[layout.kind](db, day)
     listed = db.execute(f"SELECT line, col, why, value FROM rejects ORDER BY line LIMIT {MOST_REJECTS_KEPT}")
     rejects = [Reject(*row) for row in listed.fetchall()]
     count = _one(db, "SELECT count(DISTINCT line) FROM rejects")
@@ -170,7 +172,8 @@ def _tidy(db: duckdb.DuckDBPyConnection, layout: Layout) -> None:
     """)
     db.execute(f"UPDATE tidy SET provider = {provider_sql('provider')}")
     for name, why in (("resource", _("it names no resource")), ("provider", _("it names no provider"))):
-        _reject(db, name, why, f"coalesce({name}, '') = ''")
+        if name in layout.columns:
+            _reject(db, name, why, f"coalesce({name}, '') = ''")
 
 
 def _reject(db: duckdb.DuckDBPyConnection, column: str, why: str, condition: str) -> None:

@@ -1,9 +1,10 @@
 from usage.models.estimates import Estimate, EstimateLine, Scenario
-from usage.models.facts import FactImport
+from usage.models.facts import CarbonMonth, FactImport
 from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth
 from usage.models.tickets import Ticket, Tracker
 
 __all__ = [
+    "CarbonMonth",
     "Estimate",
     "EstimateLine",
     "Evaluation",
