@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from finops_site.lib.money import EXACT
-from finops_site.lib.periods import day_text
+from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.registry import PlanEffect, PlannedUse, Unit
 from reservations.calc.discount_application import coverage_rate
@@ -93,7 +93,7 @@ def _known(plan: Sequence[PlannedUse], amount: Decimal) -> Decimal | None:
     return amount if _is_known(plan) else None
 
 
-def _unused(user: Person, period: object, currency: str, today: date) -> tuple[list[_Unused], int]:
+def _unused(user: Person, period: Period, currency: str, today: date) -> tuple[list[_Unused], int]:
     """What is left of each commitment, those of one family first as they are applied, and of how many nobody knows."""
     days = Utilisation.objects.visible_to(user).within(period).filter(currency=currency, unused_cost__gt=0)
     sums = {row["commitment"]: row for row in days.sums("commitment")}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -27,7 +28,10 @@ from usage.calc.facts import FACTS, KINDS
 from usage.calc.facts import METRICS as OWN_METRICS
 
 MOST_REJECTS_KEPT = 1_000
+ROWS_AT_ONCE = 50_000
 MOST_BYTES = fact_json.MOST_BYTES
+# A document of JSON is read as a whole: it takes twelve times as much memory. CSV is not.
+MOST_JSON_BYTES = 64 * 2**20
 # A day or an hour between two values; what is closer is summed into hours.
 DAY_SECONDS, HOUR_SECONDS = 86_400, 3_600
 JSON_COLUMNS = {
@@ -91,6 +95,11 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
     try:
         text = begin.decode("utf-8-sig", "ignore")
         if text.lstrip()[:1] in ("{", "["):
+            if path.stat().st_size > MOST_JSON_BYTES:
+                most = MOST_JSON_BYTES // 2**20
+                raise BadFacts(
+                    _("{source}: JSON may have {most} MB; part it, or send it as CSV.").format(source=source, most=most)
+                )
             return _read_json(db, path.read_text("utf-8-sig"), source)
     except UnicodeDecodeError as error:
         raise BadFacts(_("{source}: it is no UTF-8 ({error}).").format(source=source, error=error)) from None
@@ -129,17 +138,25 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
 
 
 def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str) -> Layout:
-    rows = list(rows_of_json(text, source))
-    if not rows:
+    rows = rows_of_json(text, source)
+    first = next(rows, None)
+    if first is None:
         raise BadFacts(_("{source}: it holds nothing.").format(source=source))
-    kind = METRICS if "metric" in rows[0] else INVENTORY
+    kind = METRICS if "metric" in first else INVENTORY
     names = JSON_COLUMNS[kind]
     db.execute(f"CREATE OR REPLACE TABLE raw (line BIGINT, {', '.join(f'{name} VARCHAR' for name in names)})")
-    columns = [[None if row.get(name) in (None, "") else str(row[name]) for row in rows] for name in names]
     unnested = ", ".join(f"unnest(${number}::VARCHAR[])" for number in range(1, len(names) + 1))
-    db.execute(f"INSERT INTO raw SELECT row_number() OVER () AS line, * FROM (SELECT {unnested})", columns)
+    # A few at a time: millions of rows as objects of Python take many times their text.
+    chunk, before = [first, *islice(rows, ROWS_AT_ONCE)], 0
+    while chunk:
+        columns = [[None if row.get(name) in (None, "") else str(row[name]) for row in chunk] for name in names]
+        db.execute(
+            f"INSERT INTO raw SELECT row_number() OVER () + {before} AS line, * FROM (SELECT {unnested})", columns
+        )
+        before += len(chunk)
+        chunk = list(islice(rows, ROWS_AT_ONCE))
     layout = fact_layouts.PLAIN_METRICS if kind == METRICS else fact_layouts.PLAIN_INVENTORY
-    source_name = str(rows[0].get("source") or "JSON")
+    source_name = str(first.get("source") or "JSON")
     columns_of = {**layout.columns, **({"source": "[source]"} if kind == METRICS else {})}
     own = Layout(f"{layout.name} ({source_name})", kind, (), columns_of, tuple(names))
     _name_columns(db, own, {squeezed(name): name for name in names})

@@ -123,8 +123,8 @@ class Carbon:
     def newest(self) -> Month | None:
         """The newest month that every provider delivered that delivers at all; else the newest of any."""
         providers = {row["provider"] for row in self.rows}
-        together = [one for one in self.months if {row["provider"] for row in self._of(one)} == providers]
-        return next(iter(together or self.months), None)
+        together = [one for one in self.months if providers and {row["provider"] for row in self._of(one)} == providers]
+        return next(iter(together), None) or next((one for one in self.months if self._of(one)), None)
 
     def _of(self, month: Month) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["month"] == month.start]

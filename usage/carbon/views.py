@@ -31,10 +31,10 @@ class CarbonPage(Page, TemplateView):
     def month(self) -> Month | None:
         """The month of the address where it is one that was delivered, else the newest."""
         asked = self.request.GET.get("month", "")
-        return next((month for month in self.carbon.months if str(month) == asked), self.carbon.newest)
+        return next((month for month in self.carbon.months if str(month) == asked), None) or self.carbon.newest
 
     def get_subtitle(self) -> str:
-        if self.month is None:
+        if self.month is None or not self.carbon.rows:
             return _("What providers state of the emissions of what runs.")
         return _("What providers state of the emissions of {month}, in kilograms of CO2e.").format(
             month=month_text(self.month, "long")
@@ -47,8 +47,10 @@ class CarbonPage(Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         month, carbon = self.month, self.carbon
-        context: dict[str, Any] = {"month": month}
-        if month:
+        # What is delivered of accounts that are not hers alone is the company's.
+        is_of_others = bool(carbon.months) and not carbon.rows
+        context: dict[str, Any] = {"month": month, "is_of_others": is_of_others}
+        if month and carbon.rows:
             context |= {
                 "providers": carbon.by_provider(month),
                 "months": carbon.by_month(),

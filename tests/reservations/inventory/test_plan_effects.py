@@ -25,7 +25,8 @@ def half_covered():
         use = {"provider": "AWS", "region": "eu-west-1", "service": "EC2", "family": "m5", "currency": "USD"}
         sums = {"eligible_hours": 400, "covered_hours": 200, "eligible_cost": 40, "covered_cost": 20}
         Coverage.objects.create(day=day, **use, **sums, unused_cost=0, paid=30)
-    plan = Commitment.objects.create(provider="AWS", commitment_id="sp-1", kind="sp_compute", hourly_commitment=Decimal(1))
+    stated = {"kind": "sp_compute", "hourly_commitment": Decimal(1)}
+    plan = Commitment.objects.create(provider="AWS", commitment_id="sp-1", **stated)
     days = {"used": 7, "unused": 3, "paid": 10, "unused_cost": Decimal(10) / 3, "on_demand": 10, "currency": "USD"}
     for back in range(30):
         Utilisation.objects.create(commitment=plan, day=LAST - timedelta(days=back), **days)

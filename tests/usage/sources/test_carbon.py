@@ -135,7 +135,7 @@ def test_a_team_sees_the_account_that_is_hers_alone_and_fay_all_of_it(shared_acc
     page = signed_in(eli).get("/usage/carbon/").content.decode()
     assert "600 kg" in page
     assert "Google Cloud" not in page
-    assert "No carbon is delivered" in signed_in(ola).get("/usage/carbon/").content.decode()
+    assert "No carbon of your teams alone" in signed_in(ola).get("/usage/carbon/").content.decode()
     answer = signed_in(eli).get("/api/v1/usage-carbon/").json()
     assert (answer["month"], answer["teams"][0]["market_kg"]) == ("2026-03", "600")
     export = b"".join(signed_in(eli).get("/usage/carbon/?_export=csv").streaming_content).decode()
