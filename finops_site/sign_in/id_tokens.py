@@ -47,16 +47,16 @@ def discovery_of(provider: IdentityProvider) -> dict[str, Any]:
     known = cache.get(key)
     if known:
         return dict(known)
-    found = ask_json(provider, "GET", f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
-    if str(found.get("issuer", "")).rstrip("/") != provider.issuer.rstrip("/"):
-        raise ProviderFailed(f"its discovery document is of another issuer: {str(found.get('issuer'))[:200]!r}")
+    document = ask_json(provider, "GET", f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+    if str(document.get("issuer", "")).rstrip("/") != provider.issuer.rstrip("/"):
+        raise ProviderFailed(f"its discovery document is of another issuer: {str(document.get('issuer'))[:200]!r}")
     for name in ENDPOINTS:
         try:
-            check_address(str(found.get(name, "")), provider.allowed_hosts)
+            check_address(str(document.get(name, "")), provider.allowed_hosts)
         except Undeliverable as error:
             raise ProviderFailed(f"{name} of its discovery document: {error}") from None
-    cache.set(key, found, DISCOVERY_SECONDS)
-    return found
+    cache.set(key, document, DISCOVERY_SECONDS)
+    return document
 
 
 def exchange_code(
@@ -158,9 +158,9 @@ def ask_json(
         words = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
         raise ProviderFailed(f"{url} answers {answer.status}: {words}")
     try:
-        found = json.loads(answer.body)
+        document = json.loads(answer.body)
     except (ValueError, RecursionError):
         raise ProviderFailed(f"{url} answers no JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ProviderFailed(f"{url} answers no JSON object")
-    return found
+    return document

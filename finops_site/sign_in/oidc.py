@@ -68,9 +68,9 @@ class CheckedProvider(OpenIDConnectProvider):
         account at the provider to whoever is signed in.
         """
         state = get_random_string(32)
-        asked = {"state_id": state, "auth_params": {"nonce": nonce_of(state)}, "scope": list(self.get_scope())}
+        wanted = {"state_id": state, "auth_params": {"nonce": nonce_of(state)}, "scope": list(self.get_scope())}
         try:
-            return super().redirect(request, AuthProcess.LOGIN, next_url, data, **asked)
+            return super().redirect(request, AuthProcess.LOGIN, next_url, data, **wanted)
         except ProviderFailed as failed:
             return render_authentication_error(request, self, exception=failed)
 

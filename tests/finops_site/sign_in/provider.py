@@ -26,7 +26,7 @@ class Provider:
         self.wrong: dict[str, Any] = {}
         self.info: dict[str, Any] = {}
         self.signs_with: str | None = None
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.new_key("first")
         self.codes: dict[str, dict[str, str]] = {}
         handler = type("Handler", (Answers,), {"provider": self})
@@ -70,14 +70,14 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        self.provider.asked.append(parts.path)
+        self.provider.requests.append(parts.path)
         if parts.path == "/authorize":
-            asked = dict(parse_qsl(parts.query))
+            query = dict(parse_qsl(parts.query))
             code = f"code-{len(self.provider.codes)}"
-            self.provider.codes[code] = asked
+            self.provider.codes[code] = query
             self.send_response(302)
             self.send_header(
-                "Location", f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+                "Location", f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
             )
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -90,17 +90,17 @@ class Answers(BaseHTTPRequestHandler):
         self.reply(answers[parts.path]())
 
     def do_POST(self) -> None:
-        self.provider.asked.append(self.path)
+        self.provider.requests.append(self.path)
         sent = {name: values[0] for name, values in parse_qs(self.read_body()).items()}
-        asked = self.provider.codes.pop(sent.get("code", ""), None)
+        query = self.provider.codes.pop(sent.get("code", ""), None)
         challenge = urlsafe_b64encode(sha256(sent.get("code_verifier", "").encode()).digest()).rstrip(b"=").decode()
         is_ours = (sent.get("client_id"), sent.get("client_secret")) == (CLIENT, SECRET)
         if not (
-            asked and is_ours and asked["code_challenge"] == challenge and asked["redirect_uri"] == sent["redirect_uri"]
+            asked and is_ours and query["code_challenge"] == challenge and query["redirect_uri"] == sent["redirect_uri"]
         ):
             self.reply({"error": "invalid_grant"}, 400)
             return
-        tokens = {"access_token": "opaque", "token_type": "Bearer", "id_token": self.provider.id_token(asked["nonce"])}
+        tokens = {"access_token": "opaque", "token_type": "Bearer", "id_token": self.provider.id_token(query["nonce"])}
         self.reply(tokens)
 
     def read_body(self) -> str:

@@ -123,7 +123,7 @@ def test_a_mapping_that_changes_gives_and_takes_at_once(provider, payments):
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("claims", "reason"),
     [
         ({"email_verified": False}, "does not say that your address is verified"),
         ({"email_verified": "no"}, "does not say that your address is verified"),
@@ -133,9 +133,9 @@ def test_a_mapping_that_changes_gives_and_takes_at_once(provider, payments):
         ({"_claim_names": {"groups": "src1"}, "_claim_sources": {}}, "they are too many"),
     ],
 )
-def test_an_address_alone_opens_nobodys_account(provider, eli, said, reason):
+def test_an_address_alone_opens_nobodys_account(provider, eli, claims, reason):
     User.objects.filter(pk=eli.pk).update(email="eli@example.com")
-    provider.claims |= {"sub": "eve", "email": "eli@example.com", **said}
+    provider.claims |= {"sub": "eve", "email": "eli@example.com", **claims}
     browser = Client()
     answer = sign_in(browser)
     assert answer.status_code == 403
@@ -215,7 +215,7 @@ def test_a_provider_that_changes_its_keys_is_asked_for_them_again(provider, peop
     sign_in()
     provider.new_key("second")
     assert sign_in().status_code == 302
-    assert provider.asked.count("/keys") == 2
+    assert provider.requests.count("/keys") == 2
 
 
 @pytest.mark.parametrize("change", ["another state", "of another browser", "twice", "cancelled"])
@@ -223,8 +223,8 @@ def test_an_answer_that_this_browser_did_not_ask_for_signs_nobody_in(provider, p
     browser = Client()
     back = go_to_provider(browser)
     if change == "another state":
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
-        back = f"{urlsplit(back).path}?{urlencode({**asked, 'state': 'x' * 32})}"
+        query = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
+        back = f"{urlsplit(back).path}?{urlencode({**query, 'state': 'x' * 32})}"
     elif change == "of another browser":
         browser = Client()
     elif change == "twice":
@@ -254,7 +254,7 @@ def test_a_provider_inside_our_network_is_asked_only_where_the_settings_say_so(p
     settings.FINOPS_OIDC_INNER = False
     cache.clear()
     answer = Client().get(LOGIN)
-    assert (answer.status_code, provider.asked) == (401, [])
+    assert (answer.status_code, provider.requests) == (401, [])
     assert "The address must begin with https://" in caplog.text
 
 
@@ -273,10 +273,10 @@ def test_a_provider_that_is_away_is_said_in_words(provider, people):
 
 def test_the_address_that_leads_there_changes_nothing_of_what_is_asked(provider, people):
     query = "?process=connect&scope=everything&auth_params=redirect_uri%3Dhttps://evil.example%26prompt%3Dnone"
-    asked = parse_qs(urlsplit(Client().get(LOGIN + query)["Location"]).query)
-    assert asked["redirect_uri"] == ["http://testserver/accounts/oidc/oidc/login/callback/"]
-    assert (sorted(asked["scope"][0].split()), "prompt" in asked) == (["email", "openid", "profile"], False)
-    assert asked["code_challenge_method"] == ["S256"]
+    query = parse_qs(urlsplit(Client().get(LOGIN + query)["Location"]).query)
+    assert query["redirect_uri"] == ["http://testserver/accounts/oidc/oidc/login/callback/"]
+    assert (sorted(query["scope"][0].split()), "prompt" in query) == (["email", "openid", "profile"], False)
+    assert query["code_challenge_method"] == ["S256"]
 
 
 def test_without_passwords_one_opens_only_for_who_breaks_the_glass(provider, people, ada, lea, settings):
@@ -299,8 +299,8 @@ def test_several_providers_are_named_as_json(settings):
         '[{"id": "okta", "issuer": "https://okta.example", "client_id": "a", "domains": ["@One.example"]},'
         ' {"id": "entra", "issuer": "https://entra.example", "client_id": "b", "name": "Entra ID"}]'
     )
-    found = identity_providers()
-    assert [(one.id, one.domains, one.inner) for one in found.values()] == [
+    providers = identity_providers()
+    assert [(one.id, one.domains, one.inner) for one in providers.values()] == [
         ("okta", ("one.example",), False),
         ("entra", (), False),
     ]
