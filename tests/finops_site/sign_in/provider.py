@@ -96,7 +96,7 @@ class Answers(BaseHTTPRequestHandler):
         challenge = urlsafe_b64encode(sha256(sent.get("code_verifier", "").encode()).digest()).rstrip(b"=").decode()
         is_ours = (sent.get("client_id"), sent.get("client_secret")) == (CLIENT, SECRET)
         if not (
-            asked and is_ours and query["code_challenge"] == challenge and query["redirect_uri"] == sent["redirect_uri"]
+            query and is_ours and query["code_challenge"] == challenge and query["redirect_uri"] == sent["redirect_uri"]
         ):
             self.reply({"error": "invalid_grant"}, 400)
             return
