@@ -14,7 +14,7 @@ from tests.shared_fixtures import pytest_fixture_setup, shared, shared_layers  #
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("finops", deadline=None)
 settings.load_profile("finops")
-# Thousands of tests make much that lives on: looking through it as often as a small program does takes a tenth of the run.
+# Thousands of tests make much that lives on: looking through it as often as by default takes a tenth of the run.
 gc.set_threshold(100_000, 20, 50)
 
 
