@@ -138,7 +138,8 @@ USAGE = {
     "usage:import_withdraw": POST_ONLY,
     **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
     "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
-    **dict.fromkeys(("usage:connections", "usage:connection_add", "usage:connection"), BRINGS_BILLS),
+    **dict.fromkeys(("usage:connections", "usage:connection_add"), BRINGS_BILLS),
+    "usage:connection": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
     "usage:connection_read": POST_ONLY,
     **dict.fromkeys(
         ("api:usage-connection-list", "api:usage-connection-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)
