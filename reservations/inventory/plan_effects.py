@@ -27,7 +27,7 @@ HOURS = "Hrs"
 
 
 @dataclass(slots=True)
-class _Unused:
+class _SpareCommitment:
     """What a commitment leaves unused in an average month, at on-demand prices of what it covers."""
 
     reach: Reach
@@ -93,7 +93,7 @@ def _known(plan: Sequence[PlannedUse], amount: Decimal) -> Decimal | None:
     return amount if _is_known(plan) else None
 
 
-def _unused(user: Person, period: Period, currency: str, today: date) -> tuple[list[_Unused], int]:
+def _unused(user: Person, period: Period, currency: str, today: date) -> tuple[list[_SpareCommitment], int]:
     """What is left of each commitment, those of one family first as they are applied, and of how many nobody knows."""
     days = Utilisation.objects.visible_to(user).within(period).filter(currency=currency, unused_cost__gt=0)
     sums = {row["commitment"]: row for row in days.sums("commitment")}
@@ -105,11 +105,11 @@ def _unused(user: Person, period: Period, currency: str, today: date) -> tuple[l
             without += 1
             continue
         worth = EXACT.divide(EXACT.multiply(day["unused_cost_sum"], day["on_demand_sum"]), used)
-        held.append(_Unused(row.reach, EXACT.multiply(worth, A_MONTH)))
+        held.append(_SpareCommitment(row.reach, EXACT.multiply(worth, A_MONTH)))
     return sorted(held, key=lambda one: (not one.reach.family, not one.reach.region)), without
 
 
-def _covered(plan: Sequence[PlannedUse], unused: Sequence[_Unused]) -> Decimal:
+def _covered(plan: Sequence[PlannedUse], unused: Sequence[_SpareCommitment]) -> Decimal:
     """How much of a plan what is unused would cover: of what runs half of the hours, in half of them."""
     rest = [one.on_demand for one in unused]
     together = ZERO

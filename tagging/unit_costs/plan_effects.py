@@ -45,11 +45,11 @@ def _effect(
     today: date,
 ) -> PlanEffect:
     label = _("One of {name}").format(name=metric)
-    found = _newest_point(user, metric, team, currency, today)
-    if found is None:
+    newest = _newest_point(user, metric, team, currency, today)
+    if newest is None:
         note = _("Not known: no month is counted, and billed to its end in {currency}.").format(currency=currency)
         return PlanEffect(label, None, [None] * len(plans), Unit.MONEY, currency, note)
-    month, name, point = found
+    month, name, point = newest
     note = _("{name} in {month}, if as many are counted.").format(name=name, month=month_text(month, "long"))
     url = f"{reverse('tagging:unit_costs')}?metric={metric.pk}&from={month}&to={month}"
     after = [_with(point, plan) for plan in plans]

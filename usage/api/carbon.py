@@ -45,8 +45,8 @@ class CarbonView(APIView):
     )
     def get(self, request: Request) -> Response:
         carbon = Carbon(request.user)
-        asked = request.query_params.get("month", "")
-        month = next((one for one in carbon.months if str(one) == asked), carbon.newest) if carbon.rows else None
+        wanted = request.query_params.get("month", "")
+        month = next((one for one in carbon.months if str(one) == wanted), carbon.newest) if carbon.rows else None
         return Response(
             {
                 "month": None if month is None else str(month),

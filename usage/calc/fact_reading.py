@@ -20,9 +20,10 @@ from costs.formats.sql import literal, quoted
 from finops_site.lib.language import gettext as _
 from finops_site.lib.money import ISO_4217
 from usage.calc import fact_json, fact_layouts
+from usage.calc.aws_inventory import NOTHING
 from usage.calc.carbon_reading import read_carbon
 from usage.calc.estimate_text import delimiter_of
-from usage.calc.fact_json import NOTHING, BadFacts, rows_of_json
+from usage.calc.fact_json import BadFacts, rows_of_json
 from usage.calc.fact_layouts import ADVICE, CARBON, INVENTORY, METRICS, Layout, Reject, squeezed
 from usage.calc.facts import FACTS, KINDS
 from usage.calc.facts import METRICS as OWN_METRICS
@@ -34,6 +35,7 @@ MOST_BYTES = fact_json.MOST_BYTES
 MOST_JSON_BYTES = 64 * 2**20
 # A day or an hour between two values; what is closer is summed into hours.
 DAY_SECONDS, HOUR_SECONDS = 86_400, 3_600
+TABLE_OF = {METRICS: "metrics", INVENTORY: "inventory", ADVICE: "provider_advice"}
 JSON_COLUMNS = {
     METRICS: ("provider", "account", "region", "resource", "metric", "time", "value", "unit", "statistic", "source"),
     INVENTORY: tuple(fact_layouts.PLAIN_INVENTORY.columns),
@@ -59,7 +61,7 @@ def read_facts(db: duckdb.DuckDBPyConnection, path: Path, source: str, out: Path
     """Reads `path` and writes `out`; `day` is when an inventory or advice was seen. Raises BadFacts."""
     if path.stat().st_size > MOST_BYTES:
         raise BadFacts(_("{source}: it is larger than {most} MB.").format(source=source, most=MOST_BYTES // 2**20))
-    layout = _read_raw(db, path, source)
+    layout = _read_raw(db, path, source, day)
     _tidy(db, layout)
     if layout.kind == CARBON:
         read_carbon(db, day, _reject)
@@ -86,7 +88,7 @@ def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
+def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str, day: date) -> Layout:
     """`raw`: the rows of the file as text with their lines, and the layout that they have."""
     with path.open("rb") as file:
         begin = file.read(64 * 1024)
@@ -100,7 +102,7 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
                 raise BadFacts(
                     _("{source}: JSON may have {most} MB; part it, or send it as CSV.").format(source=source, most=most)
                 )
-            return _read_json(db, path.read_text("utf-8-sig"), source)
+            return _read_json(db, path.read_text("utf-8-sig"), source, day)
     except UnicodeDecodeError as error:
         raise BadFacts(_("{source}: it is no UTF-8 ({error}).").format(source=source, error=error)) from None
     try:
@@ -137,7 +139,7 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
     return layout
 
 
-def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str) -> Layout:
+def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str, day: date) -> Layout:
     rows = rows_of_json(text, source)
     first = next(rows, None)
     if first is None:
@@ -148,7 +150,12 @@ def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str) -> Layout:
     unnested = ", ".join(f"unnest(${number}::VARCHAR[])" for number in range(1, len(names) + 1))
     # A few at a time: millions of rows as objects of Python take many times their text.
     chunk, before = [first, *islice(rows, ROWS_AT_ONCE)], 0
+    things: set[str] = set()
     while chunk:
+        if kind == METRICS:
+            # What its provider publishes without a day is of the day on which it comes.
+            chunk = [{**row, "time": row.get("time") or day.isoformat()} for row in chunk]
+        things |= {str(row.get("kind")) for row in chunk}
         columns = [[None if row.get(name) in (None, "") else str(row[name]) for row in chunk] for name in names]
         db.execute(
             f"INSERT INTO raw SELECT row_number() OVER () + {before} AS line, * FROM (SELECT {unnested})", columns
@@ -156,7 +163,8 @@ def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str) -> Layout:
         before += len(chunk)
         chunk = list(islice(rows, ROWS_AT_ONCE))
     layout = fact_layouts.PLAIN_METRICS if kind == METRICS else fact_layouts.PLAIN_INVENTORY
-    source_name = str(first.get("source") or "JSON")
+    # An inventory of disks takes the place of one of disks, and not of one of machines.
+    source_name = str(first.get("source") or "JSON") if kind == METRICS else ", ".join(sorted(things))
     columns_of = {**layout.columns, **({"source": "[source]"} if kind == METRICS else {})}
     own = Layout(f"{layout.name} ({source_name})", kind, (), columns_of, tuple(names))
     _name_columns(db, own, {squeezed(name): name for name in names})

@@ -30,8 +30,8 @@ class CarbonPage(Page, TemplateView):
     @cached_property
     def month(self) -> Month | None:
         """The month of the address where it is one that was delivered, else the newest."""
-        asked = self.request.GET.get("month", "")
-        return next((month for month in self.carbon.months if str(month) == asked), None) or self.carbon.newest
+        wanted = self.request.GET.get("month", "")
+        return next((month for month in self.carbon.months if str(month) == wanted), None) or self.carbon.newest
 
     def get_subtitle(self) -> str:
         if self.month is None or not self.carbon.rows:

@@ -79,10 +79,10 @@ def _budgets(person: Person, estimate: Estimate, figures: Sequence[ScenarioFigur
 
 def _others(person: Person, estimate: Estimate, figures: Sequence[ScenarioFigures], today: date) -> list[PlanEffect]:
     plans = [[_planned(line, estimate.currency) for line in one.lines] for one in figures]
-    found = [_forecast(person, estimate, figures, today)]
+    effects = [_forecast(person, estimate, figures, today)]
     for source in registry.allowed(PlanEffectSource, person):
-        found += source.effects(person, estimate.team_id, plans, estimate.currency, today)
-    return found
+        effects += source.effects(person, estimate.team_id, plans, estimate.currency, today)
+    return effects
 
 
 def _planned(line: EstimateLine, currency: str) -> PlannedUse:
@@ -134,11 +134,11 @@ def _span_of(person: Person, estimate: Estimate, month: Month, today: date) -> S
     # The forecast of a day stays what it is while no bill comes: fitting two years of days takes a while.
     key = ("forecast of estimates", question, estimate.currency, until, today)
     spans = cached(person, key, forecasts).get(estimate.currency, [])
-    found = next((span for span in spans if span.days.start == month.start), None)
-    if found is None:
+    span = next((one for one in spans if one.days.start == month.start), None)
+    if span is None:
         raise NoForecast(
             _("There is no forecast of {month} in {currency}.").format(
                 month=month_text(month, "long"), currency=estimate.currency
             )
         )
-    return found
+    return span

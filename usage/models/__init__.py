@@ -1,3 +1,4 @@
+from usage.models.connections import Connection
 from usage.models.estimates import Estimate, EstimateLine, Scenario
 from usage.models.facts import CarbonMonth, FactImport
 from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth
@@ -5,6 +6,7 @@ from usage.models.tickets import Ticket, Tracker
 
 __all__ = [
     "CarbonMonth",
+    "Connection",
     "Estimate",
     "EstimateLine",
     "Evaluation",

@@ -25,7 +25,7 @@ from usage.sources.carbon_rows import store_carbon
 
 FOLDER = "usage-facts"
 CHUNK_BYTES = 2**20
-MOST_NAME = 200
+MOST_NAME, MOST_LAYOUT = 200, 60
 
 
 class CannotImport(ValueError):
@@ -82,7 +82,7 @@ def _refuse_again(digest: str, name: str) -> None:
         )
 
 
-GONE = (FactImport.State.REFUSED, FactImport.State.WITHDRAWN)
+GONE = (FactImport.State.WITHDRAWN,)
 # What counts no more may be imported again: the newer of two inventories was the wrong one.
 AGAIN = (*GONE, FactImport.State.REPLACED)
 
@@ -93,7 +93,7 @@ def _store(
 ) -> FactImport:
     row = FactImport.objects.create(
         kind=facts.kind,
-        layout=facts.layout,
+        layout=facts.layout[:MOST_LAYOUT],
         source=name[:MOST_NAME],
         state=FactImport.State.CURRENT,
         sha256=digest,
@@ -116,7 +116,7 @@ def _store(
 
 def _replace_older(row: FactImport, accounts: set[tuple[str, str]]) -> None:
     """An inventory replaces older ones of its layout whose accounts it all has: what left is in the older alone."""
-    alike = FactImport.objects.filter(kind=row.kind, layout=row.layout, state=FactImport.State.CURRENT)
+    alike = FactImport.objects.filter(kind=row.kind, layout=row.layout, connection=None, state=FactImport.State.CURRENT)
     older = alike.exclude(pk=row.pk)
     replaced = [one.pk for one in older if {(pair[0], pair[1]) for pair in one.accounts} <= accounts]
     FactImport.objects.filter(pk__in=replaced).update(state=FactImport.State.REPLACED)

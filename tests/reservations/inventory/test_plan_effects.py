@@ -49,8 +49,8 @@ def test_what_is_unused_covers_part_of_the_plan_and_coverage_falls_by_the_rest(h
     worth = Decimal(100) * Decimal("1.5") * A_MONTH
     assert [round(value, 4) for value in covered.after] == [round(worth, 4), round(worth / 2, 4)]
     assert coverage.before == 50
-    whole = (600 * A_MONTH + worth) / (1200 * A_MONTH + 730) * 100
-    assert round(coverage.after[0], 4) == round(whole, 4)
+    expected = (600 * A_MONTH + worth) / (1200 * A_MONTH + 730) * 100
+    assert round(coverage.after[0], 4) == round(expected, 4)
     assert coverage.after[1] < coverage.after[0]
 
 

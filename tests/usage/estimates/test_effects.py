@@ -38,12 +38,12 @@ def test_a_scenario_that_breaks_the_budget_stands_beside_one_that_does_not(alone
     estimate = make(eli, team=team)
     estimate_changes.add_scenario(eli, estimate, "Nights off", "10 x m5.large in eu-west-1, 12x5")
     estimate_changes.add_scenario(eli, estimate, "Who knows", "10 x z9.huge in eu-west-1")
-    found = rows(eli, estimate)
-    left = found["Payments: left this month"]
+    by_label = rows(eli, estimate)
+    left = by_label["Payments: left this month"]
     # 400 are left; 730 and 260.71 would go, and a line without a price is of unknown cost.
     assert (left.before, left.cells) == ("400.00 USD", [("-330.00 USD", True), ("139.29 USD", False), ("", False)])
-    assert "In euros: left this month" not in found
-    assert found["Forecast, June 2026"].effect.note.startswith("There is no forecast")
+    assert "In euros: left this month" not in by_label
+    assert by_label["Forecast, June 2026"].effect.note.startswith("There is no forecast")
     page = signed_in(eli).get(f"/usage/estimates/{estimate.pk}/").content.decode()
     assert "over budget" in page
     assert "There is no forecast" in page

@@ -88,9 +88,9 @@ def figures():
     return {row["rule"]: (row["n"], row["counted"], known.get(row["rule"], 0)) for row in rows}
 
 
-def near(found, reckoned):
+def near(judged, reckoned):
     """Savings that a ratio made are rounded to six digits each."""
-    return abs(found - reckoned) < Decimal("0.001")
+    return abs(judged - reckoned) < Decimal("0.001")
 
 
 def tiering(buckets):
@@ -110,39 +110,39 @@ def test_what_is_charged_though_it_is_stopped_is_found_to_the_cent(machines, buc
     """The source's own reading: every machine costs its rate for every hour, whatever its state."""
     result = judge(bill_stopped=True)
     assert result.resources == 200
-    found = figures()
+    judged = figures()
     idle = [one for one in machines if one.state in ("stopped", "terminated")]
     assert len([one for one in idle if one.state == "stopped"]) == 25
     assert len(idle) == 38
-    assert found["machine_stopped"] == (38, sum(one.month for one in idle), 0)
+    assert judged["machine_stopped"] == (38, sum(one.month for one in idle), 0)
     assert set(Finding.objects.filter(rule="machine_stopped").values_list("confidence", flat=True)) == {"certain"}
     # What is stopped saves all of itself: office hours count only for what runs.
     at_night = [one for one in machines if not one.is_production]
-    count, counted, unknown = found["schedule"]
+    count, counted, unknown = judged["schedule"]
     assert (count, unknown) == (len(at_night), 0)
     assert near(counted, sum(one.month * OUTSIDE_WORK for one in at_night if one.state == "running"))
-    check_buckets(found, buckets)
+    check_buckets(judged, buckets)
 
 
 def test_as_a_provider_bills_it_only_what_runs_costs_anything(machines, buckets):
     judge(bill_stopped=False)
-    found = figures()
+    judged = figures()
     # Nothing states what the disks of the 25 cost, which is not zero.
-    assert found["machine_stopped"] == (25, None, 25)
+    assert judged["machine_stopped"] == (25, None, 25)
     at_night = [one for one in machines if not one.is_production and one.state == "running"]
-    count, counted, _unknown = found["schedule"]
+    count, counted, _unknown = judged["schedule"]
     assert count == len(at_night)
     assert near(counted, sum(one.month * OUTSIDE_WORK for one in at_night))
     # c5, m5, r5 and t3 are on no list of previous generations; Graviton's prices are on no list that is loaded.
-    assert "machine_generation" not in found
-    assert found["machine_arm"] == (82, None, 82)
+    assert "machine_generation" not in judged
+    assert judged["machine_arm"] == (82, None, 82)
     assert {one.type.partition(".")[0] for one in machines} == {"c5", "m5", "r5", "t3"}
-    check_buckets(found, buckets)
+    check_buckets(judged, buckets)
 
 
-def check_buckets(found, buckets):
+def check_buckets(judged, buckets):
     saved = tiering(buckets)
-    count, counted, unknown = found["bucket_tiering"]
+    count, counted, unknown = judged["bucket_tiering"]
     assert (len(buckets), count, unknown) == (80, len(saved), 0)
     assert near(counted, sum(saved))
     # How much is read is on no bill: it needs a look, and is no waste yet.

@@ -10,7 +10,7 @@ from costs.models import Delivery
 from tests.people import person, signed_in
 from tests.usage.proof.test_saving_months import MAY, finding, load_month, three_months  # noqa: F401
 from tests.usage.worklist.helpers import finding as open_finding
-from usage.models import SavingMonth
+from usage.models import Finding, SavingMonth
 from usage.proof import figures, saving_months
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def test_what_a_withdrawn_bill_proved_waits_for_proof_again(three_months):  # noqa: F811
     stopped = finding()
     saving_months.prove(MAY)
-    withdraw_delivery(Delivery.objects.current().get(months__billing_month=date(2026, 4, 1)))
+    withdraw_delivery(Delivery.objects.get(status="current", months__billing_month=date(2026, 4, 1)))
     assert saving_months.prove(MAY) == 0
     stopped.refresh_from_db()
     assert (stopped.state, [event.verb for event in stopped.events.order_by("pk")]) == (
@@ -34,7 +34,7 @@ def test_what_a_withdrawn_bill_proved_waits_for_proof_again(three_months):  # no
 def test_a_restated_bill_that_has_the_cost_after_all_brings_it_back(three_months, tmp_path):  # noqa: F811
     stopped = finding()
     saving_months.prove(MAY)
-    withdraw_delivery(Delivery.objects.current().get(months__billing_month=date(2026, 4, 1)))
+    withdraw_delivery(Delivery.objects.get(status="current", months__billing_month=date(2026, 4, 1)))
     load_month(tmp_path, "2026-04", 30, **{"i-1": "9.5", "i-2": "10"})
     saving_months.prove(MAY)
     stopped.refresh_from_db()
@@ -44,7 +44,8 @@ def test_a_restated_bill_that_has_the_cost_after_all_brings_it_back(three_months
 
 
 def test_a_resource_in_two_accounts_is_two_and_only_the_mended_one_is_proved(three_months, tmp_path):  # noqa: F811
-    here, there = finding(), finding("i-2", account="000000000099", resource_key="other")
+    here, there = finding(), finding("i-2")
+    Finding.objects.filter(pk=there.pk).update(account="000000000099")
     saving_months.prove(MAY)
     for one in (here, there):
         one.refresh_from_db()

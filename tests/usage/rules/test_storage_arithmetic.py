@@ -29,12 +29,12 @@ def test_the_sql_of_the_rule_and_the_arithmetic_of_classes_agree(buckets):
         name = f"b{number:02}"
         rows += [stored(name, gigabytes, str(gigabytes * rate)), reads(name, requests)]
         objects.append(measured(name, "objects", count))
-    found = {one["resource"]: one for one in find("bucket_tiering", *rows, metrics=objects)}
+    by_resource = {one["resource"]: one for one in find("bucket_tiering", *rows, metrics=objects)}
     classes = {one.code: one for one in CLASSES["AWS"]}
     for number, (gigabytes, count, requests, rate) in enumerate(buckets):
         size, things = Decimal(gigabytes), Decimal(count)
         best = best_class("AWS", size, things, Decimal(requests) / things, rate)
-        finding = found.get(f"b{number:02}")
+        finding = by_resource.get(f"b{number:02}")
         # A finding saves at most the cost; what saves less than a rounded nothing is none.
         expected = min(best[1], size * rate) if best else Decimal(0)
         assert abs((finding["saving"] if finding else Decimal(0)) - expected) < Decimal("0.0001")

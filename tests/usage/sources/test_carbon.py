@@ -44,9 +44,10 @@ carbon_footprint_total_kgCO2e.location_based,carbon_footprint_total_kgCO2e.marke
 def read(tmp_path, text):
     path, out = tmp_path / "carbon.csv", tmp_path / "carbon.parquet"
     path.write_text(text)
-    facts = read_facts(duckdb.connect(), path, "carbon.csv", out, date(2026, 6, 1))
+    db = duckdb.connect()
+    facts = read_facts(db, path, "carbon.csv", out, date(2026, 6, 1))
     names = ("account", "month", "market", "location", "scope1", "scope2_market", "scope2_location", "scope3_market")
-    rows = duckdb.sql(f"SELECT {', '.join(names)} FROM '{out}' ORDER BY ALL").fetchall()
+    rows = db.execute(f"SELECT {', '.join(names)} FROM '{out}' ORDER BY ALL").fetchall()
     return facts, [dict(zip(names, row, strict=True)) for row in rows]
 
 

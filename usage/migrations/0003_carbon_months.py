@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usage", "0001_findings_facts_and_estimates"),
+        ("usage", "0002_connections"),
     ]
 
     operations = [
