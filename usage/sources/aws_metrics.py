@@ -93,9 +93,9 @@ def measurements(client: Client, things: Iterable[Row], until: datetime) -> Iter
 
 def _values(client: Client, part: Sequence[tuple[Row, Metric]], start: datetime, end: datetime) -> Iterator[Row]:
     queries = [_query(f"m{number}", row, metric) for number, (row, metric) in enumerate(part)]
-    asked = {"MetricDataQueries": queries, "StartTime": start, "EndTime": end, "ScanBy": "TimestampAscending"}
+    window = {"MetricDataQueries": queries, "StartTime": start, "EndTime": end, "ScanBy": "TimestampAscending"}
     with answers(RIGHT):
-        for page in client.get_paginator("get_metric_data").paginate(**asked):
+        for page in client.get_paginator("get_metric_data").paginate(**window):
             for result in page["MetricDataResults"]:
                 row, metric = part[int(result["Id"][1:])]
                 for moment, value in zip(result["Timestamps"], result["Values"], strict=True):
