@@ -98,7 +98,7 @@ def dry_run(pk: int, *, user: User, now: datetime) -> FixSet:
         raise PermissionDenied
     row = FixSet.objects.get(pk=pk)
     if row.state in FixSet.UNDER_WAY or row.state == SetState.UNDONE:
-        raise CannotChange(_("It cannot be looked at now: it is {state}.").format(state=row.get_state_display()))
+        raise CannotChange(_("It cannot be looked at now: {state}.").format(state=row.get_state_display()))
     for step in row.steps.filter(result__in=TO_LOOK):
         _look(step, now)
         step.save()

@@ -98,7 +98,7 @@ def _lock(pk: int, states: Sequence[str], action: str) -> FixSet:
     row = FixSet.objects.select_for_update().get(pk=pk)
     if row.state not in states:
         raise CannotChange(
-            _("It cannot be {action}: it is {state}.").format(action=action, state=row.get_state_display())
+            _("It cannot be {action} now: {state}.").format(action=action, state=row.get_state_display())
         )
     return row
 

@@ -173,7 +173,8 @@ def test_each_action_does_what_its_dry_run_showed_and_says_before_what_cannot_be
     assert (fix_set.state, set(results(fix_set))) == ("applied", {"done"}), list(fix_set.steps.values())
     volumes = {one["VolumeId"]: one["VolumeType"] for one in ec2.describe_volumes()["Volumes"]}
     assert (volumes[gp2], lost in volumes) == ("gp3", False)
-    assert [one["VolumeId"] for one in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]] == [lost]
+    tagged = [{"Name": "tag-key", "Values": ["finops-change"]}]
+    assert [one["VolumeId"] for one in ec2.describe_snapshots(Filters=tagged)["Snapshots"]] == [lost]
     assert ec2.describe_addresses()["Addresses"] == []
     assert logs.describe_log_groups()["logGroups"][0]["retentionInDays"] == 90
     fix_set = undone(fix_set, eli)
@@ -222,7 +223,7 @@ def test_whoever_made_it_does_not_approve_it_and_nobody_approves_unseen(aws, all
         fix_sets.review(fix_set.pk, approve=True, comment="", user=eli, now=NOW)
     with pytest.raises(CannotChange, match="First the dry run"):
         fix_sets.review(fix_set.pk, approve=True, comment="", user=lea, now=NOW)
-    with pytest.raises(CannotChange, match="It cannot be applied: it is waits for approval"):
+    with pytest.raises(CannotChange, match="It cannot be applied now: waits for approval"):
         fix_sets.start(fix_set.pk, user=eli, now=NOW)
 
 
