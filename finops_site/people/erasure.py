@@ -123,12 +123,12 @@ def _patterns_of(user: User) -> _Patterns:
 def _end_account(user: User, now: datetime) -> None:
     for label in OF_THE_ACCOUNT:
         apps.get_model(label)._default_manager.filter(user=user).delete()
-    mine = OutgoingEmail.objects.filter(to__iexact=user.email)
-    mine.filter(outcome=OutgoingEmail.Outcome.WAITING).update(
+    to_her = OutgoingEmail.objects.filter(to__iexact=user.email)
+    to_her.filter(outcome=OutgoingEmail.Outcome.WAITING).update(
         outcome=OutgoingEmail.Outcome.CANCELLED, server_reply="The person was erased."
     )
     # The text of a mail to her is hers.
-    mine.update(content=b"", subject="")
+    to_her.update(content=b"", subject="")
     user.is_active = False
     user.set_unusable_password()
     user.save(update_fields=["is_active", "password"])
