@@ -26,8 +26,8 @@ from finops_site.people.roles import ADMINISTRATOR
 from finops_site.pillars import as_delivered
 
 TEXT = ("text", "character varying", "json", "jsonb", "bytea", "ARRAY")
-# Of packages: who signs in by it goes with the account.
-OF_THE_ACCOUNT = ("authtoken.Token", "mfa.Authenticator", "account.EmailAddress")
+# Of packages: what somebody signs in by goes with the account.
+OF_THE_ACCOUNT = ("authtoken.Token", "mfa.Authenticator", "account.EmailAddress", "socialaccount.SocialAccount")
 # One letter, or one of a word: the end of an address or of a name is not the middle of another.
 BEFORE_ADDRESS, AFTER_ADDRESS = r"(?<![\w.+-])", r"(?![\w-]|\.\w)"
 
