@@ -58,7 +58,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
-from usage.models import Estimate, FactImport, Finding, QuietRule, Scenario
+from usage.models import Connection, Estimate, FactImport, Finding, QuietRule, Scenario
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +138,15 @@ USAGE = {
     "usage:import_withdraw": POST_ONLY,
     **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
     "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    **dict.fromkeys(("usage:connections", "usage:connection_add"), BRINGS_BILLS),
+    "usage:connection": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
+    "usage:connection_read": POST_ONLY,
+    **dict.fromkeys(
+        ("api:usage-connection-list", "api:usage-connection-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)
+    ),
+    **dict.fromkeys(
+        ("api:usage-connection-read", "api:usage-connection-test"), row(NO_TOKEN, all=403, ada=405, fay=405)
+    ),
     "usage:estimates": EVERYBODY,
     "usage:estimate_add": row(SIGN_IN, all=200, ada=403, max=403),
     "usage:estimate": LINE_OF_PAYMENTS,
@@ -804,6 +813,8 @@ def usage_arguments(kind, line):
         ]
     if kind in ("import", "import_withdraw", "usage-import-detail", "usage-import-withdraw"):
         return [FactImport.objects.create(kind="metrics", source="cpu.csv", sha256="1").pk]
+    if kind.startswith(("connection", "usage-connection")) and kind not in ("connections", "connection_add"):
+        return [] if kind.endswith("list") else [Connection.objects.create(name="Production").pk]
     if kind.startswith(("estimate", "scenario")) and kind not in ("estimates", "estimate_add", "estimate-list"):
         about = {"team": line.owner, "currency": "USD", "made_by": person("fay")}
         estimate = Estimate.objects.create(name="Shop", **about)
