@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0011_language_and_time_zone")]
+    dependencies = [("finops_site", "0012_groups_of_providers")]
     operations = [
         migrations.AddField(
             model_name="outgoingemail",
