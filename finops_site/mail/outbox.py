@@ -54,12 +54,12 @@ def queue_email(
     send_after = send_after or now
     # A new one alone asks who reads it.
     reader = cache(lambda: User.objects.filter(email__iexact=to).first())
-    asked: dict[str, Any] = {"reader": reader, "teams_seen": lambda: notifications.teams_seen_by(reader())}
+    of_reader: dict[str, Any] = {"reader": reader, "teams_seen": lambda: notifications.teams_seen_by(reader())}
     email, is_new = OutgoingEmail.objects.get_or_create(
         key=key,
         defaults={
             "to": to,
-            **asked,
+            **of_reader,
             "kind": getattr(message, "kind", ""),
             "about": notifications.in_this_site(getattr(message, "about", "")),
             "subject": str(message.subject),
