@@ -36,6 +36,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.delete_membership",
             "finops_site.view_membership",
             *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
+            *("finops_site.view_apitoken", "finops_site.delete_apitoken"),
             "socialaccount.view_socialaccount",
             "socialaccount.delete_socialaccount",
             "finops_site.view_outgoingemail",
@@ -62,6 +63,8 @@ class FinopsSiteConfig(PillarConfig):
         },
         ENGINEERING: {"finops_site.open_admin"},
     }
+    # What ran while nobody was here yet.
+    begins_with = {"finops_site.NightlyRun", "finops_site.Backup", "finops_site.RestoreDrill"}
     schedule = {
         "send-emails-that-are-left-every-ten-minutes": {
             "task": "finops_site.tasks.send_outgoing_emails",
@@ -91,6 +94,15 @@ class FinopsSiteConfig(PillarConfig):
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
             "schedule": crontab(hour=5, minute=10),
+        },
+        # Hourly, so that one which failed has another try; FINOPS_BACKUP_EVERY says when one is due.
+        "back-up-when-it-is-due": {
+            "task": "finops_site.tasks.back_up_if_due",
+            "schedule": crontab(minute=20),
+        },
+        "try-newest-backup-every-month": {
+            "task": "finops_site.tasks.try_newest_backup",
+            "schedule": crontab(day_of_month=2, hour=4, minute=30),
         },
         # What failed, or died with its worker, has a second try before people come to work.
         "run-nightly-checks-that-are-left": {
@@ -132,12 +144,15 @@ class FinopsSiteConfig(PillarConfig):
         post_migrate.connect(roles.sync_roles, sender=last, dispatch_uid="finops_site.sync_roles")
 
         auditlog.register(
-            self.get_model("User"), exclude_fields=["password", "last_login", "hides_setup"], m2m_fields={"groups"}
+            self.get_model("User"),
+            exclude_fields=["password", "last_login", "hides_setup", "sessions_ended"],
+            m2m_fields={"groups"},
         )
         auditlog.register(self.get_model("Team"))
         auditlog.register(self.get_model("Company"))
         auditlog.register(self.get_model("Membership"))
         auditlog.register(self.get_model("GroupMapping"))
+        auditlog.register(self.get_model("ApiToken"), exclude_fields=["key_hash", "last_used_at"])
         for name in ("SavedView", "Dashboard", "ViewMail"):
             auditlog.register(self.get_model(name), exclude_fields=["queued_for"])
         registry.add(

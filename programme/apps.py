@@ -12,6 +12,7 @@ from finops_site.registry import (
     NotificationKind,
     OutgoingEmailCheck,
     PeriodSection,
+    Possession,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
@@ -41,6 +42,8 @@ class ProgrammeConfig(PillarConfig):
     name = "programme"
     urls = "programme.urls"
     api_urls = "programme.api.urls"
+    begins_with = {"programme.KpiDay"}
+    as_delivered = {"programme.MadeReport"}
     permissions = {
         EVERYBODY: {
             *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),
@@ -76,7 +79,7 @@ class ProgrammeConfig(PillarConfig):
     def register_reports(self) -> None:
         from auditlog.registry import auditlog
 
-        from programme.reports import demo, letters, sections
+        from programme.reports import demo, letters, schedules, sections
 
         for name in ("ReportSchedule", "ReportRecipient"):
             auditlog.register(self.get_model(name), exclude_fields=["pause_reason", "url"])
@@ -100,6 +103,13 @@ class ProgrammeConfig(PillarConfig):
             NotificationKind("report-not-sent", _lazy("Reports that somebody did not get"), SEE_SCHEDULES, 51),
             DemoStep("reports", demo.make_reports, 96),
             DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
+            Possession(
+                "report-schedules",
+                _lazy("schedules of reports"),
+                schedules.count_of,
+                schedules.let_go,
+                "programme:report_schedules",
+            ),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
         )
 
@@ -110,8 +120,8 @@ class ProgrammeConfig(PillarConfig):
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95, _lazy("KPIs")),
-            # After the pillars, whose figures it stores; removed before them.
-            DemoStep("KPIs", demo.make_kpis, 85),
+            # After the pillars, findings of usage too, whose figures it stores; removed before them.
+            DemoStep("KPIs", demo.make_kpis, 88),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
         )
 
@@ -127,13 +137,20 @@ class ProgrammeConfig(PillarConfig):
     def register_savings_model(self) -> None:
         from auditlog.registry import auditlog
 
-        from programme.savings_model import demo, kpis
+        from programme.savings_model import demo, kpis, period_report
 
         for name in ("SavingsModel", "Assumption"):
             auditlog.register(self.get_model(name))
         registry.add(
             NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,
+            PeriodSection(
+                "savings-by-pillar",
+                _lazy("Savings by pillar"),
+                period_report.savings_of_period,
+                "programme.view_assumption",
+                12,
+            ),
             DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
             # Before the KPIs, which it has two of.
             DemoStep("savings model", demo.make_savings_model, 84),

@@ -214,6 +214,10 @@ ACCESS = {
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "token": EVERYBODY,
+    "my_sessions": EVERYBODY,
+    "usersessions_list": row(302, all=302),
+    **dict.fromkeys(("token_end", "my_session_end"), row(SIGN_IN, all=405)),
+    "person_sessions_end": row(SIGN_IN, all=403, ada=405),
     # It is there only while nobody is.
     "first_administrator": row(404, all=404),
     **dict.fromkeys(
@@ -507,6 +511,8 @@ ACCESS = {
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
     "api:me-token": row(NO_TOKEN, all=405),
+    "api:me-tokens": API_EVERYBODY,
+    "api:me-token-detail": row(NO_TOKEN, all=405),
     "api:cost-line-list": API_EVERYBODY,
     "api:cost-line-detail": API_LINE_OF_PAYMENTS,
     # It wants to know of which line.
@@ -762,8 +768,10 @@ def arguments(name, line):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
     if kind.startswith("openid_connect"):
         return ["nobody"]
-    if kind == "notification":
+    if kind in ("notification", "token_end", "my_session_end", "me-token-detail"):
         return [1]
+    if kind == "person_sessions_end":
+        return [person("lea").pk]
     if kind in ("report", "report_pdf"):
         return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):
