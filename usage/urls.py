@@ -3,6 +3,7 @@
 from django.urls import path
 
 from usage.carbon import views as carbon
+from usage.changes import change_set_views as changes
 from usage.estimates import views as estimates
 from usage.proof import views as proof
 from usage.sources import connection_views as connections
@@ -25,6 +26,11 @@ IMPORTS = [
     path("usage/imports/<int:pk>/withdraw/", sources.WithdrawImport.as_view(), name="import_withdraw"),
 ]
 CARBON = [path("usage/carbon/", carbon.CarbonPage.as_view(), name="carbon")]
+CHANGES = [
+    path("usage/changes/", changes.ChangeSetsPage.as_view(), name="change_sets"),
+    path("usage/changes/add/", changes.AddChangeSet.as_view(), name="change_set_add"),
+    path("usage/changes/<int:pk>/", changes.ChangeSetPage.as_view(), name="change_set"),
+]
 CONNECTIONS = [
     path("usage/connections/", connections.ConnectionsPage.as_view(), name="connections"),
     path("usage/connections/add/", connections.ConnectionPage.as_view(), name="connection_add"),
@@ -46,4 +52,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *CONNECTIONS, *CARBON, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *CHANGES, *IMPORTS, *CONNECTIONS, *CARBON, *ESTIMATES]

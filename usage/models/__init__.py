@@ -1,3 +1,4 @@
+from usage.models.changes import FixAccess, FixSet, FixStep
 from usage.models.connections import Connection
 from usage.models.estimates import Estimate, EstimateLine, Scenario
 from usage.models.facts import CarbonMonth, FactImport
@@ -13,6 +14,9 @@ __all__ = [
     "FactImport",
     "Finding",
     "FindingEvent",
+    "FixAccess",
+    "FixSet",
+    "FixStep",
     "QuietRule",
     "SavingMonth",
     "Scenario",

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usage", "0002_connections"),
+        ("usage", "0003_change_sets"),
     ]
 
     operations = [
