@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from costs.calc.providers import GOOGLE
 from costs.sources.google_cloud import check_key
-from costs.sources.storage import StorageProblem, allowed_endpoint, secret_of, timeout_seconds
+from costs.sources.storage import StorageProblem, allowed_endpoint, timeout_seconds
 from finops_site.translation import gettext_lazy as _lazy
 from usage.calc.aws_inventory import NOTHING
 from usage.models import Connection, FactImport
@@ -87,7 +87,7 @@ class GoogleClient:
     def __init__(self, connection: Connection) -> None:
         try:
             self.base = allowed_endpoint(connection.endpoint) if connection.endpoint else ASSETS
-            secret = secret_of(connection)
+            secret = connection.credential.secret() if connection.credential else {}
             check_key(secret)
             self.session = _session(secret, is_own=not connection.endpoint)
         except StorageProblem as problem:
@@ -188,7 +188,9 @@ def _region(location: str) -> str:
 
 def missing_rights(connection: Connection) -> tuple[str, list[str], list[str]]:
     """(projects, rights that are denied, other problems). Raises CannotRead."""
-    client, denied, problems = GoogleClient(connection), [], []
+    client = GoogleClient(connection)
+    denied: list[str] = []
+    problems: list[str] = []
     for project in connection.account_list:
         try:
             next(client.assets(project, QUESTIONS[0].type), None)
