@@ -55,6 +55,7 @@ class BudgetsConfig(PillarConfig):
     name = "budgets"
     urls = "budgets.urls"
     api_urls = "budgets.api.urls"
+    begins_with = {"budgets.Night"}
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {

@@ -42,6 +42,8 @@ class ProgrammeConfig(PillarConfig):
     name = "programme"
     urls = "programme.urls"
     api_urls = "programme.api.urls"
+    begins_with = {"programme.KpiDay"}
+    as_delivered = {"programme.MadeReport"}
     permissions = {
         EVERYBODY: {
             *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),

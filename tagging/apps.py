@@ -31,6 +31,12 @@ class TaggingConfig(PillarConfig):
     name = "tagging"
     urls = "tagging.urls"
     api_urls = "tagging.api_urls"
+    # The policy of the first day (migration 0011).
+    begins_with = {"tagging.TagRequirement"}
+    as_delivered = {
+        *("tagging.SplitPart", "tagging.Allocation", "tagging.Statement", "tagging.StatementDocument"),
+        *("tagging.StatementLine", "tagging.TagVerdict", "tagging.TagFact", "tagging.TaggedResource"),
+    }
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {

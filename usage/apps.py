@@ -20,6 +20,8 @@ class UsageConfig(PillarConfig):
     name = "usage"
     urls = "usage.urls"
     api_urls = "usage.api.urls"
+    begins_with = {"usage.Evaluation"}
+    as_delivered = {"usage.Finding"}
     permissions = {
         EVERYBODY: {
             *("usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finops_site", "0014_what_mails_are_about"),
+        ("finops_site", "0015_backups_by_schedule"),
     ]
 
     operations = [
