@@ -138,6 +138,8 @@ USAGE = {
     "usage:import_withdraw": POST_ONLY,
     **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
     "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    "usage:carbon": EVERYBODY,
+    "api:usage-carbon": API_EVERYBODY,
     **dict.fromkeys(("usage:connections", "usage:connection_add"), BRINGS_BILLS),
     "usage:connection": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
     "usage:connection_read": POST_ONLY,
@@ -162,7 +164,7 @@ USAGE = {
     ),
     **dict.fromkeys(("usage:estimate_act", "usage:scenario_act"), row(SIGN_IN, all=405, ada=403, max=403)),
     "api:estimate-list": API_EVERYBODY,
-    "api:estimate-detail": API_LINE_OF_PAYMENTS,
+    **dict.fromkeys(("api:estimate-detail", "api:estimate-effects"), API_LINE_OF_PAYMENTS),
     **dict.fromkeys(("api:estimate-scenarios", "api:estimate-archive"), API_POSTS),
 }
 
