@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -52,6 +53,15 @@ def database_answers(database: BaseDatabaseWrapper | None = None) -> bool:
         with (database or connection).cursor() as cursor:
             cursor.execute("SELECT 1")
             return bool(cursor.fetchone())
+    except Error:
+        return False
+
+
+def is_migrated() -> bool:
+    """Whether the database has the tables of this version; a version before it may have more."""
+    try:
+        executor = MigrationExecutor(connection)
+        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error:
         return False
 
