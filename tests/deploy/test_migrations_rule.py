@@ -43,7 +43,7 @@ def is_filled_by_the_database(field):
 
 
 def new_migrations():
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None)
     return {
         f"{app}.{name}": migration
         for (app, name), migration in loader.disk_migrations.items()

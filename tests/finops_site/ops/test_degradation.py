@@ -29,7 +29,7 @@ def test_where_the_database_only_reads_pages_are_served_and_changes_say_why_not(
     browser.get("/costs/")
     with database_only_reads():
         assert browser.get("/costs/").status_code == 200
-        page = browser.post("/views/add/", {"name": "March", "path": "/costs/", "query": "", "show": "name"})
+        page = browser.post("/views/add/", {"name": "March", "address": "/costs/"})
         by_program = browser.post(
             "/api/v1/budgets/", {"name": "b"}, "application/json", headers={"Authorization": f"Token {token}"}
         )

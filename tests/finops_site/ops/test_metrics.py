@@ -18,7 +18,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 def figures(client, **headers):
-    """{(name, values of the labels): number} as Prometheus reads the answer."""
+    """{(name, values of the labels by their names): number} as Prometheus reads the answer."""
     answer = client.get("/metrics", **headers)
     assert answer.status_code == 200, answer.content
     families = text_string_to_metric_families(answer.content.decode())
@@ -76,13 +76,13 @@ def test_the_business_is_told_and_what_is_not_known_is_no_zero(client, fay):
 
 def test_requests_are_counted_by_view_and_status(client, fay, client_of):
     browser = client_of(fay)
-    key = ("finops_http_requests_total", "costs:explorer", "GET", "200")
+    key = ("finops_http_requests_total", "GET", "200", "costs:explorer")
     before = figures(client).get(key, 0)
     browser.get("/costs/")
     browser.get("/nobody-is-here-1234/")
     after = figures(client)
     assert after[key] == before + 1
-    assert after[("finops_http_requests_total", "none", "GET", "404")] >= 1
+    assert after[("finops_http_requests_total", "GET", "404", "none")] >= 1
     assert after[("finops_http_request_seconds_count", "costs:explorer")] >= 1
 
 
@@ -96,7 +96,7 @@ def test_a_task_that_waits_has_an_age_and_one_that_ended_is_counted(client):
         broker.delete(metrics.QUEUE)
     metrics.note_task("finops_site.tasks.watch_queues", "failure", 1.5)
     after = figures(client)
-    assert after[("finops_tasks_ended", "finops_site.tasks.watch_queues", "failure")] >= 1
+    assert after[("finops_tasks_ended", "failure", "finops_site.tasks.watch_queues")] >= 1
     assert after[("finops_tasks_seconds", "finops_site.tasks.watch_queues")] >= 1.5
     assert after[("finops_queue_age_seconds",)] == 0
 
