@@ -70,7 +70,7 @@ class Site:
 
     def run(self, *args, **settings):
         return subprocess.run(
-            self.command(*args), env=self.env | settings, capture_output=True, text=True, timeout=120, cwd="/"
+            self.command(*args), env=self.env | settings, capture_output=True, text=True, timeout=300, cwd="/"
         )
 
     def status(self):

@@ -60,10 +60,10 @@ def no_longer_kept(stored: Iterable[StoredBackup], rule: KeepRule) -> list[Store
     good = [backup for backup in by_age if backup.is_good]
     if not good:
         return []
-    kept = {good[0].name}
+    staying = {good[0].name}
     for count, span in ((rule.daily, _day), (rule.weekly, _week), (rule.monthly, _month)):
-        kept |= _newest_of_each(good, count, span)
-    return [backup for backup in reversed(by_age) if backup.name not in kept and backup.made_at < good[0].made_at]
+        staying |= _newest_of_each(good, count, span)
+    return [backup for backup in reversed(by_age) if backup.name not in staying and backup.made_at < good[0].made_at]
 
 
 def _newest_of_each(good: Sequence[StoredBackup], count: int, span: Callable[[datetime], Hashable]) -> set[str]:

@@ -103,8 +103,8 @@ class Bucket:
     def sizes(self) -> dict[str, int]:
         with _plainly(self.address):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
-            found = [row for page in pages for row in page.get("Contents", ())]
-        return {row["Key"].removeprefix(self.prefix): row["Size"] for row in found}
+            objects = [row for page in pages for row in page.get("Contents", ())]
+        return {row["Key"].removeprefix(self.prefix): row["Size"] for row in objects}
 
     def fetch(self, name: str, file: Path) -> None:
         with _plainly(self.address):

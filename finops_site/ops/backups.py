@@ -122,7 +122,7 @@ def write_members(half: Path, pg_dump: str, now: datetime, keys: list[bytes], pr
         dump_database(pg_dump, dump, work)
         with half.open("wb") as file:
             out = sealed.SealingWriter(file, keys[0]) if keys else None
-            with tarfile.open(fileobj=out or file, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[arg-type]
+            with tarfile.open(fileobj=out or file, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
                 manifest = {"kind": KIND, "version": VERSION, "made_at": now.isoformat()}
                 _add_bytes(archive, MANIFEST, json.dumps(manifest).encode(), sums)
                 _add_file(archive, DUMP, dump, sums, work)

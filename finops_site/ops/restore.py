@@ -51,7 +51,7 @@ def opened(path: Path) -> Iterator[tarfile.TarFile]:
         beginning = file.read(len(sealed.BEGINS))
         file.seek(0)
         source = sealed.OpeningReader(file, backup_keys()) if sealed.is_sealed(beginning) else file
-        with tarfile.open(fileobj=source, mode="r|") as archive:  # type: ignore[arg-type]
+        with tarfile.open(fileobj=source, mode="r|") as archive:  # type: ignore[call-overload]
             yield archive
         # What follows the archive's end is padding, and of an encrypted file the proof that nothing is missing.
         while source.read(CHUNK):

@@ -26,8 +26,8 @@ from finops_site.people.roles import ADMINISTRATOR
 from finops_site.pillars import as_delivered
 
 TEXT = ("text", "character varying", "json", "jsonb", "bytea", "ARRAY")
-# Of packages: who signs in by it goes with the account.
-OF_THE_ACCOUNT = ("authtoken.Token", "mfa.Authenticator", "account.EmailAddress")
+# Of packages: what somebody signs in by goes with the account.
+OF_THE_ACCOUNT = ("authtoken.Token", "mfa.Authenticator", "account.EmailAddress", "socialaccount.SocialAccount")
 # One letter, or one of a word: the end of an address or of a name is not the middle of another.
 BEFORE_ADDRESS, AFTER_ADDRESS = r"(?<![\w.+-])", r"(?![\w-]|\.\w)"
 
@@ -123,12 +123,12 @@ def _patterns_of(user: User) -> _Patterns:
 def _end_account(user: User, now: datetime) -> None:
     for label in OF_THE_ACCOUNT:
         apps.get_model(label)._default_manager.filter(user=user).delete()
-    mine = OutgoingEmail.objects.filter(to__iexact=user.email)
-    mine.filter(outcome=OutgoingEmail.Outcome.WAITING).update(
+    to_her = OutgoingEmail.objects.filter(to__iexact=user.email)
+    to_her.filter(outcome=OutgoingEmail.Outcome.WAITING).update(
         outcome=OutgoingEmail.Outcome.CANCELLED, server_reply="The person was erased."
     )
     # The text of a mail to her is hers.
-    mine.update(content=b"", subject="")
+    to_her.update(content=b"", subject="")
     user.is_active = False
     user.set_unusable_password()
     user.save(update_fields=["is_active", "password"])

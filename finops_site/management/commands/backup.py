@@ -54,10 +54,10 @@ class Command(PlainCommand):
         figures = {"path": row.path, "bytes": row.bytes, "made_at": row.made_at.isoformat(timespec="seconds")}
         self.answer(figures, f"{row.path}: {row.bytes:,} bytes.", as_json=as_json)
 
-    told = 0
+    last_line = 0
 
     def _tell(self, percent: int) -> None:
         """How far it is, for whoever sits there; a program reads nothing of it."""
-        if percent - self.told >= STEP and sys.stderr.isatty():
-            self.told = percent
+        if percent - self.last_line >= STEP and sys.stderr.isatty():
+            self.last_line = percent
             self.stderr.write(f"  {percent}%")

@@ -19,9 +19,9 @@ def stored(days_ago, is_good=True):
 def test_days_weeks_and_months_keep_the_newest_of_each():
     backups = [stored(day) for day in range(100)]
     gone = {backup.name for backup in no_longer_kept(backups, KeepRule(3, 2, 2))}
-    kept = [backup.made_at.date().isoformat() for backup in backups if backup.name not in gone]
+    days = [backup.made_at.date().isoformat() for backup in backups if backup.name not in gone]
     # 15 March 2026 is a Sunday: its week ends with it.
-    assert kept == ["2026-03-15", "2026-03-14", "2026-03-13", "2026-03-08", "2026-02-28"]
+    assert days == ["2026-03-15", "2026-03-14", "2026-03-13", "2026-03-08", "2026-02-28"]
 
 
 def test_one_that_is_not_whole_takes_no_good_ones_place_and_goes_when_a_good_one_is_newer():

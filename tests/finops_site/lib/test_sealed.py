@@ -1,4 +1,4 @@
-"""A sealed file opens with the operator's key, whole and as it was written, or not at all."""
+"""A sealed file opens with the operator's key, sealed_file and as it was written, or not at all."""
 
 import io
 import os
@@ -37,22 +37,25 @@ def test_an_older_key_opens_and_another_says_which_setting_is_missing():
 
 
 def test_a_file_that_was_cut_anywhere_does_not_open():
-    whole = seal(os.urandom(2 * sealed.PIECE))
+    sealed_file = seal(os.urandom(2 * sealed.PIECE))
     head, piece = 40, sealed.PIECE + sealed.TAG_BYTES
-    for end in (0, 10, head, head + 5, head + piece, head + piece + 1, len(whole) - 1):
+    for end in (0, 10, head, head + 5, head + piece, head + piece + 1, len(sealed_file) - 1):
         with pytest.raises(sealed.SealProblem):
-            open_(whole[:end])
+            open_(sealed_file[:end])
 
 
 def test_pieces_that_were_moved_and_a_byte_that_was_changed_do_not_open():
-    whole = seal(os.urandom(2 * sealed.PIECE + 5))
+    sealed_file = seal(os.urandom(2 * sealed.PIECE + 5))
     head, piece = 40, sealed.PIECE + sealed.TAG_BYTES
     swapped = (
-        whole[:head] + whole[head + piece : head + 2 * piece] + whole[head : head + piece] + whole[head + 2 * piece :]
+        sealed_file[:head]
+        + sealed_file[head + piece : head + 2 * piece]
+        + sealed_file[head : head + piece]
+        + sealed_file[head + 2 * piece :]
     )
-    changed = bytearray(whole)
+    changed = bytearray(sealed_file)
     changed[-3] ^= 1
-    for data in (swapped, bytes(changed), whole + b"\0"):
+    for data in (swapped, bytes(changed), sealed_file + b"\0"):
         with pytest.raises(sealed.SealProblem, match="cut short or changed"):
             open_(data)
 

@@ -70,8 +70,8 @@ def test_older_ones_go_by_the_rule_and_what_is_not_ours_stays(target, settings):
     (target / "letters.txt").write_text("dear ada")
     Backup.objects.update(made_at=now - timedelta(days=1))
     row = scheduled_backups.back_up(now)
-    kept = {os.path.basename(row.path), name_of(now - timedelta(days=2)), "letters.txt"}
-    assert {path.name for path in target.iterdir()} == kept
+    staying = {os.path.basename(row.path), name_of(now - timedelta(days=2)), "letters.txt"}
+    assert {path.name for path in target.iterdir()} == staying
     assert Backup.objects.filter(state="removed").count() == 1
 
 

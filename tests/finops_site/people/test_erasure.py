@@ -78,8 +78,8 @@ def test_what_is_frozen_is_named_and_left(eli_everywhere, fay):
         decided_by=fay, decided_at=timezone.now(),
     )  # fmt: skip
     traces = erasure.erase(eli_everywhere, timezone.now())
-    (kept,) = [trace for trace in traces if trace.outcome == erasure.Outcome.FROZEN]
-    assert (kept.table, kept.rows) == ("programme_decisionpoint", 1)
+    (frozen,) = [trace for trace in traces if trace.outcome == erasure.Outcome.FROZEN]
+    assert (frozen.table, frozen.rows) == ("programme_decisionpoint", 1)
     decision.refresh_from_db()
     assert decision.why == "Eli Navarro said so"
 

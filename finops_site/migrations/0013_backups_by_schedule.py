@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finops_site", "0011_language_and_time_zone"),
+        ("finops_site", "0012_groups_of_providers"),
     ]
 
     operations = [
