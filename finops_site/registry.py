@@ -848,6 +848,7 @@ Entry = (
     | ReportMonthSource
     | NightlyCheck
     | HealthCheck
+    | MetricSource
     | OutgoingEmailCheck
     | NotificationKind
     | MessageQueue

@@ -76,7 +76,7 @@ def exposition() -> bytes:
         web = CollectorRegistry()
         multiprocess.MultiProcessCollector(web)
     own = CollectorRegistry()
-    own.register(SiteCollector())  # type: ignore[arg-type]
+    own.register(SiteCollector())
     return generate_latest(web) + generate_latest(own)
 
 
@@ -112,8 +112,8 @@ Values = Iterable[tuple[tuple[str, ...], float]]
 
 def _queue_length(now: datetime) -> Values:
     with _client(settings.CELERY_BROKER_URL) as client:
-        yield ("waiting",), int(client.llen(QUEUE))  # type: ignore[arg-type]
-        yield ("in work",), int(client.hlen(IN_WORK))  # type: ignore[arg-type]
+        yield ("waiting",), int(client.llen(QUEUE))
+        yield ("in work",), int(client.hlen(IN_WORK))
 
 
 def _queue_age(now: datetime) -> Values:
