@@ -36,6 +36,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.delete_membership",
             "finops_site.view_membership",
             *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
+            *("finops_site.view_apitoken", "finops_site.delete_apitoken"),
             "socialaccount.view_socialaccount",
             "socialaccount.delete_socialaccount",
             "finops_site.view_outgoingemail",
@@ -144,12 +145,15 @@ class FinopsSiteConfig(PillarConfig):
         post_migrate.connect(roles.sync_roles, sender=last, dispatch_uid="finops_site.sync_roles")
 
         auditlog.register(
-            self.get_model("User"), exclude_fields=["password", "last_login", "hides_setup"], m2m_fields={"groups"}
+            self.get_model("User"),
+            exclude_fields=["password", "last_login", "hides_setup", "sessions_ended"],
+            m2m_fields={"groups"},
         )
         auditlog.register(self.get_model("Team"))
         auditlog.register(self.get_model("Company"))
         auditlog.register(self.get_model("Membership"))
         auditlog.register(self.get_model("GroupMapping"))
+        auditlog.register(self.get_model("ApiToken"), exclude_fields=["key_hash", "last_used_at"])
         for name in ("SavedView", "Dashboard", "ViewMail"):
             auditlog.register(self.get_model(name), exclude_fields=["queued_for"])
         registry.add(

@@ -12,6 +12,7 @@ from finops_site.registry import (
     NotificationKind,
     OutgoingEmailCheck,
     PeriodSection,
+    Possession,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
@@ -78,7 +79,7 @@ class ProgrammeConfig(PillarConfig):
     def register_reports(self) -> None:
         from auditlog.registry import auditlog
 
-        from programme.reports import demo, letters, sections
+        from programme.reports import demo, letters, schedules, sections
 
         for name in ("ReportSchedule", "ReportRecipient"):
             auditlog.register(self.get_model(name), exclude_fields=["pause_reason", "url"])
@@ -102,6 +103,13 @@ class ProgrammeConfig(PillarConfig):
             NotificationKind("report-not-sent", _lazy("Reports that somebody did not get"), SEE_SCHEDULES, 51),
             DemoStep("reports", demo.make_reports, 96),
             DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
+            Possession(
+                "report-schedules",
+                _lazy("schedules of reports"),
+                schedules.count_of,
+                schedules.let_go,
+                "programme:report_schedules",
+            ),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
         )
 

@@ -1,11 +1,11 @@
 """The audit log knows who and from where also when a program asks, and when many rows are written at once."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from auditlog.context import auditlog_value
 from django.db.models import Model
 from rest_framework.authentication import TokenAuthentication
-from rest_framework.authtoken.models import Token
 from rest_framework.request import Request
 
 from finops_site.lib.person import Person
@@ -16,7 +16,7 @@ from finops_site.people.demo_rows import without_demo
 class TokenAuthenticationForAudit(TokenAuthentication):
     """A token names its person later than the audit log's middleware looks, which sees nobody: it is set here."""
 
-    def authenticate(self, request: Request) -> tuple[User, Token] | None:
+    def authenticate(self, request: Request) -> tuple[User, Any] | None:
         user_and_token = super().authenticate(request)
         context = auditlog_value.get(None)
         if user_and_token and context is not None:

@@ -13,21 +13,20 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
 
 from finops_site.models import OutgoingEmail, User
+from finops_site.people.leaving import leave
 from finops_site.people.roles import ADMINISTRATOR
 from finops_site.pillars import as_delivered
 
 TEXT = ("text", "character varying", "json", "jsonb", "bytea", "ARRAY")
 # Of packages: what somebody signs in by goes with the account.
-OF_THE_ACCOUNT = ("authtoken.Token", "mfa.Authenticator", "account.EmailAddress", "socialaccount.SocialAccount")
+OF_THE_ACCOUNT = ("mfa.Authenticator", "account.EmailAddress", "socialaccount.SocialAccount")
 # One letter, or one of a word: the end of an address or of a name is not the middle of another.
 BEFORE_ADDRESS, AFTER_ADDRESS = r"(?<![\w.+-])", r"(?![\w-]|\.\w)"
 
@@ -80,23 +79,23 @@ def pseudonym_of(user: User) -> str:
 def find_traces(user: User) -> list[Trace]:
     """Where her address or her name is stored, and what `erase` would do with it; nothing is changed."""
     with transaction.atomic():
-        traces = _go_through(user, timezone.now())
+        traces = _go_through(user)
         transaction.set_rollback(True)
     return traces
 
 
-def erase(user: User, now: datetime) -> list[Trace]:
+def erase(user: User) -> list[Trace]:
     """Replaces her name and address, ends her account, and returns what was done. Raises ErasureProblem."""
     administrators = User.objects.in_role(ADMINISTRATOR)
     if list(administrators) == [user]:
         raise ErasureProblem(f"{user.email} is the only administrator: give somebody else that role first.")
     with transaction.atomic():
-        return _go_through(user, now)
+        return _go_through(user)
 
 
-def _go_through(user: User, now: datetime) -> list[Trace]:
+def _go_through(user: User) -> list[Trace]:
     patterns = _patterns_of(user)
-    _end_account(user, now)
+    _end_account(user)
     columns = defaultdict(list)
     for column in _columns():
         columns[column.table].append(column)
@@ -120,7 +119,8 @@ def _patterns_of(user: User) -> _Patterns:
     )
 
 
-def _end_account(user: User, now: datetime) -> None:
+def _end_account(user: User) -> None:
+    leave(user)
     for label in OF_THE_ACCOUNT:
         apps.get_model(label)._default_manager.filter(user=user).delete()
     to_her = OutgoingEmail.objects.filter(to__iexact=user.email)
@@ -129,9 +129,6 @@ def _end_account(user: User, now: datetime) -> None:
     )
     # The text of a mail to her is hers.
     to_her.update(content=b"", subject="")
-    user.is_active = False
-    user.set_unusable_password()
-    user.save(update_fields=["is_active", "password"])
 
 
 def _columns() -> Iterator[_Column]:

@@ -3,8 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.utils import timezone
-
 from finops_site.models import User
 from finops_site.ops.commands import BadInput, PlainCommand
 from finops_site.people import erasure
@@ -24,7 +22,7 @@ class Command(PlainCommand):
             raise BadInput(f"nobody here has the address {options['email']}.")
         pseudonym, email = erasure.pseudonym_of(user), user.email
         try:
-            traces = erasure.erase(user, timezone.now()) if options["erase"] else erasure.find_traces(user)
+            traces = erasure.erase(user) if options["erase"] else erasure.find_traces(user)
         except erasure.ErasureProblem as problem:
             raise BadInput(problem) from None
         rows = [

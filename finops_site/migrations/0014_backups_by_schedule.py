@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finops_site", "0012_groups_of_providers"),
+        ("finops_site", "0013_named_tokens"),
     ]
 
     operations = [
