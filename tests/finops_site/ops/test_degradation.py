@@ -4,10 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import OperationalError, connection, transaction
-from rest_framework.authtoken.models import Token
 
 from finops_site.home_views import Home
 from finops_site.models import SavedView
+from tests.people import token_of
 
 pytestmark = pytest.mark.django_db
 ONLY_READS = "The database only reads at the moment."
@@ -25,7 +25,7 @@ def database_only_reads():
 def test_where_the_database_only_reads_pages_are_served_and_changes_say_why_not(fay, client_of):
     browser = client_of(fay)
     browser.raise_request_exception = False
-    token = Token.objects.create(user=fay).key
+    token = token_of(fay)
     browser.get("/costs/")
     with database_only_reads():
         assert browser.get("/costs/").status_code == 200
