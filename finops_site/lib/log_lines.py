@@ -40,7 +40,7 @@ SECRETS = [
     ),
     # Django's signed values, and what a token of ours looks like
     (re.compile(r"[\w-]{6,}:[\w-]{4,}:[\w-]{20,}"), CROSSED_OUT),
-    (re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{40}(?![0-9a-zA-Z])"), CROSSED_OUT),
+    (re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-zA-Z])"), CROSSED_OUT),
     (re.compile(r"\bAKIA[0-9A-Z]{16}\b"), CROSSED_OUT),
 ]
 # What a logger may add to a line by `extra`, beside the message.
