@@ -256,6 +256,12 @@ class OutgoingEmail(models.Model):
         help_text=_lazy("who had this address when it was written: asked again before it is sent"),
     )
     kind = models.CharField(max_length=50, blank=True, help_text=_lazy("the reader may have switched mail of it off"))
+    about = models.CharField(
+        max_length=1000, blank=True, help_text=_lazy("the page it is about: who may not open it any more gets no mail")
+    )
+    teams_seen = models.JSONField(
+        null=True, blank=True, help_text=_lazy("the teams its reader saw when it was written; empty for the company")
+    )
     subject = models.TextField(blank=True)
     content = models.BinaryField(help_text=_lazy("the whole message as it goes over the line"))
     message_id = models.CharField(max_length=200)

@@ -120,8 +120,8 @@ class ProgrammeConfig(PillarConfig):
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95, _lazy("KPIs")),
-            # After the pillars, whose figures it stores; removed before them.
-            DemoStep("KPIs", demo.make_kpis, 85),
+            # After the pillars, findings of usage too, whose figures it stores; removed before them.
+            DemoStep("KPIs", demo.make_kpis, 88),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
         )
 
@@ -137,13 +137,20 @@ class ProgrammeConfig(PillarConfig):
     def register_savings_model(self) -> None:
         from auditlog.registry import auditlog
 
-        from programme.savings_model import demo, kpis
+        from programme.savings_model import demo, kpis, period_report
 
         for name in ("SavingsModel", "Assumption"):
             auditlog.register(self.get_model(name))
         registry.add(
             NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,
+            PeriodSection(
+                "savings-by-pillar",
+                _lazy("Savings by pillar"),
+                period_report.savings_of_period,
+                "programme.view_assumption",
+                12,
+            ),
             DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
             # Before the KPIs, which it has two of.
             DemoStep("savings model", demo.make_savings_model, 84),

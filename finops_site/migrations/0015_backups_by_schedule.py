@@ -8,6 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("finops_site", "0013_named_tokens"),
+        ("finops_site", "0014_what_mails_are_about"),
     ]
 
     operations = [
