@@ -89,8 +89,8 @@ def secrets_in(text):
     return [
         what
         for what, pattern in SECRETS.items()
-        for found in re.finditer(pattern, text)
-        if not EXAMPLES.search(found[0])
+        for match in re.finditer(pattern, text)
+        if not EXAMPLES.search(match[0])
     ]
 
 
