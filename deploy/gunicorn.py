@@ -16,3 +16,5 @@ timeout = 120
 graceful_timeout = 25
 # A heartbeat on the disk would wait for the disk.
 worker_tmp_dir = "/dev/shm"
+# Nobody asks it, and two hosts may share a home.
+control_socket_disable = True

@@ -27,15 +27,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_SECONDS = 1500
 
 
+def pins_of(code: Path) -> set[str]:
+    return set(re.findall(r"^[A-Za-z0-9._-]+==[^ ;\\]+", (code / "requirements.txt").read_text(), re.MULTILINE))
+
+
 class Version:
     """The code of one version, on a data folder that several have one after the other."""
 
     def __init__(self, code: Path, var: Path, port: int) -> None:
         self.code, self.var, self.port = code, var, port
         outside = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        # Packages are those of each version: an environment of its own, where its list differs.
-        same = (code / "requirements.txt").read_bytes() == (ROOT / "requirements.txt").read_bytes()
-        venv = ROOT / ".venv" if same else code / ".venv"
+        # Packages are those of each version: an environment of its own, unless ours has them all, of these versions.
+        venv = ROOT / ".venv" if pins_of(code) <= pins_of(ROOT) else code / ".venv"
         self.env = outside | {"FINOPS_VAR": str(var), "PORT": str(port), "FINOPS_VENV": str(venv)}
         self.process: subprocess.Popen[str] | None = None
 

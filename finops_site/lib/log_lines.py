@@ -76,4 +76,6 @@ class JsonLines(logging.Formatter):
         line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info and record.exc_info[0]:
             line["exception"] = scrub(self.formatException(record.exc_info))[-LONGEST_TEXT:]
-        return json.dumps({name: value for name, value in line.items() if value != ""}, ensure_ascii=False, default=str)
+        return json.dumps(
+            {name: value for name, value in line.items() if value not in ("", None)}, ensure_ascii=False, default=str
+        )
