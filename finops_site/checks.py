@@ -11,6 +11,7 @@ from finops_site.people.roles import forbidden_to_administrators, unknown_permis
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
 from finops_site.sign_in.providers import identity_providers
+from finops_site.ui.limits import read_limit
 from finops_site.ui.navigation import HOME
 
 
@@ -74,6 +75,17 @@ def every_tab_has_its_entry_and_every_letter_one(app_configs: object, **_: objec
         if count > 1
     ]
     return homeless + twice
+
+
+@register()
+def limits_can_be_read(app_configs: object, **_: object) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    for name in ("FINOPS_API_LIMIT", "FINOPS_TOKEN_LIMIT", "FINOPS_LINK_LIMIT"):
+        try:
+            read_limit(getattr(settings, name))
+        except ImproperlyConfigured as error:
+            problems.append(Error(f"{name}: {error}", id="finops_site.E012"))
+    return problems
 
 
 @register()

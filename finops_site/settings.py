@@ -226,6 +226,11 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"
 
+# How often: the API by each token or person, the page that makes tokens by each person, links in mails by each address.
+FINOPS_API_LIMIT = env("FINOPS_API_LIMIT", default="600/minute")
+FINOPS_TOKEN_LIMIT = env("FINOPS_TOKEN_LIMIT", default="20/hour")
+FINOPS_LINK_LIMIT = env("FINOPS_LINK_LIMIT", default="120/minute")
+
 # English is what the code says; the others are translated in <app>/locale, and chosen by people/reader_language.py.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
@@ -323,6 +328,7 @@ REST_FRAMEWORK = {
     ],
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "finops_site.api.base.answer_error",
+    "DEFAULT_THROTTLE_CLASSES": ["finops_site.api.throttles.ApiThrottle"],
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "FinOps API",
