@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from finops_site.celery import task_exists
-from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
+from finops_site.people.roles import ROLES, forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
 from finops_site.sign_in.providers import identity_providers
@@ -94,6 +94,9 @@ def somebody_can_sign_in(app_configs: object, **_: object) -> list[CheckMessage]
         providers = identity_providers()
     except (ImproperlyConfigured, TypeError) as error:
         return [Error(str(error), id="finops_site.E009")]
+    unknown = sorted(set(settings.FINOPS_MFA_REQUIRED_ROLES) - set(ROLES))
+    if unknown:
+        return [Error(f"FINOPS_MFA_REQUIRED_ROLES: {unknown[0]} is no role.", id="finops_site.E013")]
     problems: list[CheckMessage] = [
         Warning(
             f"nobody can sign in by {one.name}: it is trusted with no domain.",

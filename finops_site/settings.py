@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "finops_site.sign_in.second_step.SecondStepMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
@@ -191,7 +192,10 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A passkey signs in without a password; browsers know none for http, but of this computer.
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED
 # An invitation comes by mail, so that whoever followed it has that address.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 # Sign-in by an identity provider (docs/sign-in.md): one by these, several as a JSON list of objects.
@@ -263,6 +267,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 HTTPS = env.bool("HTTPS", default=False)
+# Roles that must have a second step beside the password, and for how many days they may go on without. A laptop asks
+# nobody: it has no https, and its people are those of the demo.
+FINOPS_MFA_REQUIRED_ROLES = env.list("FINOPS_MFA_REQUIRED_ROLES", default=["administrator", "finance"] if HTTPS else [])
+FINOPS_MFA_GRACE_DAYS = env.int("FINOPS_MFA_GRACE_DAYS", default=7)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

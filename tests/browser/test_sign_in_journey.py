@@ -28,3 +28,23 @@ def test_kim_signs_in_with_example_and_has_her_role_and_her_team(provider, chrom
     assert (role_of(kim), [str(team) for team in kim.teams.all()]) == ("engineering", ["Payments"])
     context.close()
     assert [text for text in complaints if "403" not in text] == []
+
+
+def test_lea_signs_in_with_a_passkey_and_no_password(visit):
+    page = visit("lea")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    devtools.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "isUserVerified": True, "automaticPresenceSimulation": True}},
+    )
+    page.goto("/accounts/2fa/webauthn/add/")
+    page.locator("input[name=passwordless]").check()
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url(lambda url: "/add/" not in url)
+    page.context.clear_cookies()
+    page.goto("/accounts/login/?next=/settings/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url(lambda url: url.endswith("/settings/"))
+    assert "Lea" in page.locator(".user-button").inner_text()
