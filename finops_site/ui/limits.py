@@ -59,7 +59,7 @@ def address_of(request: HttpRequest) -> str:
         return "unknown"
 
 
-class Limited:
+class HasLimit:
     """A view that asks before everything else: by person, or by address where nobody is signed in.
 
     `limit_name` is that of the setting; `limited_methods` are those that count.
