@@ -147,7 +147,7 @@ class FinopsSiteConfig(PillarConfig):
 
         auditlog.register(
             self.get_model("User"),
-            exclude_fields=["password", "last_login", "hides_setup", "sessions_ended"],
+            exclude_fields=["password", "last_login", "hides_setup", "sessions_ended", "second_step_asked_on"],
             m2m_fields={"groups"},
         )
         auditlog.register(self.get_model("Team"))
