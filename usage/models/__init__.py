@@ -1,10 +1,12 @@
+from usage.models.changes import FixAccess, FixSet, FixStep
 from usage.models.connections import Connection
 from usage.models.estimates import Estimate, EstimateLine, Scenario
-from usage.models.facts import FactImport
+from usage.models.facts import CarbonMonth, FactImport
 from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth
 from usage.models.tickets import Ticket, Tracker
 
 __all__ = [
+    "CarbonMonth",
     "Connection",
     "Estimate",
     "EstimateLine",
@@ -12,6 +14,9 @@ __all__ = [
     "FactImport",
     "Finding",
     "FindingEvent",
+    "FixAccess",
+    "FixSet",
+    "FixStep",
     "QuietRule",
     "SavingMonth",
     "Scenario",
