@@ -158,7 +158,7 @@ def _brought_back_by_bill(findings: Sequence[Finding]) -> set[int]:
     What days after it was mended show, or a person says, stands on its own.
     """
     back = [finding.pk for finding in findings if finding.state == Finding.State.BACK]
-    newest = FindingEvent.objects.filter(finding__in=back).order_by("finding", "-at", "-pk").distinct("finding")
+    newest = FindingEvent.objects.filter(finding__in=back).order_by("finding_id", "-at", "-pk").distinct("finding_id")
     of_a_month = [gap.value for gap in Gap if is_back(gap)]
     return {event.finding_id for event in newest if event.verb == Finding.State.BACK and event.note in of_a_month}
 
