@@ -230,6 +230,13 @@ ACCESS = {
     "group_mapping": row(SIGN_IN, all=404, ada=200),
     "api:group-mapping-list": row(NO_TOKEN, all=403, ada=200),
     "api:group-mapping-detail": row(NO_TOKEN, all=403, ada=200),
+    "scim_tokens": row(SIGN_IN, all=403, ada=200),
+    "scim_token_end": row(SIGN_IN, all=403, ada=405),
+    # It has tokens of its own: nobody's session opens it.
+    **dict.fromkeys(
+        tuple(f"scim:{kind}" for kind in ("users", "user", "groups", "group", "config", "resource_types", "schemas")),
+        row(401, all=401),
+    ),
     # No provider is set up.
     **dict.fromkeys(("openid_connect_login", "openid_connect_callback"), row(404, all=404)),
     "people_team": row(SIGN_IN, all=403, ada=200, ola=404),
@@ -770,7 +777,9 @@ def arguments(name, line):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
     if kind.startswith("openid_connect"):
         return ["nobody"]
-    if kind in ("notification", "token_end", "my_session_end", "me-token-detail"):
+    if name.startswith("scim:"):
+        return [1] if kind in ("user", "group") else []
+    if kind in ("notification", "scim_token_end", "token_end", "my_session_end", "me-token-detail"):
         return [1]
     if kind == "person_sessions_end":
         return [person("lea").pk]
