@@ -7,10 +7,14 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from finops_site.celery import task_exists
-from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
+from finops_site.lib.backup_ages import read_keep_rule
+from finops_site.ops.backups import BackupProblem, backup_keys
+from finops_site.ops.observers import missing_packages
+from finops_site.people.roles import ROLES, forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
 from finops_site.sign_in.providers import identity_providers
+from finops_site.ui.limits import read_limit
 from finops_site.ui.navigation import HOME
 
 
@@ -34,6 +38,24 @@ def address_is_reachable(app_configs: object, **_: object) -> list[CheckMessage]
         return []
     hint = "Set SITE_URL to the address people use: the links in emails are made from it."
     return [Warning(f"SITE_URL is {settings.SITE_URL}.", hint=hint, id="finops_site.W003")]
+
+
+@register()
+def observers_are_installed(app_configs: object, **_: object) -> list[CheckMessage]:
+    return [
+        Warning(f"{setting} is set, and {package} is not installed.", id="finops_site.W009")
+        for setting, package in missing_packages()
+    ]
+
+
+@register()
+def backups_are_named_well(app_configs: object, **_: object) -> list[CheckMessage]:
+    try:
+        read_keep_rule(settings.FINOPS_BACKUP_KEEP)
+        backup_keys()
+    except (ValueError, BackupProblem) as problem:
+        return [Error(str(problem), id="finops_site.E010")]
+    return []
 
 
 @register()
@@ -77,11 +99,25 @@ def every_tab_has_its_entry_and_every_letter_one(app_configs: object, **_: objec
 
 
 @register()
+def limits_can_be_read(app_configs: object, **_: object) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    for name in ("FINOPS_API_LIMIT", "FINOPS_TOKEN_LIMIT", "FINOPS_LINK_LIMIT"):
+        try:
+            read_limit(getattr(settings, name))
+        except ImproperlyConfigured as error:
+            problems.append(Error(f"{name}: {error}", id="finops_site.E012"))
+    return problems
+
+
+@register()
 def somebody_can_sign_in(app_configs: object, **_: object) -> list[CheckMessage]:
     try:
         providers = identity_providers()
     except (ImproperlyConfigured, TypeError) as error:
         return [Error(str(error), id="finops_site.E009")]
+    unknown = sorted(set(settings.FINOPS_MFA_REQUIRED_ROLES) - set(ROLES))
+    if unknown:
+        return [Error(f"FINOPS_MFA_REQUIRED_ROLES: {unknown[0]} is no role.", id="finops_site.E013")]
     problems: list[CheckMessage] = [
         Warning(
             f"nobody can sign in by {one.name}: it is trusted with no domain.",

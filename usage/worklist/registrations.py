@@ -8,6 +8,7 @@ from django.apps import apps
 from finops_site.people.roles import ENGINEERING, FINANCE
 from finops_site.registry import (
     AdviceSource,
+    MessageQueue,
     NavItem,
     NavTab,
     NotificationKind,
@@ -24,7 +25,7 @@ SEE = "usage.view_finding"
 def entries() -> list[Any]:
     """Entries of the registry."""
     # The worker makes tickets by it; nobody else asks for the module.
-    from usage.worklist import panels, search, tasks, to_do  # noqa: F401
+    from usage.worklist import panels, search, tasks, to_do, unsent  # noqa: F401
 
     for name in ("Tracker", "QuietRule"):
         auditlog.register(apps.get_model("usage", name))
@@ -48,5 +49,6 @@ def entries() -> list[Any]:
         ),
         AdviceSource("usage", panels.usage_advice, SEE, 55),
         SearchSource("findings", _lazy("Findings"), "bulb", search.find_findings, SEE, 62),
+        MessageQueue("tickets", _lazy("Tickets"), unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 30),
         NotificationKind("finding-assigned", _lazy("Findings that you are given"), SEE, 35),
     ]
