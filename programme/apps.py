@@ -15,6 +15,7 @@ from finops_site.registry import (
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
+from programme.audited import AUDITED, NOT_AUDITED
 
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
 DECIDES = {"programme.change_kpi", "programme.change_assumption"}
@@ -41,6 +42,8 @@ class ProgrammeConfig(PillarConfig):
     name = "programme"
     urls = "programme.urls"
     api_urls = "programme.api.urls"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     permissions = {
         EVERYBODY: {
             *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),
@@ -65,21 +68,14 @@ class ProgrammeConfig(PillarConfig):
     }
 
     def ready(self) -> None:
-        from auditlog.registry import auditlog
-
-        auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
         self.register_kpis()
         self.register_roadmap()
         self.register_savings_model()
         self.register_reports()
 
     def register_reports(self) -> None:
-        from auditlog.registry import auditlog
-
         from programme.reports import demo, letters, sections
 
-        for name in ("ReportSchedule", "ReportRecipient"):
-            auditlog.register(self.get_model(name), exclude_fields=["pause_reason", "url"])
         made, reports = "programme.view_madereport", "reports"
         registry.add(
             NavTab(_lazy("Reviews and updates"), "programme:reports", reports, made, 10),
@@ -116,21 +112,13 @@ class ProgrammeConfig(PillarConfig):
         )
 
     def register_roadmap(self) -> None:
-        from auditlog.registry import auditlog
+        from programme.roadmap.registrations import ROADMAP
 
-        from programme.roadmap.registrations import AUDITED, NIGHTLY_FIELDS, ROADMAP
-
-        for name in AUDITED:
-            auditlog.register(self.get_model(name), exclude_fields=NIGHTLY_FIELDS.get(name, []))
         registry.add(*ROADMAP)
 
     def register_savings_model(self) -> None:
-        from auditlog.registry import auditlog
-
         from programme.savings_model import demo, kpis
 
-        for name in ("SavingsModel", "Assumption"):
-            auditlog.register(self.get_model(name))
         registry.add(
             NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,

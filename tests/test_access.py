@@ -8,7 +8,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.forms import ChoiceField, ModelChoiceField
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
@@ -30,7 +29,7 @@ from finops_site.api.base import HoldsPermission
 from finops_site.lib.periods import Month, Period
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
-from finops_site.models import Dashboard, SavedView, Team
+from finops_site.models import AuditEntry, Dashboard, SavedView, Team
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
 from programme.reports.leaving import leave_url
@@ -720,7 +719,7 @@ def arguments(name, line):
     if name.startswith(("programme:", "api:kpi", "api:savings-")):
         return of_programme(name.split(":")[-1])
     if name == "api:audit-detail":
-        return [LogEntry.objects.first().pk]
+        return [AuditEntry.objects.first().pk]
     if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
         return of_tags(name.split(":")[-1], line)
     budget_names = ("budgets:", "api:budget", "api:alert", "api:anomaly", "api:control", "api:sensitivity")

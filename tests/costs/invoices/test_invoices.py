@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -22,6 +21,7 @@ from costs.invoices.explanation import explain_books
 from costs.models import Invoice, InvoiceCost
 from costs.reconciliation import reconcile
 from finops_site.lib.periods import Month
+from finops_site.models import AuditEntry
 from tests import bills
 from tests.people import person
 
@@ -166,7 +166,7 @@ def test_an_invoice_that_comes_again_changes_the_one_that_is_there_and_is_in_the
     assert str(records.upsert_invoices([corrected], user=fay, now=now)) == "0 new, 1 changed, 0 as before"
     invoice = Invoice.objects.get()
     assert (invoice.total, invoice.issuer, invoice.received_by) == (Decimal(16), "AWS", fay)
-    entries = LogEntry.objects.get_for_object(invoice).order_by("pk")
+    entries = AuditEntry.objects.about(invoice).order_by("pk")
     assert [(entry.actor, entry.changes) for entry in entries] == [
         (fay, {"total": ["", "15 USD"]}),
         (fay, {"total": ["15", "16"]}),

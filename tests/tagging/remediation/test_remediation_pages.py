@@ -5,13 +5,12 @@ import io
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from costs.models import Pool
-from finops_site.models import Team
+from finops_site.models import AuditEntry, Team
 from finops_site.people.tokens import make_token
 from tagging.models import (
     Allocation,
@@ -266,12 +265,12 @@ def test_the_audit_log_says_what_changed_by_whom_and_from_where_for_programs_too
     fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     feed["values"][1]["value"] = "7.5"
     fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
-    entries = LogEntry.objects.get_for_model(MetricValue).order_by("pk")
+    entries = AuditEntry.objects.of(MetricValue).order_by("pk")
     assert [entry.changes["value"] for entry in entries] == [["", "5"], ["", "5"], ["5", "7.5"]]
     tag = Suggestion.objects.filter(tag="Team").first()
     fay.post("/api/v1/tag-suggestions/accept/", {"ids": [tag.pk]}, content_type="application/json")
-    made = LogEntry.objects.get_for_model(VirtualTag).get()
-    assert {(entry.actor, entry.remote_addr) for entry in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
+    made = AuditEntry.objects.of(VirtualTag).get()
+    assert {(entry.actor, entry.address) for entry in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
 
 
 def test_the_api_accepts_refuses_and_sets(shop, client_of):  # noqa: F811

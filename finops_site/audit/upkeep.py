@@ -1,0 +1,83 @@
+"""What alone may take something out of the audit log: the erasure of a person, and clearing what is too old.
+
+Both are entries of the log themselves, so that the chain can still be counted (chain.py).
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from finops_site.audit import chain
+from finops_site.audit.events import record
+from finops_site.models import AuditEntry
+
+ERASED = "(erased)"
+
+
+@transaction.atomic
+def erase_person(user: Any) -> int:
+    """Takes a person's address, name and network addresses out of every entry; returns of how many.
+
+    That somebody (her number) did it stays, and what was done. What people wrote about her in texts stays too.
+    """
+    _wait_for_chain()
+    names = [name for name in (user.email, user.name) if name]
+    chain.seal()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL finops.audit_upkeep = 'erase'")
+        cursor.execute(
+            """UPDATE finops_site_auditentry e SET
+                who = CASE WHEN actor_id = %(pk)s THEN '' ELSE who END,
+                address = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN NULL ELSE address END,
+                through = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN '' ELSE through END,
+                name = CASE WHEN name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
+                    OR (model = %(model)s AND object_pk = %(pk)s::text) THEN %(erased)s ELSE name END,
+                changes = CASE WHEN model = %(model)s AND object_pk = %(pk)s::text THEN '{}'::jsonb ELSE changes END
+            WHERE actor_id = %(pk)s OR name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
+                OR (model = %(model)s AND object_pk = %(pk)s::text)
+            RETURNING id, encode(finops_audit_digest(e), 'hex')""",
+            {
+                "pk": user.pk,
+                "names": names,
+                "email": user.email,
+                "model": user._meta.label_lower,
+                "erased": ERASED,
+            },
+        )
+        digests = {str(pk): digest for pk, digest in cursor.fetchall()}
+        cursor.execute("SET LOCAL finops.audit_upkeep = ''")
+    record(AuditEntry.Action.ERASE, name=f"person {user.pk}", changes={"entries": (None, digests)})
+    # With the entry that explains it, or the check of this night would find what was changed.
+    chain.seal()
+    return len(digests)
+
+
+@transaction.atomic
+def clear_old(now: datetime) -> int:
+    """Deletes what is older than FINOPS_KEEP_AUDIT_DAYS (0: nothing), the oldest numbers first; returns how many."""
+    days = settings.FINOPS_KEEP_AUDIT_DAYS
+    if days <= 0:
+        return 0
+    _wait_for_chain()
+    young = AuditEntry.objects.filter(at__gte=now - timedelta(days=days)).exclude(number=None)
+    first = young.order_by("number").values_list("number", flat=True).first()
+    old = AuditEntry.objects.exclude(number=None)
+    last = (old if first is None else old.filter(number__lt=first)).order_by("-number").first()
+    # A chain of nothing could not go on: the last one stays.
+    if last is None or first is None:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL finops.audit_upkeep = 'clear'")
+        cursor.execute("DELETE FROM finops_site_auditentry WHERE number <= %s", [last.number])
+        count = cursor.rowcount
+        cursor.execute("SET LOCAL finops.audit_upkeep = ''")
+    changes = {"cleared": (last.number, None), "hash": (bytes(last.hash).hex(), None)}
+    record(AuditEntry.Action.CLEAR, name=f"{count} entries", changes=changes)
+    return count
+
+
+def _wait_for_chain() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [chain.LOCK])

@@ -1,0 +1,59 @@
+"""Which tables of the site, and of the packages it stands on, the audit log follows; the others with the reason."""
+
+from finops_site.pillars import Audited
+
+AUDITED = {
+    "User": Audited(left_out=("last_login", "hides_setup"), name="email"),
+    "User_groups": Audited(),
+    "User_user_permissions": Audited(),
+    "auth.Group": Audited(),
+    "auth.Group_permissions": Audited(),
+    "Team": Audited(),
+    "Membership": Audited(),
+    "Company": Audited(),
+    "DemoCompany": Audited(
+        left_out=("rows", "ids_before", "making_step", "removal_step", "removal_percent", "problem"),
+    ),
+    "Backup": Audited(name="path"),
+    "SavedView": Audited(),
+    "Dashboard": Audited(),
+    "DashboardItem": Audited(),
+    "ViewMail": Audited(left_out=("queued_for",)),
+    "NotificationPreference": Audited(name="kind"),
+    # The key is the token itself.
+    "authtoken.Token": Audited(secret=("key",), identity="user"),
+    "account.EmailAddress": Audited(),
+    "mfa.Authenticator": Audited(secret=("data",), left_out=("last_used_at",), name="type"),
+    "axes.AccessAttempt": Audited(
+        left_out=(
+            *("user_agent", "http_accept", "path_info", "attempt_time", "get_data", "post_data"),
+            "failures_since_start",
+        ),
+        name="username",
+        made_by_machines=True,
+    ),
+    "django_celery_beat.PeriodicTask": Audited(left_out=("last_run_at", "total_run_count", "date_changed")),
+    "django_celery_beat.CrontabSchedule": Audited(),
+    "django_celery_beat.IntervalSchedule": Audited(),
+    "django_celery_beat.SolarSchedule": Audited(),
+    "django_celery_beat.ClockedSchedule": Audited(),
+}
+_SIGN_INS = "sign-ins, failed ones and sign-outs are entries of their own"
+_MESSAGES = "a message that went out is kept as it is, with its outcome"
+NOT_AUDITED = {
+    "AuditEntry": "the log itself: the database lets nobody change it",
+    "AuditStream": "how far the log was sent on: a place in a file",
+    "OutgoingEmail": _MESSAGES,
+    "Notification": _MESSAGES,
+    "NightlyRun": "what a night found, written by the night alone",
+    "ViewPin": "what somebody has on her own home page",
+    "admin.LogEntry": "the admin's own history of what is audited here as well",
+    "auth.Permission": "made of the code by each migrate",
+    "contenttypes.ContentType": "made of the code by each migrate",
+    "sessions.Session": _SIGN_INS,
+    "axes.AccessFailureLog": _SIGN_INS,
+    "axes.AccessAttemptExpiration": _SIGN_INS,
+    "axes.AccessLog": _SIGN_INS,
+    "account.EmailConfirmation": "a link of one use to confirm an address; the address is audited",
+    "django_celery_beat.PeriodicTasks": "a mark that the schedules have changed",
+}

@@ -1,0 +1,27 @@
+"""Which tables of usage the audit log follows; the others with the reason."""
+
+from finops_site.pillars import Audited
+
+AUDITED = {
+    "Finding": Audited(
+        left_out=(
+            # What each night computes anew.
+            *("owner", "effort", "risk", "confidence", "currency", "monthly_cost", "saving", "counted_saving"),
+            *("counted_after", "evidence", "target", "sources", "first_seen", "last_seen", "changed_at"),
+        ),
+        name="resource",
+        made_by_machines=True,
+    ),
+    "QuietRule": Audited(name="rule"),
+    "FactImport": Audited(left_out=("rejects",), name="kind"),
+    "Tracker": Audited(),
+    "Ticket": Audited(left_out=("attempts", "claimed_until", "send_after"), name="reference"),
+    "Estimate": Audited(),
+    "Scenario": Audited(),
+    "EstimateLine": Audited(name="text"),
+}
+NOT_AUDITED = {
+    "FindingEvent": "the history of a finding, kept as it is; people's answers are in the log of the finding",
+    "Evaluation": "how far an evaluation is, and what it found",
+    "SavingMonth": "computed of bills each month",
+}
