@@ -80,6 +80,8 @@ def reachable(client: Client) -> list[str]:
         if not kind or kind in kinds:
             continue
         response = client.get(path)
+        if response.status_code >= 400:
+            print(f"{path}: a link leads to {response.status_code}", flush=True)
         if response.status_code != 200 or not response.get("Content-Type", "").startswith("text/html"):
             continue
         kinds[kind] = path

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "finops_site.audit.middleware.AuditMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
+    "finops_site.ui.answer_time.AnswerTimeMiddleware",
     "finops_site.ui.one_export.OneExportMiddleware",
     "finops_site.ui.sent_twice.SentTwiceMiddleware",
     "finops_site.ui.unique_violations.UniqueViolationMiddleware",
@@ -322,6 +323,8 @@ else:
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost>")
 
+# A page that takes longer is given up, so that others get theirs (0: never).
+FINOPS_ANSWER_SECONDS = env.int("FINOPS_ANSWER_SECONDS", default=30)
 # Notifications on the site, read or not, are removed after so many days (0: never).
 FINOPS_KEEP_NOTIFICATIONS_DAYS = env.int("FINOPS_KEEP_NOTIFICATIONS_DAYS", default=90)
 # Entries of the audit log are cleared after so many days; 0: never.

@@ -1,5 +1,6 @@
 """How sensitive anomaly detection is: the list, a form for one scope, and the way back to normal."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import django_tables2
@@ -9,6 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -30,6 +32,11 @@ LEVELS = {
 }
 
 
+def may_set_any(person: Person) -> bool:
+    """Whether there is a scope whose sensitivity she may set: finance and those who lead a team."""
+    return person.has_perm("budgets.change_budget") or bool(led_teams(person))
+
+
 class SensitivityTable(BaseTable):
     scope = django_tables2.Column(_lazy("Of what"), accessor="scope_name", orderable=False)
     level = StatusColumn(_lazy("Level"), states=LEVELS)
@@ -40,7 +47,16 @@ class SensitivityTable(BaseTable):
         fields = ()
         caption = _lazy("Sensitivity")
 
-    def render_scope(self, value: str, record: AnomalySensitivity) -> SafeString:
+    @cached_property
+    def can_set(self) -> Callable[[int | None], bool]:
+        """Whether who reads may set it for a team, or where no team is named: by one question for all rows."""
+        person = self.request.user
+        led = set() if person.has_perm("budgets.change_budget") else led_teams(person)
+        return lambda team: person.has_perm("budgets.change_budget") or team in led
+
+    def render_scope(self, value: str, record: AnomalySensitivity) -> str | SafeString:
+        if not self.can_set(record.team_id):
+            return value
         return format_html('<a href="{}">{}</a>', reverse("budgets:sensitivity", args=[record.pk]), value)
 
     def value_scope(self, value: str) -> str:
@@ -62,6 +78,9 @@ class SensitivitiesPage(ListPage):
     actions = (
         Action(_lazy("Set for a scope"), "budgets:sensitivity_add", "plus", "budgets.propose_budget", primary=True),
     )
+
+    def get_actions(self) -> list[Action]:
+        return super().get_actions() if may_set_any(self.person) else []
 
 
 class SensitivityForm(forms.ModelForm):
@@ -114,7 +133,7 @@ class EditSensitivity(FormPage):
     def _may(self) -> bool:
         if self.object is not None:
             return may_set_sensitivity(self.person, self.object.team_id)
-        return self.person.has_perm("budgets.change_budget") or bool(led_teams(self.person))
+        return may_set_any(self.person)
 
     def get_title(self) -> str:
         return (

@@ -1,5 +1,6 @@
 """What runs queries of charges: DuckDB in the process, or a Spark cluster that FINOPS_CHARGES_ENGINE names."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE
 from costs.formats.sql import STORED, literal, quoted
+from finops_site.lib.answer_time import TookTooLong, seconds_left
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -47,12 +49,14 @@ class _DuckDB:
         )
 
     def ask(self, query: "Table | Form") -> list[dict[str, Any]]:
-        result = self.db.execute(_sql(query, "duckdb"))
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        with interrupted_in_time(self.db):
+            result = self.db.execute(_sql(query, "duckdb"))
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def narrow(self, query: "Table | Form") -> None:
-        self.db.execute(f"CREATE TABLE narrowed AS {_sql(query, 'duckdb')}")
+        with interrupted_in_time(self.db):
+            self.db.execute(f"CREATE TABLE narrowed AS {_sql(query, 'duckdb')}")
         self.db.execute(f"CREATE OR REPLACE VIEW {CHARGES_TABLE} AS SELECT * FROM narrowed")
 
 
@@ -78,6 +82,23 @@ class _Spark:
         """Sessions share what is cached: it would stay for as long as the process."""
         for rows in self.narrowed:
             rows.unpersist()
+
+
+@contextmanager
+def interrupted_in_time(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Gives up what is asked of `db` inside when the answer is due, or does not fit into its memory: TookTooLong."""
+    seconds = seconds_left()
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, db.interrupt)
+    timer.start()
+    try:
+        yield
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException) as error:
+        raise TookTooLong from error
+    finally:
+        timer.cancel()
 
 
 def _sql(query: "Table | Form", dialect: str) -> str:

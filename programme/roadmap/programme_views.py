@@ -115,7 +115,7 @@ class RoadmapPage(Page, TemplateView):
     template_name = "programme/roadmap.html"
     title = _lazy("Ninety days")
     actions = (
-        Action(_lazy("Maturity"), "programme:maturity", "trending-up"),
+        Action(_lazy("Maturity"), "programme:maturity", "trending-up", "costs.view_company"),
         Action(_lazy("Start a programme"), "programme:programme_start", "flag", MAY_CHANGE),
     )
 

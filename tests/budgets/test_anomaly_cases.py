@@ -172,7 +172,7 @@ def test_the_page_of_a_slow_rise_says_since_when_what_to_do_and_shows_what_is_us
     assert [one["name"] for one in page.context["chart"]["series"]] == ["Actual", "Expected", "Usual"]
 
 
-def test_lea_sets_the_sensitivity_of_her_team_and_not_of_olas(payments, lea, ola, fay, max_, client_of):
+def test_lea_sets_the_sensitivity_of_her_team_and_not_of_olas(payments, lea, eli, ola, fay, max_, client_of):
     url, data = reverse("budgets:sensitivity_add"), {"team": payments.pk, "level": "low", "why": "load tests"}
     data_team = Team.objects.get(name="Data")
     assert client_of(lea).post(url, data | {"team": data_team.pk}).status_code == 200
@@ -183,6 +183,10 @@ def test_lea_sets_the_sensitivity_of_her_team_and_not_of_olas(payments, lea, ola
     assert AuditEntry.objects.about(row).filter(actor=lea).exists()
     assert client_of(ola).get(reverse("budgets:sensitivity", args=[row.pk])).status_code == 404
     assert "already" in client_of(fay).post(url, data).content.decode()
+    for person, may in ((lea, True), (eli, False)):
+        page = client_of(person).get(reverse("budgets:sensitivities")).content.decode()
+        for address in (url, reverse("budgets:sensitivity", args=[row.pk])):
+            assert (f'href="{address}"' in page) is may, "a link would only refuse eli"
     api = "/api/v1/anomaly-sensitivities/"
     body = {"team": data_team.pk, "service": "", "account": "", "level": "high"}
     assert client_of(lea).post(api, body).status_code == 403

@@ -70,6 +70,13 @@ def test_pages_show_an_unknown_value_as_unknown(programme, fay, figures, client_
     assert browser.get(programme.risks.first().get_absolute_url()).status_code == 200
 
 
+def test_the_way_to_the_companys_maturity_is_shown_to_those_who_may_go_it(programme, max_, lea, client_of):
+    for person, may in ((max_, True), (lea, False)):
+        page = client_of(person).get("/programme/roadmap/").content.decode()
+        assert ('href="/programme/maturity/"' in page) is may
+        assert (client_of(person).get("/programme/maturity/").status_code == 200) is may
+
+
 def test_the_list_of_milestones_is_a_csv(programme, lea, client_of):
     rows = client_of(lea).get(f"/programme/roadmap/{programme.pk}/milestones/", {"_export": "csv"}).getvalue().decode()
     assert "50% tagged,2026-04-10" in rows
