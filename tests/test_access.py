@@ -190,6 +190,9 @@ ACCESS = {
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),
     "unsent_messages": EVERYBODY,
+    "audit": row(SIGN_IN, all=403, ada=200, fay=200),
+    # Of a pool: finance sees what was done with money.
+    "audit_entry": row(SIGN_IN, all=403, ada=200, fay=200),
     "notifications": EVERYBODY,
     # One's own alone.
     "notification": row(SIGN_IN, all=404),
@@ -718,8 +721,8 @@ def arguments(name, line):
         return of_shared_cost(name, line)
     if name.startswith(("programme:", "api:kpi", "api:savings-")):
         return of_programme(name.split(":")[-1])
-    if name == "api:audit-detail":
-        return [AuditEntry.objects.first().pk]
+    if name in ("api:audit-detail", "audit_entry"):
+        return [AuditEntry.objects.filter(model__startswith="costs.").first().pk]
     if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
         return of_tags(name.split(":")[-1], line)
     budget_names = ("budgets:", "api:budget", "api:alert", "api:anomaly", "api:control", "api:sensitivity")

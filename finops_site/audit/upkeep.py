@@ -3,6 +3,8 @@
 Both are entries of the log themselves, so that the chain can still be counted (chain.py).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,44 +16,59 @@ from finops_site.audit.events import record
 from finops_site.models import AuditEntry
 
 ERASED = "(erased)"
+ERASE = """
+UPDATE finops_site_auditentry e SET
+    who = CASE WHEN actor_id = %(pk)s THEN '' ELSE who END,
+    address = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN NULL ELSE address END,
+    through = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN '' ELSE through END,
+    name = CASE WHEN name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
+        OR (model = %(model)s AND object_pk = %(pk)s::text) THEN %(erased)s ELSE name END,
+    changes = CASE WHEN model = %(model)s AND object_pk = %(pk)s::text THEN '{}'::jsonb ELSE changes END
+WHERE actor_id = %(pk)s OR name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
+    OR (model = %(model)s AND object_pk = %(pk)s::text)
+"""
 
 
-@transaction.atomic
+@contextmanager
+def rewriting(name: str) -> Iterator[None]:
+    """Entries may be rewritten meanwhile, to erase somebody: names, values, who, through and address, nothing else.
+
+    The log says that it was done (`name`), and by its sha256 what each of them has become.
+    """
+    with transaction.atomic():
+        _wait_for_chain()
+        chain.seal()
+        _allow("erase")
+        yield
+        _allow("")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, encode(finops_audit_digest(e), 'hex') FROM finops_site_auditentry e "
+                "WHERE digest <> finops_audit_digest(e)"
+            )
+            digests = {str(pk): digest for pk, digest in cursor.fetchall()}
+        record(AuditEntry.Action.ERASE, name=name, changes={"entries": (None, digests)})
+        # With the entry that explains it, or the check of this night would find what was changed.
+        chain.seal()
+
+
 def erase_person(user: Any) -> int:
     """Takes a person's address, name and network addresses out of every entry; returns of how many.
 
-    That somebody (her number) did it stays, and what was done. What people wrote about her in texts stays too.
+    That somebody (her number) did it stays, and what was done. What others wrote about her in texts stays too.
     """
-    _wait_for_chain()
-    names = [name for name in (user.email, user.name) if name]
-    chain.seal()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL finops.audit_upkeep = 'erase'")
-        cursor.execute(
-            """UPDATE finops_site_auditentry e SET
-                who = CASE WHEN actor_id = %(pk)s THEN '' ELSE who END,
-                address = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN NULL ELSE address END,
-                through = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN '' ELSE through END,
-                name = CASE WHEN name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
-                    OR (model = %(model)s AND object_pk = %(pk)s::text) THEN %(erased)s ELSE name END,
-                changes = CASE WHEN model = %(model)s AND object_pk = %(pk)s::text THEN '{}'::jsonb ELSE changes END
-            WHERE actor_id = %(pk)s OR name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
-                OR (model = %(model)s AND object_pk = %(pk)s::text)
-            RETURNING id, encode(finops_audit_digest(e), 'hex')""",
-            {
-                "pk": user.pk,
-                "names": names,
-                "email": user.email,
-                "model": user._meta.label_lower,
-                "erased": ERASED,
-            },
-        )
-        digests = {str(pk): digest for pk, digest in cursor.fetchall()}
-        cursor.execute("SET LOCAL finops.audit_upkeep = ''")
-    record(AuditEntry.Action.ERASE, name=f"person {user.pk}", changes={"entries": (None, digests)})
-    # With the entry that explains it, or the check of this night would find what was changed.
-    chain.seal()
-    return len(digests)
+    values = {"pk": user.pk, "email": user.email, "model": user._meta.label_lower, "erased": ERASED}
+    with rewriting(f"person {user.pk}"), connection.cursor() as cursor:
+        cursor.execute(ERASE, values | {"names": [name for name in (user.email, user.name) if name]})
+        count = cursor.rowcount
+        cursor.execute("SELECT to_regclass('auditlog_logentry')")
+        if cursor.fetchone()[0]:
+            # The log of before, which nothing reads any more.
+            cursor.execute(
+                "DELETE FROM auditlog_logentry WHERE actor_id = %(pk)s OR changes::text ILIKE %(like)s",
+                {"pk": user.pk, "like": f"%{user.email}%"},
+            )
+    return count
 
 
 @transaction.atomic
@@ -68,11 +85,11 @@ def clear_old(now: datetime) -> int:
     # A chain of nothing could not go on: the last one stays.
     if last is None or first is None:
         return 0
+    _allow("clear")
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL finops.audit_upkeep = 'clear'")
         cursor.execute("DELETE FROM finops_site_auditentry WHERE number <= %s", [last.number])
         count = cursor.rowcount
-        cursor.execute("SET LOCAL finops.audit_upkeep = ''")
+    _allow("")
     changes = {"cleared": (last.number, None), "hash": (bytes(last.hash).hex(), None)}
     record(AuditEntry.Action.CLEAR, name=f"{count} entries", changes=changes)
     return count
@@ -81,3 +98,9 @@ def clear_old(now: datetime) -> int:
 def _wait_for_chain() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [chain.LOCK])
+
+
+def _allow(what: str) -> None:
+    """Tells the trigger that guards the log what this transaction may do; empty: nothing any more."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('finops.audit_upkeep', %s, true)", [what])

@@ -18,8 +18,8 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN secret THEN format($f$CASE WHEN %1$s.%2$I IS NULL OR %1$s.%2$I::text = '' THEN 'null'::jsonb ELSE %3$L::jsonb END$f$,
             side, attribute.attname, CASE side WHEN 'n' THEN '"(hidden, new)"' ELSE '"(hidden)"' END)
-        -- Amounts are text: JSON would round them.
-        WHEN attribute.atttypid = 'numeric'::regtype THEN format('to_jsonb(%s.%I::text)', side, attribute.attname)
+        -- Amounts are text, with every digit and no zeros behind them: readers of JSON would round them.
+        WHEN attribute.atttypid = 'numeric'::regtype THEN format('to_jsonb(trim_scale(%s.%I)::text)', side, attribute.attname)
         WHEN attribute.atttypid = 'bytea'::regtype THEN
             format($f$to_jsonb('(' || length(%1$s.%2$I) || ' bytes, sha256 ' || encode(sha256(%1$s.%2$I), 'hex') || ')')$f$, side, attribute.attname)
         WHEN attribute.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN

@@ -26,7 +26,7 @@ def statuses(now: datetime) -> list[HealthStatus]:
     rows = [HealthStatus(_("Sealed"), HealthState.BROKEN if late else HealthState.GOOD, sealed, url)]
     if target := settings.FINOPS_AUDIT_STREAM:
         place = AuditStream.objects.filter(target=target).first()
-        waiting = _("{count} entries wait").format(count=number_text(stream.waiting()))
+        waiting = _("waiting: {count}").format(count=number_text(stream.waiting()))
         problem = place.problem if place else ""
         state = HealthState.BROKEN if problem else HealthState.GOOD
         rows.append(HealthStatus(_("Sent on"), state, f"{waiting}. {problem}".strip(), url))
@@ -50,4 +50,4 @@ def check_nightly(as_of: date) -> str:
     cleared = upkeep.clear_old(timezone.now())
     number, hash_ = chain.last_sealed()
     words = _("The last entry is number {number}, its hash {hash}.").format(number=number_text(number), hash=hash_)
-    return words if not cleared else f"{words} {_('{count} old ones cleared.').format(count=number_text(cleared))}"
+    return words if not cleared else f"{words} {_('Old entries cleared: {count}.').format(count=number_text(cleared))}"

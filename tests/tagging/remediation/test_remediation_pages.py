@@ -266,7 +266,7 @@ def test_the_audit_log_says_what_changed_by_whom_and_from_where_for_programs_too
     feed["values"][1]["value"] = "7.5"
     fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     entries = AuditEntry.objects.of(MetricValue).order_by("pk")
-    assert [entry.changes["value"] for entry in entries] == [["", "5"], ["", "5"], ["5", "7.5"]]
+    assert [entry.changes["value"] for entry in entries] == [[None, "5"], [None, "5"], ["5", "7.5"]]
     tag = Suggestion.objects.filter(tag="Team").first()
     fay.post("/api/v1/tag-suggestions/accept/", {"ids": [tag.pk]}, content_type="application/json")
     made = AuditEntry.objects.of(VirtualTag).get()
