@@ -6,7 +6,7 @@ AUDITED = {
     "Source": Audited(
         left_out=("sync", "sync_message", "sync_progress", "sync_started_at", "synced_at", "warned_after"),
     ),
-    "Source_complements": Audited(),
+    "Source_complements": Audited(identity="from_source"),
     "Credential": Audited(secret=("sealed",)),
     "Delivery": Audited(
         left_out=(
@@ -16,7 +16,7 @@ AUDITED = {
         ),
         name="format",
     ),
-    "Delivery_beside": Audited(),
+    "Delivery_beside": Audited(identity="from_delivery"),
     "DeliveryFile": Audited(),
     "Stream": Audited(name="export"),
     "Pool": Audited(),

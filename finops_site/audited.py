@@ -4,10 +4,11 @@ from finops_site.pillars import Audited
 
 AUDITED = {
     "User": Audited(left_out=("last_login", "hides_setup"), name="email"),
-    "User_groups": Audited(),
-    "User_user_permissions": Audited(),
+    # Of the tables between two models the row is that of the first.
+    "User_groups": Audited(identity="user"),
+    "User_user_permissions": Audited(identity="user"),
     "auth.Group": Audited(),
-    "auth.Group_permissions": Audited(),
+    "auth.Group_permissions": Audited(identity="group"),
     "Team": Audited(),
     "Membership": Audited(),
     "Company": Audited(),

@@ -114,8 +114,10 @@ class AuditQuerySet(models.QuerySet):
         return self.filter(ours)
 
     def about(self, row: models.Model) -> "AuditQuerySet":
-        """What was done with one row, the newest first."""
-        return self.filter(model=row._meta.label_lower, object_pk=str(row.pk)).order_by("-id")
+        """What was done with one row, and to what else it was joined, the newest first."""
+        joins = [field.remote_field.through._meta for field in row._meta.many_to_many]
+        labels = [row._meta.label_lower, *(table.label_lower for table in joins if table.auto_created)]
+        return self.filter(model__in=labels, object_pk=str(row.pk)).order_by("-id")
 
     def of(self, model: type[models.Model]) -> "AuditQuerySet":
         """What was done with the rows of one table, the newest first."""

@@ -65,11 +65,6 @@ class Acting:
 _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
-def acting() -> Acting | None:
-    """Who acts just now; None where nobody said."""
-    return _acting.get()
-
-
 @contextmanager
 def as_acting(door: str, through: str = "", **facts: Any) -> Iterator[Acting]:
     """What is written meanwhile is written by this one; who, whence and of which request is as before, unless named."""

@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
-from finops_site.audit.context import LONGEST_NAME, LONGEST_THROUGH, acting, current_facts, token_name
+from finops_site.audit.context import LONGEST_NAME, current_facts, token_name
 from finops_site.models import AuditEntry
 
 logger = logging.getLogger(__name__)
@@ -55,8 +55,7 @@ def record_safely(action: str, *args: Any, **kwargs: Any) -> None:
 
 
 def _signed_in(sender: Any, request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
-    through = {"through": _way_in(request)} if acting() else {"door": AuditEntry.Door.COMMAND}
-    record(AuditEntry.Action.SIGN_IN, user, actor=user.pk, who=user.email[:LONGEST_NAME], **through)
+    record(AuditEntry.Action.SIGN_IN, user, actor=user.pk, who=user.email[:LONGEST_NAME])
 
 
 def _signed_out(sender: Any, request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
@@ -72,10 +71,6 @@ def _sign_in_failed(sender: Any, credentials: Mapping[str, Any], request: HttpRe
 
 def _locked_out(sender: Any, request: HttpRequest, username: str = "", **_: Any) -> None:
     record_safely(AuditEntry.Action.LOCKED_OUT, name=str(username or "")[:LONGEST_NAME])
-
-
-def _way_in(request: HttpRequest | None) -> str:
-    return "" if request is None else request.path[:LONGEST_THROUGH]
 
 
 def token_used(token: Any, user: Any) -> None:

@@ -125,7 +125,7 @@ BEGIN
             ELSE format('%s.%I::text', sides, key) END,
         CASE WHEN many IS NOT NULL THEN quote_literal(many || ' rows')
             WHEN TG_ARGV[2] = '' OR sides = '' THEN ''''''
-            WHEN sides = 'coalesce' THEN format('left(coalesce(n.%1$I, o.%1$I, '''')::text, 300)', TG_ARGV[2])
+            WHEN sides = 'coalesce' THEN format('left(coalesce(n.%1$I::text, o.%1$I::text, ''''), 300)', TG_ARGV[2])
             ELSE format('left(coalesce(%s.%I::text, ''''), 300)', sides, TG_ARGV[2]) END,
         expressions, source, condition)
     USING clock_timestamp(), lower(TG_OP), TG_ARGV[0], (asked ->> 'actor')::bigint,

@@ -107,7 +107,7 @@ def test_one_that_never_warned_is_simply_changed(budget, fay, client_of):
     client_of(fay).post(reverse("budgets:threshold", args=[budget.pk, all_of_it.pk]), warns_at(budget, percent="95"))
     all_of_it.refresh_from_db()
     assert (all_of_it.percent, budget.thresholds.count()) == (95, 4)
-    assert AuditEntry.objects.about(all_of_it).first().changes["percent"] == ["100.00", "95"]
+    assert AuditEntry.objects.about(all_of_it).first().changes["percent"] == ["100", "95"]
 
 
 def test_a_switched_off_threshold_is_silent_until_it_is_switched_on(budget, fay, client_of, night):

@@ -214,7 +214,7 @@ class TestBeside:
         page = page_of(people["fay"], august)
         assert f"#{july.pk}</a>: other rows of the same accounts and days" in page
         changes = AuditEntry.objects.about(august).filter(actor=people["fay"])
-        assert any("beside" in entry.changes for entry in changes)
+        assert any("to_delivery_id" in entry.changes for entry in changes)
         assert_green()
 
     def test_fay_may_say_that_it_replaces(self, crossover, people):

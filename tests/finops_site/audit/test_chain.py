@@ -15,7 +15,7 @@ from finops_site.audit import chain, stream, upkeep
 from finops_site.audit.context import as_acting
 from finops_site.models import AuditEntry, AuditStream
 from finops_site.ops import audit_health
-from finops_site.registry import NightlyCheckFailed
+from finops_site.registry import HealthState, NightlyCheckFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -129,7 +129,7 @@ def test_syslog_that_is_down_loses_nothing_and_gets_all_when_it_is_back(entries,
     with pytest.raises(stream.StreamProblem):
         stream.send_on(timezone.now())
     assert AuditStream.objects.get().number == 0
-    assert [status.state.value for status in audit_health.statuses(timezone.now())][-1] == "broken"
+    assert audit_health.statuses(timezone.now())[-1].state is HealthState.BROKEN
     got = []
     with socket.create_server(("127.0.0.1", port)) as server:
         receiver = threading.Thread(target=lambda: got.append(read_all(server)), daemon=True)

@@ -85,7 +85,7 @@ def test_fay_sets_the_policy_and_it_is_noted_who_did(people, fay, eli, client_of
         terms=(12, 36), target_coverage=0.8, cash_rate=0.065, minimum_utilisation=None, max_upfront=None
     )
     entry = AuditEntry.objects.about(BuyingPolicy.get()).first()
-    assert (entry.actor, entry.changes["longest_term"]) == (fay, ["12", "36"])
+    assert (entry.actor, entry.changes["longest_term"]) == (fay, [12, 36])
     refused = client_of(fay).post(url, values | {"cash_percent": "-1"}).content.decode()
     assert "greater than or equal to 0" in refused
 
