@@ -1,14 +1,14 @@
 """Which tables of bills the audit log follows; the others with the reason."""
 
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "Source": Audited(
+    "Source": AuditRule(
         left_out=("sync", "sync_message", "sync_progress", "sync_started_at", "synced_at", "warned_after"),
     ),
-    "Source_complements": Audited(identity="from_source"),
-    "Credential": Audited(secret=("sealed",)),
-    "Delivery": Audited(
+    "Source_complements": AuditRule(identity="from_source"),
+    "Credential": AuditRule(secret=("sealed",)),
+    "Delivery": AuditRule(
         left_out=(
             # What the load computes, and how far it is.
             *("totals", "residual", "conformance", "stage", "progress", "heartbeat_at", "loaded_at", "expected_rows"),
@@ -16,19 +16,19 @@ AUDITED = {
         ),
         name="format",
     ),
-    "Delivery_beside": Audited(identity="from_delivery"),
-    "DeliveryFile": Audited(),
-    "Stream": Audited(name="export"),
-    "Pool": Audited(),
-    "AccountGroup": Audited(),
-    "GroupedAccount": Audited(name="account"),
-    "ClusterFile": Audited(left_out=("notes",)),
-    "FocusExport": Audited(left_out=("rows", "bytes", "totals", "filled", "notes"), name="kind"),
-    "ExportPlace": Audited(left_out=("marks",)),
-    "Invoice": Audited(name="invoice_id"),
-    "InvoiceFile": Audited(),
+    "Delivery_beside": AuditRule(identity="from_delivery"),
+    "DeliveryFile": AuditRule(),
+    "Stream": AuditRule(name="export"),
+    "Pool": AuditRule(),
+    "AccountGroup": AuditRule(),
+    "GroupedAccount": AuditRule(name="account"),
+    "ClusterFile": AuditRule(left_out=("notes",)),
+    "FocusExport": AuditRule(left_out=("rows", "bytes", "totals", "filled", "notes"), name="kind"),
+    "ExportPlace": AuditRule(left_out=("marks",)),
+    "Invoice": AuditRule(name="invoice_id"),
+    "InvoiceFile": AuditRule(),
     # A list of one bank has some hundred thousand.
-    "ExchangeRate": Audited(left_out=("loaded_at",), name="quote", summed_up=True),
+    "ExchangeRate": AuditRule(left_out=("loaded_at",), name="quote", summed_up=True),
 }
 _OF_A_BILL = "computed of a bill as it was delivered, which is kept; check_books counts it anew each night"
 NOT_AUDITED = {

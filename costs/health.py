@@ -40,8 +40,8 @@ def sources(now: datetime) -> list[HealthStatus]:
 def audit_checks(month: Month | None) -> Iterator[Check]:
     """That the audit log is as it was sealed, and written of every table: asked with all months."""
     if month is None:
-        found = "; ".join(audit_health.problems()) or WHOLE
-        yield Check("the audit log = as it was sealed", "every entry", found, WHOLE)
+        problems = "; ".join(audit_health.problems()) or WHOLE
+        yield Check("the audit log = as it was sealed", "every entry", problems, WHOLE)
 
 
 def a_bill_counts() -> bool:

@@ -1,31 +1,31 @@
 """Which tables of the site, and of the packages it stands on, the audit log follows; the others with the reason."""
 
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "User": Audited(left_out=("last_login", "hides_setup"), name="email"),
+    "User": AuditRule(left_out=("last_login", "hides_setup"), name="email"),
     # Of the tables between two models the row is that of the first.
-    "User_groups": Audited(identity="user"),
-    "User_user_permissions": Audited(identity="user"),
-    "auth.Group": Audited(),
-    "auth.Group_permissions": Audited(identity="group"),
-    "Team": Audited(),
-    "Membership": Audited(),
-    "Company": Audited(),
-    "DemoCompany": Audited(
+    "User_groups": AuditRule(identity="user"),
+    "User_user_permissions": AuditRule(identity="user"),
+    "auth.Group": AuditRule(),
+    "auth.Group_permissions": AuditRule(identity="group"),
+    "Team": AuditRule(),
+    "Membership": AuditRule(),
+    "Company": AuditRule(),
+    "DemoCompany": AuditRule(
         left_out=("rows", "ids_before", "making_step", "removal_step", "removal_percent", "problem"),
     ),
-    "Backup": Audited(name="path"),
-    "SavedView": Audited(),
-    "Dashboard": Audited(),
-    "DashboardItem": Audited(),
-    "ViewMail": Audited(left_out=("queued_for",)),
-    "NotificationPreference": Audited(name="kind"),
+    "Backup": AuditRule(name="path"),
+    "SavedView": AuditRule(),
+    "Dashboard": AuditRule(),
+    "DashboardItem": AuditRule(),
+    "ViewMail": AuditRule(left_out=("queued_for",)),
+    "NotificationPreference": AuditRule(name="kind"),
     # The key is the token itself.
-    "authtoken.Token": Audited(secret=("key",), identity="user"),
-    "account.EmailAddress": Audited(),
-    "mfa.Authenticator": Audited(secret=("data",), left_out=("last_used_at",), name="type"),
-    "axes.AccessAttempt": Audited(
+    "authtoken.Token": AuditRule(secret=("key",), identity="user"),
+    "account.EmailAddress": AuditRule(),
+    "mfa.Authenticator": AuditRule(secret=("data",), left_out=("last_used_at",), name="type"),
+    "axes.AccessAttempt": AuditRule(
         left_out=(
             *("user_agent", "http_accept", "path_info", "attempt_time", "get_data", "post_data"),
             "failures_since_start",
@@ -33,11 +33,11 @@ AUDITED = {
         name="username",
         made_by_machines=True,
     ),
-    "django_celery_beat.PeriodicTask": Audited(left_out=("last_run_at", "total_run_count", "date_changed")),
-    "django_celery_beat.CrontabSchedule": Audited(),
-    "django_celery_beat.IntervalSchedule": Audited(),
-    "django_celery_beat.SolarSchedule": Audited(),
-    "django_celery_beat.ClockedSchedule": Audited(),
+    "django_celery_beat.PeriodicTask": AuditRule(left_out=("last_run_at", "total_run_count", "date_changed")),
+    "django_celery_beat.CrontabSchedule": AuditRule(),
+    "django_celery_beat.IntervalSchedule": AuditRule(),
+    "django_celery_beat.SolarSchedule": AuditRule(),
+    "django_celery_beat.ClockedSchedule": AuditRule(),
 }
 _SIGN_INS = "sign-ins, failed ones and sign-outs are entries of their own"
 _MESSAGES = "a message that went out is kept as it is, with its outcome"

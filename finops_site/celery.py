@@ -60,8 +60,8 @@ class FollowUpTask(DjangoTask):
     def _who_asked(self) -> dict[str, Any]:
         """For the audit log: the id of this run, and who caused it, as whoever queued it noted."""
         facts = {"request_id": self.request.id} if self.request.id else {}
-        asked = getattr(self.request, HEADER, None) or (self.request.headers or {}).get(HEADER) or {}
-        return facts | ({"person": Cause(**asked)} if asked else {})
+        cause = getattr(self.request, HEADER, None) or (self.request.headers or {}).get(HEADER) or {}
+        return facts | ({"person": Cause(**cause)} if cause else {})
 
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
         """Queues the task after the commit; at once where there is no transaction."""

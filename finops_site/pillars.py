@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
+class AuditRule:
     """A table whose rows the audit log follows (finops_site/audit).
 
     `left_out`: columns that machines write and nobody decides, as a progress or a heartbeat. `secret`: columns of which
@@ -49,7 +49,7 @@ class PillarConfig(AppConfig):
     never_for_administrators: ClassVar[Collection[str]] = ()
     """Permissions that whoever runs the system may not hold: who makes the accounts decides on no money."""
 
-    audited: ClassVar[Mapping[str, Audited]] = {}
+    audited: ClassVar[Mapping[str, AuditRule]] = {}
     """Its tables that the audit log follows, by the names of their models (of packages with their label)."""
 
     not_audited: ClassVar[Mapping[str, str]] = {}

@@ -1,27 +1,27 @@
 """Which tables of the programme the audit log follows; the others with the reason."""
 
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 # What each night writes is no change of anybody's.
 AUDITED = {
-    "Kpi": Audited(left_out=("changed_by", "changed_at")),
-    "KpiComment": Audited(),
-    "ReportSchedule": Audited(left_out=("pause_reason",), secret=("url",)),
-    "ReportRecipient": Audited(name="address"),
-    "Programme": Audited(left_out=("checked_on",)),
-    "Phase": Audited(),
-    "ProgrammeWeek": Audited(name="focus"),
-    "Milestone": Audited(
+    "Kpi": AuditRule(left_out=("changed_by", "changed_at")),
+    "KpiComment": AuditRule(),
+    "ReportSchedule": AuditRule(left_out=("pause_reason",), secret=("url",)),
+    "ReportRecipient": AuditRule(name="address"),
+    "Programme": AuditRule(left_out=("checked_on",)),
+    "Phase": AuditRule(),
+    "ProgrammeWeek": AuditRule(name="focus"),
+    "Milestone": AuditRule(
         left_out=("last_value", "last_unit", "last_currency", "read_on", "why_unknown", "reminded_on"),
     ),
-    "Risk": Audited(left_out=("last_value", "last_unit", "last_currency", "read_on", "why_unknown")),
-    "DecisionPoint": Audited(left_out=("reminded_on",)),
-    "SignOff": Audited(),
-    "Communication": Audited(name="audience"),
-    "ProgrammeTemplate": Audited(),
-    "SavingsModel": Audited(name="currency"),
-    "Assumption": Audited(),
-    "AssumptionChange": Audited(name="reason"),
+    "Risk": AuditRule(left_out=("last_value", "last_unit", "last_currency", "read_on", "why_unknown")),
+    "DecisionPoint": AuditRule(left_out=("reminded_on",)),
+    "SignOff": AuditRule(),
+    "Communication": AuditRule(name="audience"),
+    "ProgrammeTemplate": AuditRule(),
+    "SavingsModel": AuditRule(name="currency"),
+    "Assumption": AuditRule(),
+    "AssumptionChange": AuditRule(name="reason"),
 }
 NOT_AUDITED = {
     "KpiDay": "computed each night, and kept as it is",

@@ -1,17 +1,17 @@
 """Which tables of commitments and purchases the audit log follows; the others with the reason."""
 
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "Commitment": Audited(left_out=("last_seen",), name="commitment_id"),
+    "Commitment": AuditRule(left_out=("last_seen",), name="commitment_id"),
     # A price list has some hundred thousand.
-    "Rate": Audited(name="service", summed_up=True),
-    "BuyingPolicy": Audited(),
-    "ApproverLimit": Audited(),
-    "StandingOrder": Audited(),
+    "Rate": AuditRule(name="service", summed_up=True),
+    "BuyingPolicy": AuditRule(),
+    "ApproverLimit": AuditRule(),
+    "StandingOrder": AuditRule(),
     # What a worker notes while it buys is no decision of anybody.
-    "PurchaseRequest": Audited(left_out=("heartbeat_at", "request_snapshot", "baseline"), name="service"),
-    "PurchaseEvent": Audited(name="verb"),
+    "PurchaseRequest": AuditRule(left_out=("heartbeat_at", "request_snapshot", "baseline"), name="service"),
+    "PurchaseEvent": AuditRule(name="verb"),
 }
 NOT_AUDITED = {
     "Utilisation": "computed of bills, which are kept",

@@ -1,26 +1,26 @@
 """Which tables of tags, owners and chargeback the audit log follows; the others with the reason."""
 
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "OwnershipRule": Audited(),
-    "Fixer": Audited(name="sub_account"),
-    "ChargebackPeriod": Audited(left_out=("fingerprint", "problems", "known", "computed_at"), name="billing_month"),
-    "Split": Audited(),
-    "SplitPart": Audited(),
-    "Dispute": Audited(),
-    "Adjustment": Audited(),
-    "JournalAccount": Audited(),
-    "VirtualTag": Audited(),
-    "VirtualTagBatch": Audited(left_out=("applied_at",)),
-    "SuggestionDecision": Audited(name="tag"),
-    "ChangeSet": Audited(left_out=("heartbeat_at",)),
-    "TagChange": Audited(name="resource", made_by_machines=True),
-    "TaggingAccess": Audited(name="sub_account"),
-    "Metric": Audited(),
-    "MetricValue": Audited(left_out=("changed_at",), name="of"),
-    "TagRequirement": Audited(),
-    "TagException": Audited(name="tag"),
+    "OwnershipRule": AuditRule(),
+    "Fixer": AuditRule(name="sub_account"),
+    "ChargebackPeriod": AuditRule(left_out=("fingerprint", "problems", "known", "computed_at"), name="billing_month"),
+    "Split": AuditRule(),
+    "SplitPart": AuditRule(),
+    "Dispute": AuditRule(),
+    "Adjustment": AuditRule(),
+    "JournalAccount": AuditRule(),
+    "VirtualTag": AuditRule(),
+    "VirtualTagBatch": AuditRule(left_out=("applied_at",)),
+    "SuggestionDecision": AuditRule(name="tag"),
+    "ChangeSet": AuditRule(left_out=("heartbeat_at",)),
+    "TagChange": AuditRule(name="resource", made_by_machines=True),
+    "TaggingAccess": AuditRule(name="sub_account"),
+    "Metric": AuditRule(),
+    "MetricValue": AuditRule(left_out=("changed_at",), name="of"),
+    "TagRequirement": AuditRule(),
+    "TagException": AuditRule(name="tag"),
 }
 _COMPUTED = "computed of cost lines, rules and splits, which are audited or checked each night"
 NOT_AUDITED = {

@@ -19,8 +19,8 @@ def flush_with_the_audit_log(flush):
     """The statements that empty the tables between tests: the audit log itself refuses to be emptied by anybody."""
 
     def statements(*args, **kwargs):
-        found = flush(*args, **kwargs)
-        return ["SET LOCAL session_replication_role = replica", *found] if found else []
+        sql = flush(*args, **kwargs)
+        return ["SET LOCAL session_replication_role = replica", *sql] if sql else []
 
     return statements
 

@@ -1,9 +1,9 @@
 """Which tables of usage the audit log follows; the others with the reason."""
 
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "Finding": Audited(
+    "Finding": AuditRule(
         left_out=(
             # What each night computes anew.
             *("owner", "effort", "risk", "confidence", "currency", "monthly_cost", "saving", "counted_saving"),
@@ -12,13 +12,13 @@ AUDITED = {
         name="resource",
         made_by_machines=True,
     ),
-    "QuietRule": Audited(name="rule"),
-    "FactImport": Audited(left_out=("rejects",), name="kind"),
-    "Tracker": Audited(),
-    "Ticket": Audited(left_out=("attempts", "claimed_until", "send_after"), name="reference"),
-    "Estimate": Audited(),
-    "Scenario": Audited(),
-    "EstimateLine": Audited(name="text"),
+    "QuietRule": AuditRule(name="rule"),
+    "FactImport": AuditRule(left_out=("rejects",), name="kind"),
+    "Tracker": AuditRule(),
+    "Ticket": AuditRule(left_out=("attempts", "claimed_until", "send_after"), name="reference"),
+    "Estimate": AuditRule(),
+    "Scenario": AuditRule(),
+    "EstimateLine": AuditRule(name="text"),
 }
 NOT_AUDITED = {
     "FindingEvent": "the history of a finding, kept as it is; people's answers are in the log of the finding",

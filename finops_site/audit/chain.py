@@ -50,7 +50,7 @@ FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verification:
     """What a check found: how many entries, the last number and hash; `problem` is empty if all is well."""
 
     entries: int
@@ -96,7 +96,7 @@ def last_sealed() -> tuple[int, str]:
     return (last[0], bytes(last[1]).hex()) if last else (0, "")
 
 
-def verify(limit: int = AT_ONCE) -> Verified:
+def verify(limit: int = AT_ONCE) -> Verification:
     """Counts every number, digest and hash anew, in their order."""
     after, before, problem = _start()
     entries, erased = 0, _erased()
@@ -111,7 +111,7 @@ def verify(limit: int = AT_ONCE) -> Verified:
         altered = [pk for pk in altered or [] if erased.get(pk) != _content(pk)]
         problem = problem or _problem(gap, broken, altered)
         after, before = last, hash_
-    return Verified(entries, after, bytes(before).hex(), problem)
+    return Verification(entries, after, bytes(before).hex(), problem)
 
 
 def _problem(gap: int | None, broken: int | None, altered: list[int]) -> str:
@@ -136,10 +136,10 @@ def _start() -> tuple[int, bytes, str]:
 def _erased() -> dict[int, str]:
     """{id of an entry that a person was erased from: the digest of what it became}, from sealed entries alone."""
     rows = AuditEntry.objects.filter(action=AuditEntry.Action.ERASE).exclude(number=None).order_by("id")
-    found: dict[int, str] = {}
+    digests: dict[int, str] = {}
     for changes in rows.values_list("changes", flat=True):
-        found |= {int(pk): digest for pk, digest in changes.get("entries", [None, {}])[1].items()}
-    return found
+        digests |= {int(pk): digest for pk, digest in changes.get("entries", [None, {}])[1].items()}
+    return digests
 
 
 def _content(pk: int) -> str:

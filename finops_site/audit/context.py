@@ -29,7 +29,7 @@ WRITES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class Actor:
     """Who acts: `person` (a user; None for the system), by a door such as "page" or "task", `through` its own name.
 
     Of a request the person is asked for when something is written: she may sign in, or show a token, meanwhile.
@@ -62,15 +62,15 @@ class Acting:
         return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+_acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 
 @contextmanager
-def as_acting(door: str, through: str = "", **facts: Any) -> Iterator[Acting]:
+def as_acting(door: str, through: str = "", **facts: Any) -> Iterator[Actor]:
     """What is written meanwhile is written by this one; who, whence and of which request is as before, unless named."""
     before = _acting.get()
     if before is None:
-        now = Acting(door, through, **facts)
+        now = Actor(door, through, **facts)
     else:
         inherited = {"door": door, "through": through, "person": _person_of(before), "request": None}
         now = replace(before, **{**inherited, **facts})
@@ -82,14 +82,14 @@ def as_acting(door: str, through: str = "", **facts: Any) -> Iterator[Acting]:
 
 
 @contextmanager
-def as_person(person: Any) -> Iterator[Acting]:
+def as_person(person: Any) -> Iterator[Actor]:
     """What is written meanwhile is hers: for doors that are no request, as the tools of an assistant."""
     before = _acting.get()
     with as_acting(before.door if before else "command", before.through if before else "", person=person) as now:
         yield now
 
 
-def _person_of(acting: Acting) -> Any:
+def _person_of(acting: Actor) -> Any:
     user = getattr(acting.request, "user", None) if acting.request is not None else None
     return user if getattr(user, "pk", None) else acting.person
 

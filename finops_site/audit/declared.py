@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-from finops_site.pillars import Audited, installed_pillars
+from finops_site.pillars import AuditRule, installed_pillars
 
 # Columns whose name says that nobody should read them.
 SECRET = re.compile(r"(^|_)(password|passphrase|token|secret|private_key|api_key|salt)s?($|_)")
@@ -16,7 +16,7 @@ SECRET = re.compile(r"(^|_)(password|passphrase|token|secret|private_key|api_key
 NAMES = ("name", "title", "email", "key", "label", "words", "subject", "code")
 
 
-def audited_models() -> dict[type[Model], Audited]:
+def audited_models() -> dict[type[Model], AuditRule]:
     """Every audited model with what is told of its columns; raises LookupError for a name that no model has."""
     return {model: _with_columns(model, audited) for model, audited in _of_pillars("audited")}
 
@@ -45,13 +45,13 @@ def _model(label: str, name: str) -> type[Model]:
     app, _dot, model = name.rpartition(".")
     # Tables between two models are not found unless they are asked for.
     config = apps.get_app_config(app or label)
-    for found in config.get_models(include_auto_created=True):
-        if found.__name__.lower() == model.lower():
-            return found
+    for candidate in config.get_models(include_auto_created=True):
+        if candidate.__name__.lower() == model.lower():
+            return candidate
     raise LookupError(f"no model {app or label}.{model}, which {label} declares for the audit log")
 
 
-def _with_columns(model: type[Model], audited: Audited) -> Audited:
+def _with_columns(model: type[Model], audited: AuditRule) -> AuditRule:
     """The same with columns of the database in the place of fields, the secret ones and the name found."""
     columns = {field.name: field.column for field in model._meta.concrete_fields}
     plain = (field for field in model._meta.concrete_fields if not field.is_relation)

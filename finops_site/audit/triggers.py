@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
 from finops_site.audit.declared import audited_models
-from finops_site.pillars import Audited
+from finops_site.pillars import AuditRule
 
 PREFIX = "finops_audit_"
 TABLES = {
@@ -54,11 +54,11 @@ def _wanted(tables: set[str]) -> dict[tuple[str, str], str]:
     }
 
 
-def _verbs(audited: Audited) -> list[str]:
+def _verbs(audited: AuditRule) -> list[str]:
     return [verb for verb in TABLES if verb != "insert" or not audited.made_by_machines]
 
 
-def _definition(verb: str, model: type[Model], audited: Audited) -> str:
+def _definition(verb: str, model: type[Model], audited: AuditRule) -> str:
     texts = (model._meta.label_lower, audited.identity, audited.name, _array(audited.left_out), _array(audited.secret))
     texts += ("summed up",) if audited.summed_up else ("",)
     arguments = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
@@ -83,7 +83,7 @@ def _drop(cursor: CursorWrapper, triggers: Iterable[tuple[str, str]]) -> None:
 
 
 def tables_without_trigger() -> list[str]:
-    """Audited tables that lack a trigger, or whose trigger somebody has disabled: the nightly check asks."""
+    """AuditRule tables that lack a trigger, or whose trigger somebody has disabled: the nightly check asks."""
     with connection.cursor() as cursor:
         cursor.execute(f"{EXISTING} AND t.tgenabled = 'O'")
         existing = {(table, name): comment for table, name, comment in cursor.fetchall()}

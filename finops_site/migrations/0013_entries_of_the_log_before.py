@@ -1,7 +1,7 @@
 """The entries that django-auditlog kept move into the audit log; their table stays for copies that still run.
 
-Nothing reads it any more, so that its references to people and kinds of rows may not stand in the way of deleting them.
-A later release drops it.
+Nothing reads it any more, so that its references to people and kinds of rows must not stand in the way of deleting
+them: they are dropped. A later release drops the table.
 """
 
 from django.db import migrations
@@ -19,11 +19,17 @@ LEFT JOIN finops_site_user u ON u.id = l.actor_id
 WHERE l.action < 3 ORDER BY l.id
 """
 REFERENCES = """
-SELECT c.conname, a.attname, c.confrelid::regclass::text FROM pg_constraint c
-JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-WHERE c.conrelid = 'auditlog_logentry'::regclass AND c.contype = 'f'
+SELECT conname FROM pg_constraint WHERE conrelid = 'auditlog_logentry'::regclass AND contype = 'f'
 """
-ON_DELETE = {"actor_id": "SET NULL", "content_type_id": "CASCADE"}
+REFER_AGAIN = """
+UPDATE auditlog_logentry SET actor_id = NULL WHERE actor_id NOT IN (SELECT id FROM finops_site_user);
+DELETE FROM auditlog_logentry WHERE content_type_id NOT IN (SELECT id FROM django_content_type);
+ALTER TABLE auditlog_logentry
+    ADD CONSTRAINT auditlog_logentry_actor_id_959271d2_fk_finops_site_user_id FOREIGN KEY (actor_id)
+        REFERENCES finops_site_user (id) DEFERRABLE INITIALLY DEFERRED,
+    ADD CONSTRAINT auditlog_logentry_content_type_id_75830218_fk_django_co FOREIGN KEY (content_type_id)
+        REFERENCES django_content_type (id) DEFERRABLE INITIALLY DEFERRED
+"""
 
 
 def is_there(cursor):
@@ -31,21 +37,17 @@ def is_there(cursor):
     return cursor.fetchone()[0] is not None
 
 
-def refer(cursor, on_delete):
+def forget_references(cursor):
     cursor.execute(REFERENCES)
-    for name, column, table in cursor.fetchall():
-        then = f"ON DELETE {on_delete[column]}" if column in on_delete else ""
-        cursor.execute(
-            f'ALTER TABLE {TABLE} DROP CONSTRAINT "{name}", ADD CONSTRAINT "{name}" FOREIGN KEY ({column}) '
-            f"REFERENCES {table} (id) {then} DEFERRABLE INITIALLY DEFERRED"
-        )
+    for (name,) in cursor.fetchall():
+        cursor.execute(f'ALTER TABLE {TABLE} DROP CONSTRAINT "{name}"')
 
 
 def copy_entries(apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
         if is_there(cursor):
             cursor.execute(COPY)
-            refer(cursor, ON_DELETE)
+            forget_references(cursor)
 
 
 def forget_entries(apps, schema_editor):
@@ -53,7 +55,7 @@ def forget_entries(apps, schema_editor):
         cursor.execute("SET LOCAL finops.audit_upkeep = 'clear'")
         cursor.execute("DELETE FROM finops_site_auditentry WHERE through = 'django-auditlog'")
         if is_there(cursor):
-            refer(cursor, {})
+            cursor.execute(REFER_AGAIN)
 
 
 class Migration(migrations.Migration):

@@ -37,16 +37,16 @@ def problems() -> list[str]:
     """What is wrong with the log, in sentences of the command's English; empty when all is well."""
     chain.seal()
     verified = chain.verify()
-    found = [verified.problem] if verified.problem else []
+    sentences = [verified.problem] if verified.problem else []
     if bare := triggers.tables_without_trigger():
-        found.append(f"tables that are not written of: {', '.join(bare)} (manage.py migrate sets their triggers)")
-    return found
+        sentences.append(f"tables that are not written of: {', '.join(bare)} (manage.py migrate sets their triggers)")
+    return sentences
 
 
 def check_nightly(as_of: date) -> str:
     """Verifies the chain and the triggers, and clears what is too old; raises NightlyCheckFailed."""
-    if found := problems():
-        raise NightlyCheckFailed("; ".join(found))
+    if sentences := problems():
+        raise NightlyCheckFailed("; ".join(sentences))
     cleared = upkeep.clear_old(timezone.now())
     number, hash_ = chain.last_sealed()
     words = _("The last entry is number {number}, its hash {hash}.").format(number=number_text(number), hash=hash_)

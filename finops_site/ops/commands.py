@@ -39,7 +39,7 @@ class PlainCommand(BaseCommand):
         with in_company_language(), as_acting("command", name):
             if self.is_audited:
                 record_safely(
-                    AuditEntry.Action.COMMAND_RUN, name=name, changes={"options": (None, _told(args, options))}
+                    AuditEntry.Action.COMMAND_RUN, name=name, changes={"options": (None, _shown(args, options))}
                 )
             return super().execute(*args, **options)
 
@@ -52,11 +52,11 @@ NOT_TOLD = ("settings", "pythonpath", "traceback", "no_color", "force_color", "s
 SECRET = re.compile("password|token|secret|key", re.IGNORECASE)
 
 
-def _told(args: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(args: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a run as text, for the audit log."""
-    told = {
+    shown = {
         name: "(hidden)" if SECRET.search(name) else str(value)[:500]
         for name, value in options.items()
         if name not in NOT_TOLD and value not in (None, False, [], "") and not hasattr(value, "write")
     }
-    return told | ({"args": [str(arg)[:500] for arg in args]} if args else {})
+    return shown | ({"args": [str(arg)[:500] for arg in args]} if args else {})

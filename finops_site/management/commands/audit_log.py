@@ -36,11 +36,11 @@ class Command(PlainCommand):
 
     def verify(self, as_json: bool) -> None:
         chain.seal()
-        found = chain.verify()
-        words = found.problem or f"{found.entries:,} entries, all as they were sealed; the last is {found.number:,}."
-        figures = {"entries": found.entries, "number": found.number, "hash": found.hash, "problem": found.problem}
+        result = chain.verify()
+        words = result.problem or f"{result.entries:,} entries, all as they were sealed; the last is {result.number:,}."
+        figures = {"entries": result.entries, "number": result.number, "hash": result.hash, "problem": result.problem}
         self.answer(figures, words, as_json=as_json)
-        if found.problem:
+        if result.problem:
             raise SystemExit(1)
 
     def erase(self, email: str, as_json: bool) -> None:
@@ -68,12 +68,12 @@ def moment(text: str) -> datetime:
     """A day or a moment; raises BadInput."""
     try:
         day = parse_date(text)
-        found = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else parse_datetime(text)
+        result = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else parse_datetime(text)
     except ValueError:
-        found = None
-    if found is None:
+        result = None
+    if result is None:
         raise BadInput(f"--since: {text!r} is no day and no moment: write 2026-03-01 or 2026-03-01T12:00+00:00.")
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return result if result.tzinfo else result.replace(tzinfo=UTC)
 
 
 def plain(entry: AuditEntry) -> str:

@@ -154,12 +154,12 @@ def read_all(server):
 
 def frames(data):
     """The messages of a stream that is framed by length (RFC 6587)."""
-    found = []
+    messages = []
     while data:
         length, _blank, rest = data.partition(b" ")
-        found.append(rest[: int(length)])
+        messages.append(rest[: int(length)])
         data = rest[int(length) :]
-    return found
+    return messages
 
 
 def test_the_command_prints_json_lines_since_a_day(entries, capsys, ada):

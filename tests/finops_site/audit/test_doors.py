@@ -101,8 +101,8 @@ def test_a_task_of_somebody_and_one_of_nobody(fay, rf):
         note_the_cause(headers=headers)
     work.apply(args=["by a worker"], headers=headers)
     work.apply(args=["by the clock"])
-    asked, alone = newest(Pool, name="asked for"), newest(Pool, name="by the clock")
-    assert (asked.who, asked.door, asked.through) == (fay.email, "task", "tests.makes_a_pool")
+    of_fay, alone = newest(Pool, name="asked for"), newest(Pool, name="by the clock")
+    assert (of_fay.who, of_fay.door, of_fay.through) == (fay.email, "task", "tests.makes_a_pool")
     assert newest(Pool, name="by a worker").actor_id == fay.pk
     assert (alone.who, alone.door, alone.through) == ("", "task", "tests.makes_a_pool")
     assert task(work.name) is work
