@@ -115,8 +115,9 @@ class AuditQuerySet(models.QuerySet):
 
     def about(self, row: models.Model) -> "AuditQuerySet":
         """What was done with one row, and to what else it was joined, the newest first."""
-        joins = [field.remote_field.through._meta for field in row._meta.many_to_many]
-        labels = [row._meta.label_lower, *(table.label_lower for table in joins if table.auto_created)]
+        joins = [field.remote_field.through for field in row._meta.many_to_many]
+        made = [model._meta.label_lower for model in joins if model is not None and model._meta.auto_created]
+        labels = [row._meta.label_lower, *made]
         return self.filter(model__in=labels, object_pk=str(row.pk)).order_by("-id")
 
     def of(self, model: type[models.Model]) -> "AuditQuerySet":

@@ -92,8 +92,8 @@ def waiting_since(moment: datetime) -> bool:
 
 def last_sealed() -> tuple[int, str]:
     """The number and the hash of the entry that was sealed last; 0 where there is none."""
-    last = AuditEntry.objects.exclude(number=None).order_by("-number").values_list("number", "hash").first()
-    return (last[0], bytes(last[1]).hex()) if last else (0, "")
+    last = AuditEntry.objects.exclude(number=None).order_by("-number").first()
+    return (last.number or 0, bytes(last.hash or b"").hex()) if last else (0, "")
 
 
 def verify(limit: int = AT_ONCE) -> Verification:

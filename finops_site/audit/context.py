@@ -94,7 +94,7 @@ def _person_of(acting: Actor) -> Any:
     return user if getattr(user, "pk", None) else acting.person
 
 
-def token_name(token: object) -> str:
+def token_name(token: Any) -> str:
     """A token by its name, or by its first letters: never whole."""
     if token is None or not getattr(token, "pk", None):
         return ""

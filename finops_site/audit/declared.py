@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import Field, Model
 
 from finops_site.pillars import AuditRule, installed_pillars
 
@@ -53,14 +53,20 @@ def _model(label: str, name: str) -> type[Model]:
 
 def _with_columns(model: type[Model], audited: AuditRule) -> AuditRule:
     """The same with columns of the database in the place of fields, the secret ones and the name found."""
-    columns = {field.name: field.column for field in model._meta.concrete_fields}
+    columns = {field.name: _column(field) for field in model._meta.concrete_fields}
     plain = (field for field in model._meta.concrete_fields if not field.is_relation)
-    by_name = {field.column for field in plain if SECRET.search(field.column)}
+    by_name = {_column(field) for field in plain if SECRET.search(_column(field))}
     secret = {columns[name] for name in audited.secret} | by_name
     names = [columns[audited.name]] if audited.name else [name for name in NAMES if name in columns.values()]
     # A secret may be no name either.
     name = next((name for name in names if name not in secret), "")
     left_out = tuple(sorted(columns[name] for name in audited.left_out))
     assert model._meta.pk is not None
-    identity = columns[audited.identity] if audited.identity else model._meta.pk.column
+    identity = columns[audited.identity or model._meta.pk.name]
     return replace(audited, left_out=left_out, secret=tuple(sorted(secret)), name=name, identity=identity)
+
+
+def _column(field: Field) -> str:
+    """The column of a field that has one."""
+    assert field.column is not None
+    return field.column

@@ -53,7 +53,7 @@ def send_on(now: datetime) -> int:
             try:
                 if entries:
                     _send(target, entries)
-                    place.number, place.sent_at = entries[-1].number, now
+                    place.number, place.sent_at = entries[-1].number or 0, now
                 place.problem = ""
             except (OSError, StreamProblem) as error:
                 problem = place.problem = f"{type(error).__name__}: {error}"[:500]

@@ -59,7 +59,13 @@ def _verbs(audited: AuditRule) -> list[str]:
 
 
 def _definition(verb: str, model: type[Model], audited: AuditRule) -> str:
-    texts = (model._meta.label_lower, audited.identity, audited.name, _array(audited.left_out), _array(audited.secret))
+    texts: tuple[str, ...] = (
+        model._meta.label_lower,
+        audited.identity,
+        audited.name,
+        _array(audited.left_out),
+        _array(audited.secret),
+    )
     texts += ("summed up",) if audited.summed_up else ("",)
     arguments = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
     after = f'AFTER {verb.upper()} ON "{model._meta.db_table}" {TABLES[verb]}'.strip()

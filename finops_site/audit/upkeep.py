@@ -90,7 +90,7 @@ def clear_old(now: datetime) -> int:
         cursor.execute("DELETE FROM finops_site_auditentry WHERE number <= %s", [last.number])
         count = cursor.rowcount
     _allow("")
-    changes = {"cleared": (last.number, None), "hash": (bytes(last.hash).hex(), None)}
+    changes = {"cleared": (last.number, None), "hash": (bytes(last.hash or b"").hex(), None)}
     record(AuditEntry.Action.CLEAR, name=f"{count} entries", changes=changes)
     return count
 
