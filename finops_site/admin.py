@@ -7,6 +7,7 @@ A save in the admin goes through the same service as one on the page: an editabl
 from functools import cached_property
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from axes.admin import AccessAttemptAdmin as PackagedAccessAttemptAdmin
 from axes.models import AccessAttempt
 from django import forms
@@ -24,14 +25,16 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from finops_site.lib.person import Person
 from finops_site.mail import invitations
-from finops_site.models import AuditEntry, Dashboard, Membership, OutgoingEmail, SavedView, Team, User
+from finops_site.models import AuditEntry, Dashboard, GroupMapping, Membership, OutgoingEmail, SavedView, Team, User
 from finops_site.people.roles import ROLES
 from finops_site.people.signed_in import signed_in_user
+from finops_site.sign_in.group_forms import GroupMappingForm
+from finops_site.sign_in.group_grants import delete_mapping, save_mapping
 from finops_site.translation import gettext_lazy as _lazy
 
 MOST_ROWS = 1_000
 # What the packages register is either shown in our style below or, like groups, kept elsewhere (roles.py).
-for packaged in (Group, AccessAttempt, PeriodicTask):
+for packaged in (Group, AccessAttempt, PeriodicTask, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(packaged)
 
 
@@ -164,6 +167,43 @@ class TeamAdmin(ModelAdmin):
     def leads(self, team: Team) -> str:
         lead = Membership.Role.LEAD
         return ", ".join(str(member.user) for member in team.memberships.all() if member.role == lead)
+
+
+@admin.register(GroupMapping)
+class GroupMappingAdmin(ModelAdmin):
+    """What a group of an identity provider gives: saved as on its page, for those who are in the group too."""
+
+    form = GroupMappingForm
+    fields = ["provider", "group", "role", "team", "team_role"]
+    list_display = ["group", "provider", "role", "team", "team_role"]
+    list_select_related = ["team"]
+    search_fields = ["group"]
+
+    def save_model(self, request: HttpRequest, obj: GroupMapping, form: GroupMappingForm, change: bool) -> None:
+        save_mapping(obj)
+
+    def delete_model(self, request: HttpRequest, obj: GroupMapping) -> None:
+        delete_mapping(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[GroupMapping]) -> None:
+        for mapping in queryset:
+            delete_mapping(mapping)
+
+
+@admin.register(SocialAccount)
+class SocialAccountAdmin(FactAdmin):
+    """Who is tied to which account of a provider; deleting one lets another account have her address."""
+
+    list_display = ["user", "provider", "uid", "date_joined", "last_login"]
+    list_filter = ["provider"]
+    search_fields = ["user__email", "uid"]
+    list_select_related = ["user"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super(FactAdmin, self).has_delete_permission(request, obj)
+
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+        return rows if user.has_perm("socialaccount.view_socialaccount") else rows.none()
 
 
 @admin.register(AccessAttempt)

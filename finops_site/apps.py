@@ -39,6 +39,9 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.change_membership",
             "finops_site.delete_membership",
             "finops_site.view_membership",
+            *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
+            "socialaccount.view_socialaccount",
+            "socialaccount.delete_socialaccount",
             "finops_site.view_outgoingemail",
             "finops_site.view_nightlyrun",
             *("finops_site.share_savedview", "finops_site.view_savedview", "finops_site.view_dashboard"),
@@ -165,6 +168,7 @@ class FinopsSiteConfig(PillarConfig):
             remove_demo.PEOPLE,
             NavItem(_lazy("People"), "people", "users", "finops_site.view_user", 84, _lazy("System"), key="p"),
             NavTab(_lazy("Teams"), "people_teams", "people", "finops_site.change_team", 20),
+            NavTab(_lazy("Groups of a sign-in"), "group_mappings", "people", "finops_site.view_groupmapping", 30),
             NavItem(
                 _lazy("Set up"), "set_up", "clipboard-check", "finops_site.follow_setup", 85, _lazy("System"), key="s"
             ),

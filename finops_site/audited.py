@@ -24,6 +24,11 @@ AUDITED = {
     # The key is the token itself.
     "authtoken.Token": AuditRule(secret=("key",), identity="user"),
     "account.EmailAddress": AuditRule(),
+    "GroupMapping": AuditRule(name="group"),
+    "GroupGrant": AuditRule(),
+    "socialaccount.SocialAccount": AuditRule(secret=("extra_data",), left_out=("last_login",), name="uid"),
+    "socialaccount.SocialApp": AuditRule(secret=("secret", "key", "settings")),
+    "socialaccount.SocialToken": AuditRule(secret=("token", "token_secret")),
     "mfa.Authenticator": AuditRule(secret=("data",), left_out=("last_used_at",), name="type"),
     "axes.AccessAttempt": AuditRule(
         left_out=(

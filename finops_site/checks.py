@@ -4,11 +4,13 @@ from collections import Counter
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 from finops_site.celery import task_exists
 from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
+from finops_site.sign_in.providers import identity_providers
 from finops_site.ui.navigation import HOME
 
 
@@ -72,3 +74,29 @@ def every_tab_has_its_entry_and_every_letter_one(app_configs: object, **_: objec
         if count > 1
     ]
     return homeless + twice
+
+
+@register()
+def somebody_can_sign_in(app_configs: object, **_: object) -> list[CheckMessage]:
+    try:
+        providers = identity_providers()
+    except (ImproperlyConfigured, TypeError) as error:
+        return [Error(str(error), id="finops_site.E009")]
+    problems: list[CheckMessage] = [
+        Warning(
+            f"nobody can sign in by {one.name}: it is trusted with no domain.",
+            hint="Set FINOPS_SIGN_IN_DOMAINS to the domains of your people's addresses.",
+            id="finops_site.W010",
+        )
+        for one in providers.values()
+        if not one.domains
+    ]
+    if not settings.FINOPS_PASSWORD_SIGN_IN and not (providers and settings.FINOPS_BREAK_GLASS):
+        problems.append(
+            Warning(
+                "passwords are switched off, and there is no provider or nobody who breaks the glass.",
+                hint="Set FINOPS_OIDC_ISSUER, and FINOPS_BREAK_GLASS to the address of an administrator.",
+                id="finops_site.W011",
+            )
+        )
+    return problems

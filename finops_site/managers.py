@@ -66,6 +66,14 @@ class OfCompanyQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.none()
 
 
+class OfAdministratorsQuerySet(models.QuerySet):
+    """Rows about who comes in and how."""
+
+    def visible_to(self, user: Person) -> "OfAdministratorsQuerySet":
+        """All of them for those who change people, and none for others."""
+        return self if user.has_perm("finops_site.change_user") else self.none()
+
+
 class TeamQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "TeamQuerySet":
         """The teams whose cost `user` may see: all of them, or her own and those below."""

@@ -17,6 +17,7 @@ from finops_site.managers import (
     TEAMS_OF_USER,
     AuditQuerySet,
     NotificationQuerySet,
+    OfAdministratorsQuerySet,
     SharedQuerySet,
     TeamQuerySet,
     UserManager,
@@ -143,6 +144,57 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return _("{user}, {role} of {team}").format(user=self.user, role=self.get_role_display(), team=self.team)
+
+
+class GroupMapping(models.Model):
+    """What a group of an identity provider gives its people here: a role, a place in a team, or both."""
+
+    provider = models.CharField(max_length=50, blank=True, help_text=_lazy("Empty: every provider."))
+    group = models.CharField(max_length=200, help_text=_lazy("As the provider writes it, capitals too."))
+    role = models.CharField(max_length=20, blank=True)
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="+")
+    team_role = models.CharField(
+        _lazy("Lead or member"), max_length=10, choices=Membership.Role, default=Membership.Role.MEMBER
+    )
+
+    objects = OfAdministratorsQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["group", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "group", "role", "team"], name="one_mapping_of_a_group", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(role="") | models.Q(team__isnull=False), name="group_mapping_gives_something"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.group
+
+
+class GroupGrant(models.Model):
+    """A role, or a place in a team, that somebody has from her groups at a provider: it goes when they go."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="group_grants")
+    provider = models.CharField(max_length=50)
+    role = models.CharField(max_length=20, blank=True)
+    team = models.ForeignKey(Team, models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "provider", "role", "team"], name="one_grant_of_each", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role="", team__isnull=False) | (~models.Q(role="") & models.Q(team=None)),
+                name="group_grant_is_one_thing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.team or self.role)
 
 
 class OutgoingEmail(models.Model):

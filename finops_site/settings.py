@@ -77,6 +77,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "axes",
     "csp",
     "django_celery_beat",
@@ -153,6 +155,7 @@ CACHES = {
 AUTH_USER_MODEL = "finops_site.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
+    "finops_site.people.backends.PasswordDoor",
     "finops_site.people.backends.RoleBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
@@ -179,6 +182,31 @@ ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 # An invitation comes by mail, so that whoever followed it has that address.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
+# Sign-in by an identity provider (docs/sign-in.md): one by these, several as a JSON list of objects.
+FINOPS_OIDC_ISSUER = env("FINOPS_OIDC_ISSUER", default="")
+FINOPS_OIDC_CLIENT_ID = env("FINOPS_OIDC_CLIENT_ID", default="")
+FINOPS_OIDC_CLIENT_SECRET = env("FINOPS_OIDC_CLIENT_SECRET", default="")
+FINOPS_OIDC_NAME = env("FINOPS_OIDC_NAME", default="single sign-on")
+FINOPS_OIDC_SCOPES = env.list("FINOPS_OIDC_SCOPES", default=["openid", "profile", "email"])
+# What the provider calls the groups, the address, whether it is verified, and the name of a person.
+FINOPS_OIDC_GROUPS_CLAIM = env("FINOPS_OIDC_GROUPS_CLAIM", default="groups")
+FINOPS_OIDC_EMAIL_CLAIM = env("FINOPS_OIDC_EMAIL_CLAIM", default="email")
+FINOPS_OIDC_VERIFIED_CLAIM = env("FINOPS_OIDC_VERIFIED_CLAIM", default="email_verified")
+FINOPS_OIDC_NAME_CLAIM = env("FINOPS_OIDC_NAME_CLAIM", default="name")
+# A provider of our own lies in our network, where no address that people type may lead: it is asked all the same.
+FINOPS_OIDC_INNER = env.bool("FINOPS_OIDC_INNER", default=False)
+FINOPS_OIDC_PROVIDERS = env.json("FINOPS_OIDC_PROVIDERS", default=[])
+# Domains of addresses that providers may bring in; none: nobody.
+FINOPS_SIGN_IN_DOMAINS = env.list("FINOPS_SIGN_IN_DOMAINS", default=[])
+FINOPS_SIGN_IN_INVITED_ONLY = env.bool("FINOPS_SIGN_IN_INVITED_ONLY", default=False)
+FINOPS_SSO_SESSION_HOURS = env.int("FINOPS_SSO_SESSION_HOURS", default=12)
+# Without it a password opens for those of FINOPS_BREAK_GLASS alone, for the day that the provider is away.
+FINOPS_PASSWORD_SIGN_IN = env.bool("FINOPS_PASSWORD_SIGN_IN", default=True)
+FINOPS_BREAK_GLASS = env.list("FINOPS_BREAK_GLASS", default=[])
+SOCIALACCOUNT_ADAPTER = "finops_site.sign_in.social_adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"provider_class": "finops_site.sign_in.oidc.CheckedProvider"}}
+# The policy of contents lets no form lead to another site; a link does.
+SOCIALACCOUNT_LOGIN_ON_GET = True
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = 1  # hour
 AXES_USERNAME_CALLABLE = "finops_site.people.account_adapter.attempted_email"

@@ -17,6 +17,7 @@ from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.saved_views import dashboard_pages, view_pages
 from finops_site.search_views import SearchPage
+from finops_site.sign_in import group_pages
 
 register_converter(views.MonthConverter, "month")
 
@@ -62,9 +63,14 @@ urlpatterns = [
     path("people/teams/add/", people_views.TeamPage.as_view(), name="people_team_add"),
     path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
     path("people/teams/<int:pk>/delete/", people_views.DeleteTeam.as_view(), name="people_team_delete"),
+    path("people/groups/", group_pages.GroupMappingsPage.as_view(), name="group_mappings"),
+    path("people/groups/add/", group_pages.GroupMappingPage.as_view(), name="group_mapping_add"),
+    path("people/groups/<int:pk>/", group_pages.GroupMappingPage.as_view(), name="group_mapping"),
     path("accounts/login/", SignIn.as_view(), name="account_login"),
     # An administrator changes the address that somebody signs in with.
     path("accounts/email/", RedirectView.as_view(pattern_name="my_settings"), name="account_email"),
+    # Whom a provider brings in is tied to her account by its address; nobody ties another.
+    path("accounts/3rdparty/", RedirectView.as_view(pattern_name="my_settings"), name="socialaccount_connections"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -17,3 +17,5 @@ compile_catalogs(Path(__file__).resolve().parents[1])
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
+# Looked up where a test asks for one: every client would list all files of all packages anew.
+WHITENOISE_AUTOREFRESH = True

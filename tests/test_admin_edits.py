@@ -7,6 +7,7 @@ here fails the test.
 from decimal import Decimal
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -20,7 +21,8 @@ from costs.account_groups import save_group
 from costs.models import AccountGroup, Credential, ExportPlace, Source, Stream
 from costs.versions.wholeness import limits_of
 from finops_site.celery import task
-from finops_site.models import AuditEntry, Team, User
+from finops_site.models import AuditEntry, GroupMapping, Team, User
+from finops_site.people.roles import role_of
 from programme.models import Kpi, KpiComment, ReportSchedule
 from tagging.models import Application, OwnershipRule, TaggingAccess
 from tests.people import signed_in
@@ -236,6 +238,16 @@ def a_team_has_another_cost_center(people, queued):
     team = edit(people["ada"], Team.objects.get(name="Data"), cost_center="CC-9")
     assert team.cost_center == "CC-9"
     assert logged(team, people["ada"])
+
+
+@case("finops_site.groupmapping")
+def a_group_gives_its_people_another_role(people, queued):
+    mapping = GroupMapping.objects.create(group="cloud", role="executive")
+    SocialAccount.objects.create(user=people["eli"], provider="oidc", uid="1", extra_data={"groups": ["cloud"]})
+    people["eli"].groups.clear()
+    edit(people["ada"], mapping, role="engineering")
+    assert role_of(people["eli"]) == "engineering"
+    assert logged(mapping, people["ada"])
 
 
 @case("django_celery_beat.periodictask")

@@ -20,7 +20,19 @@ FLOORS = {
 }
 # The packages of each app, from the bottom up.
 PACKAGES = {
-    "finops_site": ["lib", "audit", "people", "ui", "mail", "reports", "ops", "first_day", "saved_views", "api"],
+    "finops_site": [
+        "lib",
+        "audit",
+        "people",
+        "ui",
+        "mail",
+        "sign_in",
+        "reports",
+        "ops",
+        "first_day",
+        "saved_views",
+        "api",
+    ],
     "costs": [
         *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "clusters"),
         *("invoices", "web"),

@@ -4,12 +4,15 @@ from typing import Any
 
 from allauth.account.views import LoginView
 from django import forms
-from django.contrib.auth import login
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME, login
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -17,6 +20,7 @@ from django.views.generic import FormView
 
 from finops_site.first_day.first_administrator import SomebodyIsHere, make_first_administrator, nobody_is_here
 from finops_site.models import User
+from finops_site.sign_in.providers import identity_providers
 from finops_site.translation import gettext_lazy as _lazy
 
 NEW = {"autocomplete": "new-password"}
@@ -77,3 +81,15 @@ class SignIn(LoginView):
         if request.method == "GET" and not request.user.is_authenticated and nobody_is_here():
             return redirect("first_administrator")
         return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The providers to sign in by, and whether a password opens only in need."""
+        wanted = self.request.GET.get(REDIRECT_FIELD_NAME, "")
+        query = f"?{urlencode({REDIRECT_FIELD_NAME: wanted})}" if wanted else ""
+        providers = [
+            {"name": one.name, "url": reverse("openid_connect_login", args=[one.id]) + query}
+            for one in identity_providers().values()
+        ]
+        return super().get_context_data(
+            providers=providers, passwords_are_off=not settings.FINOPS_PASSWORD_SIGN_IN, **kwargs
+        )

@@ -45,20 +45,35 @@ class Undeliverable(Exception):
 class Answer:
     status: int
     body: bytes
+    content_type: str = ""
 
 
 def post(
     url: str, body: bytes, headers: Mapping[str, str], *, allowed: Collection[str] = (), total: float = TOTAL_SECONDS
 ) -> Answer:
     """Posts `body`; hosts in `allowed` may be private and unencrypted. Raises Undeliverable for all but a 2xx."""
+    answer = ask("POST", url, body, headers, allowed=allowed, total=total)
+    if not 200 <= answer.status < 300:
+        raise Undeliverable(_refusal(answer), temporary=answer.status in (408, 425, 429) or answer.status >= 500)
+    return answer
+
+
+def ask(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    allowed: Collection[str] = (),
+    total: float = TOTAL_SECONDS,
+    most: int = MOST_BYTES,
+) -> Answer:
+    """The answer whatever its status is, and of its body the first `most` bytes. Raises Undeliverable for none."""
     parts = check_address(url, allowed)
     place = _resolved(parts, allowed)
     deadline = time.monotonic() + total
     with _pool(parts, place, total) as pool:
-        answer = _send(pool, parts, body, headers, deadline)
-    if not 200 <= answer.status < 300:
-        raise Undeliverable(_refusal(answer), temporary=answer.status in (408, 425, 429) or answer.status >= 500)
-    return answer
+        return _send(pool, parts, method, body, headers, deadline, most)
 
 
 def check_address(url: str, allowed: Collection[str] = ()) -> SplitResult:
@@ -131,29 +146,36 @@ def _pool(parts: SplitResult, place: str, total: float) -> urllib3.HTTPConnectio
 
 
 def _send(
-    pool: urllib3.HTTPConnectionPool, parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: float
+    pool: urllib3.HTTPConnectionPool,
+    parts: SplitResult,
+    method: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    deadline: float,
+    most: int,
 ) -> Answer:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"User-Agent": "FinOps", **headers, "Host": parts.netloc}
     try:
-        response = pool.urlopen("POST", path, body=body, headers=sent, redirect=False, preload_content=False)
-        return Answer(response.status, _body(response, deadline))
+        response = pool.urlopen(method, path, body=body, headers=sent, redirect=False, preload_content=False)
+        kind = response.headers.get("Content-Type", "")
+        return Answer(response.status, _body(response, deadline, most), kind)
     except urllib3.exceptions.SSLError as error:
         raise Undeliverable(f"{parts.hostname} has no certificate we trust: {error}") from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise Undeliverable(f"{parts.hostname} did not answer: {type(error).__name__}.", temporary=True) from error
 
 
-def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _body(response: urllib3.BaseHTTPResponse, deadline: float, most: int) -> bytes:
     """The beginning of the answer; one that goes on for ever or drips is cut off."""
     body = b""
     try:
-        while len(body) < MOST_BYTES and time.monotonic() < deadline:
+        while len(body) < most and time.monotonic() < deadline:
             chunk = response.read1(4096)
             if not chunk:
                 return body
             body += chunk
-        return body[:MOST_BYTES]
+        return body[:most]
     finally:
         response.close()
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.mail.outbox import queue_email
 from finops_site.models import Membership, Team, User
+from finops_site.people.backends import password_opens_for
 from finops_site.people.company import entered_name
 from finops_site.people.roles import ROLES, role_of
 
@@ -60,18 +61,33 @@ def why_not_change(by: User, person: User) -> str:
 
 
 def send_invitation(person: User, now: datetime) -> None:
-    """Queues the mail with a link by which she chooses her password; the link ends when she has."""
-    key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
-    url = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace("UID-KEY", key)
+    """Queues the mail with a link by which she chooses her password; the link ends when she has.
+
+    Where no password opens for her it leads to the page of sign-in.
+    """
+    by_password = password_opens_for(person.email)
+    url = _password_url(person) if by_password else reverse("account_login")
     where = ", ".join(str(membership.team) for membership in person.memberships.select_related("team"))
 
     def context() -> dict[str, object]:
         name = entered_name()
         site = _("FinOps of {company}").format(company=name) if name else "FinOps"
-        return {"person": person, "site": site, "url": absolute_url(url), "where": where, "role": _(role_of(person))}
+        return {
+            "person": person,
+            "site": site,
+            "url": absolute_url(url),
+            "where": where,
+            "role": _(role_of(person)),
+            "by_password": by_password,
+        }
 
     message = make_message("invitation", person.email, context)
     queue_email(f"invitation at {now:%Y-%m-%d %H:%M:%S.%f} to {person.email}", message, now=now)
+
+
+def _password_url(person: User) -> str:
+    key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace("UID-KEY", key)
 
 
 class PeopleHere:

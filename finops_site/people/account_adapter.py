@@ -3,17 +3,37 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse
 
+from finops_site.people.backends import password_opens_for
 from finops_site.people.reader_language import in_language_of
 
 # What is longer is no address, and the log of failures does not hold it.
 LONGEST_ADDRESS = 255
+ROLE_BACKEND = "finops_site.people.backends.RoleBackend"
 
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """However somebody signed in, her session asks our own backend who she is and what she may do."""
+        user.backend = ROLE_BACKEND
+        super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        """Who came by an identity provider comes by it again before long: her groups may have changed."""
+        if (kwargs.get("signal_kwargs") or {}).get("sociallogin"):
+            request.session.set_expiry(settings.FINOPS_SSO_SESSION_HOURS * 3600)
+        return super().post_login(request, user, **kwargs)
+
+    def send_password_reset_mail(self, user: AbstractBaseUser, email: str, context: dict[str, Any]) -> None:
+        """Whom a password does not open gets no link to choose one."""
+        if password_opens_for(email):
+            super().send_password_reset_mail(user, email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         with in_language_of(email):

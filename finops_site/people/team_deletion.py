@@ -23,9 +23,11 @@ WORDS = {
     "reservations.PurchaseRequest": _lazy("purchase requests"),
     "finops_site.SavedView": _lazy("saved views"),
     "finops_site.Dashboard": _lazy("dashboards"),
+    "finops_site.GroupMapping": _lazy("groups of a sign-in"),
 }
-# What lets a team go: a milestone keeps its name, and a schedule of its reports is paused.
-LET_GO = {"programme.ReportSchedule", "programme.ReportRun", "programme.Milestone"}
+# What lets a team go: a milestone keeps its name, a schedule of its reports is paused, a place in it that came from a
+# group is one of its people.
+LET_GO = {"programme.ReportSchedule", "programme.ReportRun", "programme.Milestone", "finops_site.GroupGrant"}
 
 
 class CannotDelete(Exception):

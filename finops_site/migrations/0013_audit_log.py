@@ -223,7 +223,7 @@ ACTIONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0011_language_and_time_zone")]
+    dependencies = [("finops_site", "0012_groups_of_providers")]
 
     operations = [
         migrations.CreateModel(
