@@ -9,7 +9,9 @@ from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from budgets.models import Budget
+from costs.ingest.load import retry_delivery
 from costs.models import Credential, Delivery, ExchangeRate, Pool, Source
+from finops_site.audit.context import as_acting
 from finops_site.celery import app, note_the_cause, task
 from finops_site.models import AuditEntry, Team, User
 from finops_site.people import tokens
@@ -88,8 +90,6 @@ def test_a_command(ada, tmp_path):
 
 
 def test_a_task_of_somebody_and_one_of_nobody(fay, rf):
-    from finops_site.audit.context import as_acting
-
     def make_pool(name):
         return Pool.objects.create(name=name).pk
 
@@ -137,6 +137,16 @@ def test_a_bill_that_is_received_and_whose_state_changes(fay):
     received, withdrawn = AuditEntry.objects.about(bill).order_by("id")
     assert received.changes["status"] == [None, "received"]
     assert withdrawn.changes == {"status": ["received", "withdrawn"], "decided_by_id": [None, fay.pk]}
+
+
+def test_a_bill_that_is_tried_again(fay):
+    source = Source.objects.create(name="Uploads")
+    bill = Delivery.objects.create(source=source, fingerprint="f" * 64, status="failed", message="no header")
+    with as_acting("page", "/deliveries/", person=fay):
+        assert retry_delivery(bill)
+    changed, again = AuditEntry.objects.about(bill).exclude(action="insert").order_by("id")
+    assert changed.changes == {"status": ["failed", "received"], "message": ["no header", ""]}
+    assert (again.action, again.who) == ("retry", fay.email)
 
 
 def test_people_come_in_fail_and_leave(ada, settings):
