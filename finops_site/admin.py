@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from axes.admin import AccessAttemptAdmin as PackagedAccessAttemptAdmin
 from axes.models import AccessAttempt
 from django import forms
@@ -25,7 +26,18 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from finops_site.lib.person import Person
 from finops_site.mail import invitations
-from finops_site.models import AuditEntry, Dashboard, GroupMapping, Membership, OutgoingEmail, SavedView, Team, User
+from finops_site.models import (
+    ApiToken,
+    AuditEntry,
+    Dashboard,
+    GroupMapping,
+    Membership,
+    OutgoingEmail,
+    SavedView,
+    Team,
+    User,
+)
+from finops_site.people.leaving import leave
 from finops_site.people.roles import ROLES
 from finops_site.people.signed_in import signed_in_user
 from finops_site.sign_in.group_forms import GroupMappingForm
@@ -34,7 +46,7 @@ from finops_site.translation import gettext_lazy as _lazy
 
 MOST_ROWS = 1_000
 # What the packages register is either shown in our style below or, like groups, kept elsewhere (roles.py).
-for packaged in (Group, AccessAttempt, PeriodicTask, SocialAccount, SocialApp, SocialToken):
+for packaged in (Group, AccessAttempt, PeriodicTask, SocialAccount, SocialApp, SocialToken, UserSession):
     admin.site.unregister(packaged)
 
 
@@ -131,6 +143,8 @@ class UserAdmin(ModelAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            leave(obj)
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
         """The mail names her role and her teams, so it is written after them."""
@@ -188,6 +202,23 @@ class GroupMappingAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[GroupMapping]) -> None:
         for mapping in queryset:
             delete_mapping(mapping)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(FactAdmin):
+    """Which tokens there are, what they may do and when they were used; deleting one ends it."""
+
+    list_display = ["name", "user", "scope", "pillars", "created_at", "expires_at", "last_used_at"]
+    list_filter = ["scope"]
+    search_fields = ["name", "user__email"]
+    list_select_related = ["user"]
+    exclude = ["key_hash"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super(FactAdmin, self).has_delete_permission(request, obj)
+
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+        return rows if user.has_perm("finops_site.view_apitoken") else rows.none()
 
 
 @admin.register(SocialAccount)

@@ -40,6 +40,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.delete_membership",
             "finops_site.view_membership",
             *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
+            *("finops_site.view_apitoken", "finops_site.delete_apitoken"),
             "socialaccount.view_socialaccount",
             "socialaccount.delete_socialaccount",
             "finops_site.view_outgoingemail",

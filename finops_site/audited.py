@@ -3,7 +3,7 @@
 from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "User": AuditRule(left_out=("last_login", "hides_setup"), name="email"),
+    "User": AuditRule(left_out=("last_login", "hides_setup", "sessions_ended"), name="email"),
     # Of the tables between two models the row is that of the first.
     "User_groups": AuditRule(identity="user"),
     "User_user_permissions": AuditRule(identity="user"),
@@ -21,14 +21,17 @@ AUDITED = {
     "DashboardItem": AuditRule(),
     "ViewMail": AuditRule(left_out=("queued_for",)),
     "NotificationPreference": AuditRule(name="kind"),
-    # The key is the token itself.
-    "authtoken.Token": AuditRule(secret=("key",), identity="user"),
+    "ApiToken": AuditRule(secret=("key_hash",), left_out=("last_used_at",)),
     "account.EmailAddress": AuditRule(),
     "GroupMapping": AuditRule(name="group"),
     "GroupGrant": AuditRule(),
     "socialaccount.SocialAccount": AuditRule(secret=("extra_data",), left_out=("last_login",), name="uid"),
     "socialaccount.SocialApp": AuditRule(secret=("secret", "key", "settings")),
     "socialaccount.SocialToken": AuditRule(secret=("token", "token_secret")),
+    # That one begins is a sign-in, an entry of its own; that somebody ended it is one here.
+    "usersessions.UserSession": AuditRule(
+        left_out=("last_seen_at", "data", "user_agent"), secret=("session_key",), made_by_machines=True
+    ),
     "mfa.Authenticator": AuditRule(secret=("data",), left_out=("last_used_at",), name="type"),
     "axes.AccessAttempt": AuditRule(
         left_out=(

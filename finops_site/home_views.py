@@ -1,8 +1,7 @@
-"""The home page, made of what the pillars registered, and the page of one's API token."""
+"""The home page, made of what the pillars registered."""
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -10,14 +9,12 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
-from rest_framework.authtoken.models import Token
 
 from finops_site.first_day.checklist import ChecklistLine, next_line
 from finops_site.lib.language import get_zone
 from finops_site.lib.periods import Month
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
-from finops_site.people.tokens import drop_token, make_token
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
 from finops_site.translation import gettext_lazy as _lazy
@@ -117,25 +114,6 @@ class Programme(Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         gates, night = monthly_report.make_home_gates(self.person, timezone.now().date())
         return super().get_context_data(gates=gates, night=night, **kwargs)
-
-
-class ApiToken(Page, TemplateView):
-    """The token of one's own programs: shown once, when it is made."""
-
-    template_name = "token.html"
-    permission_required = None
-    title = _lazy("API token")
-    subtitle = _lazy("What your scripts and spreadsheets sign in with. They see what you see, and nothing more.")
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(current=Token.objects.filter(user=self.person).first(), **kwargs)
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        if "stop" in request.POST:
-            drop_token(signed_in_user(request))
-            messages.success(request, _("The token no longer works."))
-            return redirect("token")
-        return self.render_to_response(self.get_context_data(fresh=make_token(signed_in_user(request)).key))
 
 
 def greeting(hour: int) -> str:

@@ -1,5 +1,7 @@
 """People, their teams and roles, the mail they were sent, and the views and dashboards that they keep."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.contrib.postgres.indexes import BrinIndex
@@ -50,6 +52,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     hides_setup = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Home does not show her the checklist.")
     )
+    sessions_ended = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_lazy("how often all her sessions were ended at once")
+    )
 
     objects = UserManager()
 
@@ -68,6 +73,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         self.email = self.email.lower()
         check_time_zone(self.time_zone)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must know to stay hers: with the count, so that all of them can be ended at once."""
+        usual: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        return f"{usual}.{self.sessions_ended}" if self.sessions_ended else usual
 
     @property
     def is_staff(self) -> bool:
@@ -195,6 +205,35 @@ class GroupGrant(models.Model):
 
     def __str__(self) -> str:
         return str(self.team or self.role)
+
+
+class ApiToken(models.Model):
+    """What a person's program signs in with: as she, and with no more than its scope lets it (people/tokens.py)."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _lazy("reads")
+        WRITE = "write", _lazy("reads and writes")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    scope = models.CharField(max_length=5, choices=Scope, default=Scope.READ)
+    pillars = models.JSONField(default=list, blank=True, help_text=_lazy("only these; none: all"))
+    key_hash = models.CharField(max_length=64, unique=True)
+    key_start = models.CharField(max_length=8, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("none: one of before tokens ended"))
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name = _lazy("API token")
+        constraints = [models.UniqueConstraint("user", Lower("name"), name="one_token_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class OutgoingEmail(models.Model):

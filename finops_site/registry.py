@@ -434,6 +434,21 @@ class NotificationKind:
 
 
 @dataclass(frozen=True, slots=True)
+class Possession:
+    """What somebody looks after until she leaves: how many she has, and what ends of it at once when she does.
+
+    `url_name` is the page where somebody else takes it over.
+    """
+
+    name: str
+    label: str
+    count: Callable[[Any], int]
+    let_go: Callable[[Any], None]
+    url_name: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class UnsentMessage:
     """A message that was not sent, as the page of those shows it; `reason` is the server's answer, or what failed."""
 
@@ -836,6 +851,7 @@ Entry = (
     | HealthCheck
     | OutgoingEmailCheck
     | NotificationKind
+    | Possession
     | MessageQueue
     | AdviceSource
     | PendingDecisionSource

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView
 from finops_site.api.views import Docs
 from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
-from finops_site.home_views import ApiToken, DiscardTypedText, Home, Programme, ToDoPage
+from finops_site.home_views import DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
 from finops_site.my_settings_views import MySettingsPage
 from finops_site.ops import audit_views, health_views
@@ -17,7 +17,7 @@ from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.saved_views import dashboard_pages, view_pages
 from finops_site.search_views import SearchPage
-from finops_site.sign_in import group_pages
+from finops_site.sign_in import group_pages, session_pages, token_pages
 
 register_converter(views.MonthConverter, "month")
 
@@ -37,7 +37,10 @@ urlpatterns = [
     path("dashboards/<int:pk>/act/<slug:verb>/", dashboard_pages.ActOnDashboard.as_view(), name="dashboard_act"),
     path("typed-text/", DiscardTypedText.as_view(), name="typed_text"),
     path("settings/", MySettingsPage.as_view(), name="my_settings"),
-    path("token/", ApiToken.as_view(), name="token"),
+    path("settings/sessions/", session_pages.SessionsPage.as_view(), name="my_sessions"),
+    path("settings/sessions/<int:pk>/end/", session_pages.EndSession.as_view(), name="my_session_end"),
+    path("token/", token_pages.TokensPage.as_view(), name="token"),
+    path("token/<int:pk>/end/", token_pages.EndToken.as_view(), name="token_end"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),
     path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),
     path("reports/<month:month>/pdf/", views.ReportPdf.as_view(), name="report_pdf"),
@@ -59,6 +62,7 @@ urlpatterns = [
     path("people/invite/", people_views.InvitePage.as_view(), name="person_invite"),
     path("people/paste/", people_views.PastePage.as_view(), name="people_paste"),
     path("people/<int:pk>/", people_views.PersonPage.as_view(), name="person"),
+    path("people/<int:pk>/sessions/end/", session_pages.EndSessionsOfPerson.as_view(), name="person_sessions_end"),
     path("people/teams/", people_views.TeamsPage.as_view(), name="people_teams"),
     path("people/teams/add/", people_views.TeamPage.as_view(), name="people_team_add"),
     path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
@@ -71,6 +75,7 @@ urlpatterns = [
     path("accounts/email/", RedirectView.as_view(pattern_name="my_settings"), name="account_email"),
     # Whom a provider brings in is tied to her account by its address; nobody ties another.
     path("accounts/3rdparty/", RedirectView.as_view(pattern_name="my_settings"), name="socialaccount_connections"),
+    path("accounts/sessions/", RedirectView.as_view(pattern_name="my_sessions"), name="usersessions_list"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),

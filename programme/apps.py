@@ -12,6 +12,7 @@ from finops_site.registry import (
     NotificationKind,
     OutgoingEmailCheck,
     PeriodSection,
+    Possession,
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
@@ -74,7 +75,7 @@ class ProgrammeConfig(PillarConfig):
         self.register_reports()
 
     def register_reports(self) -> None:
-        from programme.reports import demo, letters, sections
+        from programme.reports import demo, letters, schedules, sections
 
         made, reports = "programme.view_madereport", "reports"
         registry.add(
@@ -96,6 +97,13 @@ class ProgrammeConfig(PillarConfig):
             NotificationKind("report-not-sent", _lazy("Reports that somebody did not get"), SEE_SCHEDULES, 51),
             DemoStep("reports", demo.make_reports, 96),
             DemoPart("reports", _lazy("Reports"), demo.counts, demo.remove_reports, 8),
+            Possession(
+                "report-schedules",
+                _lazy("schedules of reports"),
+                schedules.count_of,
+                schedules.let_go,
+                "programme:report_schedules",
+            ),
             OutgoingEmailCheck("scheduled reports", letters.PREFIX, letters.why_not_sent, 50),
         )
 

@@ -1,10 +1,12 @@
 """The demo people, for tests that ask for one by name."""
 
 from django.test import Client
+from django.utils import timezone
 
 from finops_site.mail.smtp import StoredEmail
 from finops_site.models import OutgoingEmail, User
 from finops_site.people import demo
+from finops_site.people.tokens import TokenWish, make_token
 
 PASSWORD = "correct horse battery staple"
 
@@ -22,6 +24,12 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="finops_site.people.backends.RoleBackend")
     return client
+
+
+def token_of(user: User, scope: str = "write", **wish: object) -> str:
+    """The key of a new token of hers."""
+    number = user.api_tokens.count() + 1
+    return make_token(user, TokenWish(f"token {number}", scope, **wish), timezone.now())[1]
 
 
 def waiting_for(user):

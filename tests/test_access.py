@@ -57,7 +57,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
-from usage.models import Estimate, FactImport, Finding, QuietRule, Scenario
+from usage.models import Connection, Estimate, FactImport, Finding, QuietRule, Scenario
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +137,15 @@ USAGE = {
     "usage:import_withdraw": POST_ONLY,
     **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
     "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    **dict.fromkeys(("usage:connections", "usage:connection_add"), BRINGS_BILLS),
+    "usage:connection": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
+    "usage:connection_read": POST_ONLY,
+    **dict.fromkeys(
+        ("api:usage-connection-list", "api:usage-connection-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)
+    ),
+    **dict.fromkeys(
+        ("api:usage-connection-read", "api:usage-connection-test"), row(NO_TOKEN, all=403, ada=405, fay=405)
+    ),
     "usage:estimates": EVERYBODY,
     "usage:estimate_add": row(SIGN_IN, all=200, ada=403, max=403),
     "usage:estimate": LINE_OF_PAYMENTS,
@@ -201,6 +210,10 @@ ACCESS = {
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "token": EVERYBODY,
+    "my_sessions": EVERYBODY,
+    "usersessions_list": row(302, all=302),
+    **dict.fromkeys(("token_end", "my_session_end"), row(SIGN_IN, all=405)),
+    "person_sessions_end": row(SIGN_IN, all=403, ada=405),
     # It is there only while nobody is.
     "first_administrator": row(404, all=404),
     **dict.fromkeys(
@@ -494,6 +507,8 @@ ACCESS = {
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
     "api:me-token": row(NO_TOKEN, all=405),
+    "api:me-tokens": API_EVERYBODY,
+    "api:me-token-detail": row(NO_TOKEN, all=405),
     "api:cost-line-list": API_EVERYBODY,
     "api:cost-line-detail": API_LINE_OF_PAYMENTS,
     # It wants to know of which line.
@@ -749,8 +764,10 @@ def arguments(name, line):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
     if kind.startswith("openid_connect"):
         return ["nobody"]
-    if kind == "notification":
+    if kind in ("notification", "token_end", "my_session_end", "me-token-detail"):
         return [1]
+    if kind == "person_sessions_end":
+        return [person("lea").pk]
     if kind in ("report", "report_pdf"):
         return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):
@@ -806,6 +823,8 @@ def usage_arguments(kind, line):
         ]
     if kind in ("import", "import_withdraw", "usage-import-detail", "usage-import-withdraw"):
         return [FactImport.objects.create(kind="metrics", source="cpu.csv", sha256="1").pk]
+    if kind.startswith(("connection", "usage-connection")) and kind not in ("connections", "connection_add"):
+        return [] if kind.endswith("list") else [Connection.objects.create(name="Production").pk]
     if kind.startswith(("estimate", "scenario")) and kind not in ("estimates", "estimate_add", "estimate-list"):
         about = {"team": line.owner, "currency": "USD", "made_by": person("fay")}
         estimate = Estimate.objects.create(name="Shop", **about)

@@ -26,7 +26,7 @@ from finops_site.people.roles import role_of
 from programme.models import Kpi, KpiComment, ReportSchedule
 from tagging.models import Application, OwnershipRule, TaggingAccess
 from tests.people import signed_in
-from usage.models import Tracker
+from usage.models import Connection, Tracker
 
 pytestmark = pytest.mark.django_db
 CASES = {}
@@ -75,8 +75,8 @@ def send(person, url, changes):
 def queued(monkeypatch):
     """What was queued, by the name of its task."""
     queued = []
-    for name in ("costs.tasks.synchronise_source", "tagging.tasks.apply_ownership"):
-        monkeypatch.setattr(task(name), "delay", lambda pk, name=name: queued.append((name, pk)))
+    for name in ("costs.tasks.synchronise_source", "tagging.tasks.apply_ownership", "usage.tasks.read_connection"):
+        monkeypatch.setattr(task(name), "delay", lambda pk, *more, name=name: queued.append((name, pk)))
     return queued
 
 
@@ -128,6 +128,17 @@ def tickets_of_a_tracker_go_where_ada_writes(people, queued):
     assert logged(tracker, people["ada"])
     with pytest.raises(AssertionError, match="Jira needs a project"):
         edit(people["ada"], tracker, project="")
+
+
+@case("usage.connection")
+def a_connection_is_read_anew_when_ada_changes_it(people, queued):
+    connection = Connection.objects.create(name="Production", regions="eu-west-1")
+    edit(people["ada"], connection, regions="eu-west-1; us-east-1")
+    assert connection.regions == "eu-west-1, us-east-1"
+    assert queued == [("usage.tasks.read_connection", connection.pk)]
+    assert logged(connection, people["ada"])
+    with pytest.raises(AssertionError, match="is no region"):
+        edit(people["ada"], connection, regions="Frankfurt")
 
 
 @case("costs.exportplace")

@@ -7,7 +7,10 @@ from usage.audited import AUDITED, NOT_AUDITED
 
 # Engineers and leads answer for their own resources; finance for all of them.
 ANSWER = {"usage.change_finding", "usage.add_ticket", "usage.add_quietrule"}
-IMPORT = {"usage.view_factimport", "usage.add_factimport", "usage.change_factimport"}
+IMPORT = {
+    *("usage.view_factimport", "usage.add_factimport", "usage.change_factimport"),
+    *("usage.view_connection", "usage.add_connection", "usage.change_connection"),
+}
 TRACK = {"usage.view_tracker", "usage.add_tracker", "usage.change_tracker", "usage.delete_tracker"}
 ESTIMATE = {"usage.add_estimate", "usage.change_estimate"}
 
@@ -27,11 +30,13 @@ class UsageConfig(PillarConfig):
         },
         FINANCE: ANSWER | IMPORT | ESTIMATE,
         ENGINEERING: ANSWER | ESTIMATE,
-        ADMINISTRATOR: IMPORT | TRACK,
+        ADMINISTRATOR: IMPORT | TRACK | {"usage.delete_connection"},
     }
 
     never_for_administrators = ANSWER
     schedule = {
+        # Every hour, for connections that nobody read today.
+        "usage-read-connections": {"task": "usage.tasks.read_connections", "schedule": crontab(minute=27)},
         # Every ten minutes, for tickets that no broker heard of.
         "usage-send-tickets": {"task": "usage.worklist.tasks.send_tickets", "schedule": crontab(minute="7-59/10")},
     }

@@ -12,6 +12,7 @@ AUDITED = {
         name="resource",
         made_by_machines=True,
     ),
+    "Connection": AuditRule(left_out=("message", "parts", "started_at", "read_at", "state")),
     "QuietRule": AuditRule(name="rule"),
     "FactImport": AuditRule(left_out=("rejects",), name="kind"),
     "Tracker": AuditRule(),

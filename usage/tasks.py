@@ -3,8 +3,11 @@
 from datetime import date
 
 from celery import shared_task
+from django.utils import timezone
 
+from finops_site.models import User
 from usage.findings.evaluate import CannotEvaluate, evaluate
+from usage.sources import connections
 
 
 @shared_task
@@ -15,3 +18,19 @@ def evaluate_resources(day: str) -> int:
     except CannotEvaluate:
         # Another run does it, or did it already.
         return 0
+
+
+@shared_task
+def read_connections() -> int:
+    """Lets workers read the connections that nobody read today; returns how many there are."""
+    due = connections.due_connections(timezone.now())
+    for pk in due:
+        read_connection.delay(pk)
+    return len(due)
+
+
+@shared_task
+def read_connection(pk: int, person: int | None = None) -> bool:
+    """Asks a provider what there is; whether no other worker was at it."""
+    user = User.objects.filter(pk=person).first() if person else None
+    return connections.read(pk, timezone.now(), user)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from usage.estimates import views as estimates
 from usage.proof import views as proof
+from usage.sources import connection_views as connections
 from usage.sources import views as sources
 from usage.worklist import finding_views, overview_views, quiet_rule_views
 
@@ -22,6 +23,12 @@ IMPORTS = [
     path("usage/imports/<int:pk>/", sources.ImportPage.as_view(), name="import"),
     path("usage/imports/<int:pk>/withdraw/", sources.WithdrawImport.as_view(), name="import_withdraw"),
 ]
+CONNECTIONS = [
+    path("usage/connections/", connections.ConnectionsPage.as_view(), name="connections"),
+    path("usage/connections/add/", connections.ConnectionPage.as_view(), name="connection_add"),
+    path("usage/connections/<int:pk>/", connections.ConnectionPage.as_view(), name="connection"),
+    path("usage/connections/<int:pk>/read/", connections.ReadNow.as_view(), name="connection_read"),
+]
 ESTIMATES = [
     path("usage/estimates/", estimates.EstimatesPage.as_view(), name="estimates"),
     path("usage/estimates/add/", estimates.AddEstimate.as_view(), name="estimate_add"),
@@ -37,4 +44,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *CONNECTIONS, *ESTIMATES]

@@ -16,15 +16,17 @@ from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest
 from django.test import RequestFactory
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from rest_framework.authtoken.models import Token
 from rest_framework.request import Request
 
 from finops_site.api.base import NAME_PATTERN, PROPOSES
+from finops_site.models import ApiToken
+from finops_site.people.tokens import token_of_key
 
 MOST_CHARACTERS = 200_000
 # A token is a person's own business, and a format is no question.
-LEFT_OUT = ("/api/v1/me/token/",)
+LEFT_OUT = ("/api/v1/me/token/", "/api/v1/me/tokens/", "/api/v1/me/tokens/{id}/")
 NO_PARAMETERS = ("format",)
 FILTER_VALUES = {
     "type": ["string", "array"],
@@ -84,9 +86,10 @@ class ToolAnswer:
     is_error: bool
 
 
-def valid_token(token: str) -> Token | None:
+def valid_token(token: str) -> ApiToken | None:
     """The token as it is stored, with its owner; None for one that is not valid."""
-    return Token.objects.select_related("user").filter(key=token, user__is_active=True).first()
+    row = token_of_key(token)
+    return None if row is None or row.has_ended(timezone.now()) else row
 
 
 def tools_of(token: str) -> list[Operation]:
@@ -96,7 +99,8 @@ def tools_of(token: str) -> list[Operation]:
         return []
     request = Request(HttpRequest())
     request.user, request.auth = row.user, row
-    return _operations(SchemaGenerator().get_schema(request=request, public=False))
+    operations = _operations(SchemaGenerator().get_schema(request=request, public=False))
+    return [one for one in operations if one.only_reads or row.scope == ApiToken.Scope.WRITE]
 
 
 def call_tool(token: str, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:

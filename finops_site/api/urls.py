@@ -4,7 +4,8 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from finops_site.api import group_mappings, notification_views, programme_views, saved_views
-from finops_site.api.views import Me, MyToken
+from finops_site.api.tokens import MyToken, MyTokens, OneOfMyTokens
+from finops_site.api.views import Me
 from finops_site.pillars import installed_pillars
 
 app_name = "api"
@@ -19,6 +20,8 @@ router.register("notifications", notification_views.NotificationViewSet, "notifi
 urlpatterns = [
     path("me/", Me.as_view(), name="me"),
     path("me/token/", MyToken.as_view(), name="me-token"),
+    path("me/tokens/", MyTokens.as_view(), name="me-tokens"),
+    path("me/tokens/<int:pk>/", OneOfMyTokens.as_view(), name="me-token-detail"),
     path(
         "notification-preferences/",
         notification_views.NotificationPreferences.as_view(),

@@ -1,4 +1,4 @@
-"""Who is asking, her token, and the API's pages for people."""
+"""Who is asking, and the API's pages for people."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
-from rest_framework import serializers, status
-from rest_framework.authtoken.models import Token
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,7 +15,6 @@ from finops_site.api.base import BadRequest, HoldsPermission
 from finops_site.models import Membership, User, check_time_zone
 from finops_site.people.reader_language import zone_of
 from finops_site.people.roles import role_of
-from finops_site.people.tokens import drop_token, make_token
 
 
 class Docs(LoginRequiredMixin, SpectacularSwaggerSplitView):
@@ -93,27 +91,3 @@ class Me(APIView):
         serializer = MySettingsSerializer(User.objects.get(pk=request.user.pk), data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         return Response(MeSerializer(serializer.save()).data)
-
-
-class TokenSerializer(serializers.ModelSerializer):
-    token = serializers.CharField(source="key", help_text="send it as `Authorization: Token ...`")
-
-    class Meta:
-        model = Token
-        fields = ["token", "created"]
-
-
-class MyToken(APIView):
-    permission_classes = [HoldsPermission]
-    permission_required = write_permission_required = ""
-
-    @extend_schema(
-        summary="Make a new token; the one before stops working", request=None, responses={201: TokenSerializer}
-    )
-    def post(self, request: Request) -> Response:
-        return Response(TokenSerializer(make_token(request.user)).data, status=status.HTTP_201_CREATED)
-
-    @extend_schema(summary="Stop the token from working", responses={204: None})
-    def delete(self, request: Request) -> Response:
-        drop_token(request.user)
-        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -20,6 +20,7 @@ from finops_site.mail.outbox import queue_email
 from finops_site.models import Membership, Team, User
 from finops_site.people.backends import password_opens_for
 from finops_site.people.company import entered_name
+from finops_site.people.leaving import leave
 from finops_site.people.roles import ROLES, role_of
 
 # How many characters of what is in an invitation are stored.
@@ -226,8 +227,11 @@ def change_person(person: User, *, by: User, name: str, role: str, is_active: bo
     reason = why_not_change(by, person)
     if reason and (moves or person.is_superuser):
         raise CannotChange(reason)
+    leaves = person.is_active and not is_active
     person.name, person.is_active = name, is_active
     person.save(update_fields=["name", "is_active"])
+    if leaves:
+        leave(person)
     if role != role_of(person):
         set_role(person, role)
     set_teams(person, teams)

@@ -22,6 +22,7 @@ from finops_site.lib.words import number_text
 from finops_site.mail import invitations, pasted_people
 from finops_site.mail.invitations import CannotChange, Invitation
 from finops_site.models import Membership, Team, User
+from finops_site.people.leaving import left_behind
 from finops_site.people.roles import ROLES, role_of, weightiest
 from finops_site.people.team_deletion import CannotDelete, delete_team, what_stands_on
 from finops_site.translation import gettext_lazy as _lazy
@@ -102,7 +103,9 @@ class InviteForm(_PlaceFields):
 class PersonForm(_PlaceFields):
     name = forms.CharField(max_length=150, required=False)
     is_active = forms.BooleanField(
-        label=_lazy("May sign in"), required=False, help_text=_lazy("Who leaves is switched off.")
+        label=_lazy("May sign in"),
+        required=False,
+        help_text=_lazy("Who leaves is switched off: her sessions, tokens and links end at once."),
     )
     send_link = forms.BooleanField(label=_lazy("Send her a link to choose a password"), required=False)
     field_order = ("name", "role", "leads", "member_of", "is_active", "send_link")
@@ -138,12 +141,18 @@ class InvitePage(_ChangePage):
 
 
 class PersonPage(_ChangePage):
+    template_name = "person.html"
     permission_required = ("finops_site.change_user", "finops_site.change_membership")
     form_class = PersonForm
 
     @cached_property
     def edited(self) -> User:
         return get_object_or_404(User, pk=self.kwargs["pk"])
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # Of somebody who is here nobody else looks after anything.
+        behind = [] if self.edited.is_active else left_behind(self.edited)
+        return super().get_context_data(**{"edited": self.edited, "left_behind": behind, **kwargs})
 
     def get_title(self) -> str:
         return str(self.edited)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from finops_site.lib.periods import WEEKDAYS
@@ -65,6 +66,22 @@ def resume(schedule: ReportSchedule, now: datetime) -> None:
     """It goes on with its next moment; what was due meanwhile is not sent."""
     schedule.is_paused, schedule.pause_reason, schedule.active_from = False, "", now
     schedule.save(update_fields=["is_paused", "pause_reason", "active_from"])
+
+
+def count_of(owner: User) -> int:
+    """How many schedules somebody looks after."""
+    return ReportSchedule.objects.filter(owner=owner).count()
+
+
+def let_go(person: User) -> None:
+    """Of somebody who leaves: her schedules wait for who takes them over, and none sends her anything again."""
+    reason = _("{owner} has left: take it over and resume it.").format(owner=person)
+    for schedule in ReportSchedule.objects.filter(owner=person, is_paused=False):
+        schedule.is_paused, schedule.pause_reason = True, reason
+        schedule.save(update_fields=["is_paused", "pause_reason"])
+    for row in ReportRecipient.objects.filter(user=person, left_at=None):
+        row.left_at = timezone.now()
+        row.save(update_fields=["left_at"])
 
 
 def take_over(schedule: ReportSchedule, by: User) -> None:

@@ -10,7 +10,6 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from rest_framework.authtoken.models import Token
 
 from costs import tasks
 from costs.ingest.load import load_bill
@@ -20,7 +19,7 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
-from tests.people import person
+from tests.people import person, token_of
 from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +41,7 @@ def api():
     """A client with the token of a person."""
 
     def client(name) -> Client:
-        token = Token.objects.create(user=person(name))
-        return Client(headers={"Authorization": f"Token {token.key}"})
+        return Client(headers={"Authorization": f"Token {token_of(person(name))}"})
 
     return client
 

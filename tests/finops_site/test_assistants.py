@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import call_command
-from rest_framework.authtoken.models import Token
 
 from budgets.models import Budget
 from finops_site.api import assistant_tools
 from finops_site.ops.commands import BadInput
-from tests.people import person
+from tests.people import person, token_of
 from tests.tagging.chargeback.helpers import bill, company, usual
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +23,7 @@ PROTOCOL = re.compile(r"\bmcp|uvicorn")
 @pytest.fixture
 def token(people):
     """The token of a person."""
-    return lambda name: Token.objects.create(user=person(name)).key
+    return lambda name: token_of(person(name))
 
 
 def answer(token, name, **arguments):

@@ -39,6 +39,11 @@ SOURCE_OF_TABLE = {
     "inventory": INVENTORY,
 }
 
+# What a rule needs, and what a finding says that it stands on though its rule can do without.
+_REASON = "json_extract_string(evidence, '$.reason')"
+STANDS_ON = f"""CASE WHEN {_REASON} IN ('metrics', 'inventory') AND NOT list_contains($sources, {_REASON})
+    THEN list_append($sources, {_REASON}) ELSE $sources END"""
+
 COLUMNS: Mapping[str, str] = {
     "rule": "VARCHAR",
     "lever": "INTEGER",
@@ -119,7 +124,8 @@ def _run_rule(db: duckdb.DuckDBPyConnection, rule: Rule, filled: set[str], judge
             f"""
             INSERT INTO candidates BY NAME
             SELECT $rule AS rule, {int(rule.lever)} AS lever, $effort AS effort, $risk AS risk,
-            {KEY.format(rule="$rule")} AS key, {RESOURCE_KEY} AS resource_key, *, $sources AS sources
+            {KEY.format(rule="$rule")} AS key, {RESOURCE_KEY} AS resource_key, *,
+            {STANDS_ON} AS sources
             FROM (
                 SELECT coalesce(provider, '') AS provider, coalesce(account, '') AS account,
                 coalesce(region, '') AS region, resource, coalesce(part, '') AS part, monthly_cost, saving,

@@ -1,12 +1,14 @@
 """JSON of providers as rows with names, for layouts: metrics of CloudWatch and Prometheus, inventories of EC2. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from costs.calc.providers import AWS
 from finops_site.lib.language import gettext as _
+from usage.calc import aws_inventory
+from usage.calc.opencost_json import is_allocation, workload_rows
 
 Row = dict[str, Any]
 MOST_BYTES = 200 * 2**20
@@ -19,18 +21,16 @@ class BadFacts(ValueError):
 def rows_of_json(text: str, source: str) -> Iterator[Row]:
     """The rows of a JSON document, or of a document a line. Raises BadFacts for what is none of those we know.
 
-    Known are ``aws cloudwatch get-metric-data`` (with labels ``account region resource metric``), CloudWatch metric
-    streams, ``/api/v1/query_range`` of Prometheus (with labels resource and metric), and ``aws ec2``
-    ``describe-instances``, ``describe-volumes``, ``describe-snapshots``, ``describe-addresses``, ``describe-images``.
+    Known are those of COMMANDS: of ``aws cloudwatch get-metric-data`` with labels ``account region resource metric``,
+    of Prometheus with labels ``resource`` and ``metric``.
     """
     for document in _documents(text, source):
         readers = [reader for key, reader in READERS.items() if key in document]
         if not readers:
             raise BadFacts(
-                _(
-                    "{source}: this JSON is none that we read. We read CloudWatch get-metric-data and metric streams, "
-                    "Prometheus query_range, and EC2 describe-instances, -volumes, -snapshots, -addresses, -images."
-                ).format(source=source)
+                _("{source}: this JSON is none that we read. We read {names}.").format(
+                    source=source, names=", ".join(COMMANDS)
+                )
             )
         try:
             yield from readers[0](document)
@@ -69,6 +69,23 @@ def _lines(text: str, source: str) -> Iterator[Any]:
                 ) from None
 
 
+def _spot_advisor(document: Mapping[str, Any]) -> Iterator[Row]:
+    """How often spot machines of a type are taken back, by AWS's Spot Instance Advisor: the middle of its class."""
+    row = {"provider": AWS, "account": "", "metric": "spot_interruption", "unit": "percent"}
+    for region, systems in document["spot_advisor"].items():
+        for type_, figures in systems.get("Linux", {}).items():
+            middle = SPOT_CLASSES[int(figures["r"])]
+            yield {**row, "region": region, "resource": type_, "value": middle, "source": "Spot Instance Advisor"}
+
+
+# Of its classes "<5%", "5-10%", "10-15%", "15-20%" and ">20%".
+SPOT_CLASSES = (2.5, 7.5, 12.5, 17.5, 25.0)
+
+
+def _cluster_or_prometheus(document: Mapping[str, Any]) -> Iterator[Row]:
+    return workload_rows(document) if is_allocation(document) else _prometheus(document)
+
+
 def _metric_data(document: Mapping[str, Any]) -> Iterator[Row]:
     for result in document["MetricDataResults"]:
         account, region, resource, metric = (str(result["Label"]).split() + [""] * 4)[:4]
@@ -101,107 +118,19 @@ def _prometheus(document: Mapping[str, Any]) -> Iterator[Row]:
             yield {**row, "time": datetime.fromtimestamp(float(moment), UTC).isoformat(), "value": value}
 
 
-def _instances(document: Mapping[str, Any]) -> Iterator[Row]:
-    for reservation in document["Reservations"]:
-        for one in reservation["Instances"]:
-            yield {
-                **_thing(one["InstanceId"], "machine", one),
-                "account": reservation.get("OwnerId", ""),
-                "region": _region(one.get("Placement", {}).get("AvailabilityZone", "")),
-                "state": one["State"]["Name"],
-                "type": one["InstanceType"],
-                "created_day": str(one.get("LaunchTime", ""))[:10],
-                "attributes": json.dumps({"architecture": one.get("Architecture", "")}),
-            }
-
-
-def _volumes(document: Mapping[str, Any]) -> Iterator[Row]:
-    for one in document["Volumes"]:
-        attached = [row["InstanceId"] for row in one.get("Attachments", ()) if row.get("InstanceId")]
-        yield {
-            **_thing(one["VolumeId"], "disk", one),
-            "region": _region(one.get("AvailabilityZone", "")),
-            "state": one["State"],
-            # Empty where nothing is attached, which is not the same as not stated.
-            "attached_to": ", ".join(attached) or NOTHING,
-            "created_day": str(one.get("CreateTime", ""))[:10],
-            "size": one["Size"],
-            "size_unit": "GB",
-            "type": one["VolumeType"],
-            "attributes": json.dumps({"iops": one.get("Iops"), "throughput": one.get("Throughput")}),
-        }
-
-
-def _snapshots(document: Mapping[str, Any]) -> Iterator[Row]:
-    for one in document["Snapshots"]:
-        yield {
-            **_thing(one["SnapshotId"], "snapshot", one),
-            "account": one.get("OwnerId", ""),
-            "parent": one.get("VolumeId", ""),
-            "created_day": str(one.get("StartTime", ""))[:10],
-            "size": one.get("VolumeSize"),
-            "size_unit": "GB",
-        }
-
-
-def _addresses(document: Mapping[str, Any]) -> Iterator[Row]:
-    for one in document["Addresses"]:
-        attached = one.get("InstanceId") or one.get("NetworkInterfaceId") or NOTHING
-        state = "available" if attached == NOTHING else "in-use"
-        yield {
-            **_thing(one.get("AllocationId") or one["PublicIp"], "address", one),
-            "attached_to": attached,
-            "state": state,
-            "region": one.get("NetworkBorderGroup", ""),
-        }
-
-
-def _images(document: Mapping[str, Any]) -> Iterator[Row]:
-    for one in document["Images"]:
-        mappings: Sequence[Mapping[str, Any]] = one.get("BlockDeviceMappings") or ({},)
-        for mapping in mappings:
-            yield {
-                **_thing(one["ImageId"], "image", one),
-                "account": one.get("OwnerId", ""),
-                "parent": mapping.get("Ebs", {}).get("SnapshotId", ""),
-                "created_day": str(one.get("CreationDate", ""))[:10],
-            }
-
-
-# In a row of text: nothing is attached, and that is known.
-NOTHING = "(nothing)"
-
-
-def _thing(identity: str, kind: str, one: Mapping[str, Any]) -> Row:
-    names = [tag["Value"] for tag in one.get("Tags", ()) if tag.get("Key") == "Name"]
-    return {
-        "provider": AWS,
-        "account": "",
-        "region": "",
-        "resource": identity,
-        "kind": kind,
-        "name": "".join(names[:1]),
-    }
-
-
-def _region(zone: str) -> str:
-    return zone.rstrip("abcdef") if zone[-1:].isalpha() else zone
-
-
-READERS = {
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Row]]] = {
     "MetricDataResults": _metric_data,
     "metric_stream_name": _metric_stream,
-    "data": _prometheus,
-    "Reservations": _instances,
-    "Volumes": _volumes,
-    "Snapshots": _snapshots,
-    "Addresses": _addresses,
-    "Images": _images,
+    "data": _cluster_or_prometheus,
+    "spot_advisor": _spot_advisor,
+    **aws_inventory.READERS,
 }
 # What prints the JSON that is read, for people who look for it.
 COMMANDS = (
     "aws cloudwatch get-metric-data",
     "CloudWatch metric streams",
     "Prometheus /api/v1/query_range",
-    *(f"aws ec2 describe-{name}" for name in ("instances", "volumes", "snapshots", "addresses", "images")),
+    "OpenCost /allocation/compute",
+    "spot-advisor-data.json (AWS Spot Instance Advisor)",
+    *aws_inventory.COMMANDS,
 )

@@ -19,8 +19,9 @@ from costs.formats.sql import literal, quoted
 from finops_site.lib.language import gettext as _
 from finops_site.lib.money import ISO_4217
 from usage.calc import fact_json, fact_layouts
+from usage.calc.aws_inventory import NOTHING
 from usage.calc.estimate_text import delimiter_of
-from usage.calc.fact_json import NOTHING, BadFacts, rows_of_json
+from usage.calc.fact_json import BadFacts, rows_of_json
 from usage.calc.fact_layouts import ADVICE, INVENTORY, METRICS, Layout, Reject, squeezed
 from usage.calc.facts import FACTS, KINDS
 from usage.calc.facts import METRICS as OWN_METRICS
@@ -55,7 +56,7 @@ def read_facts(db: duckdb.DuckDBPyConnection, path: Path, source: str, out: Path
     """Reads `path` and writes `out`; `day` is when an inventory or advice was seen. Raises BadFacts."""
     if path.stat().st_size > MOST_BYTES:
         raise BadFacts(_("{source}: it is larger than {most} MB.").format(source=source, most=MOST_BYTES // 2**20))
-    layout = _read_raw(db, path, source)
+    layout = _read_raw(db, path, source, day)
     _tidy(db, layout)
     read = {METRICS: _read_metrics, INVENTORY: _read_inventory, ADVICE: _read_advice}[layout.kind]
     read(db, day)
@@ -80,7 +81,7 @@ def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
+def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str, day: date) -> Layout:
     """`raw`: the rows of the file as text with their lines, and the layout that they have."""
     with path.open("rb") as file:
         begin = file.read(64 * 1024)
@@ -89,7 +90,7 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
     try:
         text = begin.decode("utf-8-sig", "ignore")
         if text.lstrip()[:1] in ("{", "["):
-            return _read_json(db, path.read_text("utf-8-sig"), source)
+            return _read_json(db, path.read_text("utf-8-sig"), source, day)
     except UnicodeDecodeError as error:
         raise BadFacts(_("{source}: it is no UTF-8 ({error}).").format(source=source, error=error)) from None
     try:
@@ -126,18 +127,23 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str) -> Layout:
     return layout
 
 
-def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str) -> Layout:
+def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str, day: date) -> Layout:
     rows = list(rows_of_json(text, source))
     if not rows:
         raise BadFacts(_("{source}: it holds nothing.").format(source=source))
     kind = METRICS if "metric" in rows[0] else INVENTORY
     names = JSON_COLUMNS[kind]
+    if kind == METRICS:
+        # What its provider publishes without a day is of the day on which it comes.
+        rows = [{**row, "time": row.get("time") or day.isoformat()} for row in rows]
     db.execute(f"CREATE OR REPLACE TABLE raw (line BIGINT, {', '.join(f'{name} VARCHAR' for name in names)})")
     columns = [[None if row.get(name) in (None, "") else str(row[name]) for row in rows] for name in names]
     unnested = ", ".join(f"unnest(${number}::VARCHAR[])" for number in range(1, len(names) + 1))
     db.execute(f"INSERT INTO raw SELECT row_number() OVER () AS line, * FROM (SELECT {unnested})", columns)
     layout = fact_layouts.PLAIN_METRICS if kind == METRICS else fact_layouts.PLAIN_INVENTORY
-    source_name = str(rows[0].get("source") or "JSON")
+    # An inventory of disks takes the place of one of disks, and not of one of machines.
+    things = ", ".join(sorted({str(row.get("kind")) for row in rows}))
+    source_name = str(rows[0].get("source") or "JSON") if kind == METRICS else things
     columns_of = {**layout.columns, **({"source": "[source]"} if kind == METRICS else {})}
     own = Layout(f"{layout.name} ({source_name})", kind, (), columns_of, tuple(names))
     _name_columns(db, own, {squeezed(name): name for name in names})

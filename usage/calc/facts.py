@@ -96,6 +96,8 @@ FACTS: Mapping[str, Mapping[str, str]] = {
         "attributes": "JSON",
         "seen_day": "DATE",
     },
+    # What a connection could not list: of these kinds nothing that is not in `inventory` is gone.
+    "unread": {"provider": "VARCHAR", "account": "VARCHAR", "region": "VARCHAR", "kind": "VARCHAR"},
     # On-demand prices: of price lists that are loaded, and what the company's own bill states for others.
     "prices": {
         "provider": "VARCHAR",

@@ -36,6 +36,7 @@ def fill(db: duckdb.DuckDBPyConnection, as_of: date, scratch: Path) -> None:
     _read_owners(db, scratch)
     _fill_resources(db)
     _read_imports(db)
+    _read_unread(db)
     speak_as_bills(db)
     _read_prices(db, as_of)
 
@@ -148,6 +149,14 @@ def _read_imports(db: duckdb.DuckDBPyConnection) -> None:
                 INSERT INTO {table} BY NAME SELECT * EXCLUDE (turn) FROM ({" UNION ALL ".join(reads)})
                 QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {NEWEST[table]} turn DESC) = 1
             """)
+
+
+def _read_unread(db: duckdb.DuckDBPyConnection) -> None:
+    """`unread`: what connections could not list of inventories, so that nothing of it counts as gone."""
+    current = FactImport.objects.filter(state=FactImport.State.CURRENT, kind=FactImport.Kind.INVENTORY)
+    rows = [tuple(one) for unread in current.values_list("unread", flat=True) for one in unread]
+    if rows:
+        db.executemany("INSERT INTO unread VALUES (?, ?, ?, ?)", rows)
 
 
 def _stored_path(text: str) -> Path:

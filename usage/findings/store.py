@@ -24,6 +24,8 @@ State = Finding.State
 LOCK = "usage findings"
 # The tables that the SELECT of a rule names.
 TABLE_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)", re.IGNORECASE)
+# The kinds of things of an inventory that it asks for.
+KIND_READ = re.compile(r"\bkind = '(\w+)'")
 # What is closed where it is not seen again; what somebody mended or dismissed is not.
 WAITING = (State.NEW, State.ACCEPTED, State.BACK, State.SNOOZED)
 CLOSED = (*WAITING, State.QUIET)
@@ -90,11 +92,18 @@ def store_findings(
     known.
     What is `hushed` is neither gone nor seen: it is kept apart until no quiet rule is about it.
     """
-    judged, departed = _judged(db, rules), _departed(db)
+    judged, unlisted, departed = _judged(db, rules), _unlisted(db, rules), _departed(db)
+    facts_there = [
+        (table, account)
+        for table in ("metrics", "inventory")
+        for (account,) in db.execute(f"SELECT DISTINCT coalesce(account, '') FROM {table}").fetchall()
+    ]
     with transaction.atomic():
         wait_for(LOCK)
         _copy_seen(db, scratch)
         _copy_names("judged", ("rule", "account"), judged)
+        _copy_names("unlisted", ("rule", "account", "region"), unlisted)
+        _copy_names("facts_there", ("kind", "account"), facts_there)
         _copy_names("hushed", ("key",), db.execute("SELECT DISTINCT key FROM hushed").fetchall())
         back = _reopen_mended(as_of, first_day)
         reopened = _reopen(as_of)
@@ -130,6 +139,18 @@ def _judged(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> list[tuple[
             accounts &= known[table]
         pairs += [(rule.name, account) for account in sorted(accounts)]
     return pairs
+
+
+def _unlisted(db: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
+    """(rule, account, region) of what a rule reads of an inventory and a connection could not list.
+
+    An empty region is all of the account.
+    """
+    unread = db.execute("SELECT DISTINCT account, region, kind FROM unread").fetchall()
+    kinds = {rule.name: set(KIND_READ.findall(rule.sql)) for rule in rules} if unread else {}
+    return [
+        (rule, account, region) for rule, names in kinds.items() for account, region, kind in unread if kind in names
+    ]
 
 
 def _billed_accounts(db: duckdb.DuckDBPyConnection, *, is_stale: bool) -> set[str]:
@@ -292,9 +313,14 @@ def _keep_quiet() -> None:
 
 
 # What was judged, and neither seen nor kept quiet.
+# Of a finding that stands on metrics or an inventory, where its rule can do without, these must be there as well.
 _NOT_SEEN = """EXISTS (SELECT 1 FROM judged j WHERE j.rule = f.rule AND j.account = f.account)
     AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.key = f.key)
-    AND NOT EXISTS (SELECT 1 FROM hushed h WHERE h.key = f.key)"""
+    AND NOT EXISTS (SELECT 1 FROM hushed h WHERE h.key = f.key)
+    AND NOT EXISTS (SELECT 1 FROM unlisted u WHERE u.rule = f.rule AND u.account = f.account
+        AND u.region IN ('', f.region))
+    AND (f.evidence ->> 'reason' IS NULL OR f.evidence ->> 'reason' NOT IN ('metrics', 'inventory')
+        OR EXISTS (SELECT 1 FROM facts_there t WHERE t.account = f.account AND t.kind = f.evidence ->> 'reason'))"""
 
 
 def _close_gone(departed: Sequence[str]) -> int:

@@ -1,9 +1,11 @@
+from usage.models.connections import Connection
 from usage.models.estimates import Estimate, EstimateLine, Scenario
 from usage.models.facts import FactImport
 from usage.models.findings import Evaluation, Finding, FindingEvent, QuietRule, SavingMonth
 from usage.models.tickets import Ticket, Tracker
 
 __all__ = [
+    "Connection",
     "Estimate",
     "EstimateLine",
     "Evaluation",

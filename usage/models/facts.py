@@ -25,7 +25,6 @@ class FactImport(models.Model):
         CURRENT = "current", _lazy("current")
         REPLACED = "replaced", _lazy("replaced")
         WITHDRAWN = "withdrawn", _lazy("withdrawn")
-        REFUSED = "refused", _lazy("refused")
 
     kind = models.CharField(_lazy("kind"), max_length=20, choices=Kind)
     layout = models.CharField(
@@ -42,6 +41,14 @@ class FactImport(models.Model):
     last_day = models.DateField(null=True, blank=True)
     accounts = models.JSONField(default=list, editable=False, help_text="[[provider, account]] that it is of")
     rejects = models.JSONField(default=list, editable=False, help_text="[[line, column, reason, value]]")
+    connection = models.ForeignKey(
+        "usage.Connection", models.SET_NULL, null=True, blank=True, editable=False, related_name="imports"
+    )
+    unread = models.JSONField(
+        default=list,
+        editable=False,
+        help_text="[[provider, account, region, kind]] that the provider did not list: unknown, and not gone",
+    )
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
 
@@ -54,7 +61,7 @@ class FactImport(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "sha256"],
-                condition=~models.Q(state__in=["refused", "withdrawn", "replaced"]),
+                condition=models.Q(state="current"),
                 name="fact_import_file_once",
                 violation_error_message=_lazy("This file is here already."),
             )

@@ -23,7 +23,7 @@ from usage.models import FactImport
 
 FOLDER = "usage-facts"
 CHUNK_BYTES = 2**20
-MOST_NAME = 200
+MOST_NAME, MOST_LAYOUT = 200, 60
 
 
 class CannotImport(ValueError):
@@ -80,7 +80,7 @@ def _refuse_again(digest: str, name: str) -> None:
         )
 
 
-GONE = (FactImport.State.REFUSED, FactImport.State.WITHDRAWN)
+GONE = (FactImport.State.WITHDRAWN,)
 # What counts no more may be imported again: the newer of two inventories was the wrong one.
 AGAIN = (*GONE, FactImport.State.REPLACED)
 
@@ -89,7 +89,7 @@ AGAIN = (*GONE, FactImport.State.REPLACED)
 def _store(facts: FactFile, digest: str, name: str, person: User | None, today: date) -> FactImport:
     row = FactImport.objects.create(
         kind=facts.kind,
-        layout=facts.layout,
+        layout=facts.layout[:MOST_LAYOUT],
         source=name[:MOST_NAME],
         state=FactImport.State.CURRENT,
         sha256=digest,
@@ -110,7 +110,7 @@ def _store(facts: FactFile, digest: str, name: str, person: User | None, today: 
 
 def _replace_older(row: FactImport, accounts: set[tuple[str, str]]) -> None:
     """An inventory replaces older ones of its layout whose accounts it all has: what left is in the older alone."""
-    alike = FactImport.objects.filter(kind=row.kind, layout=row.layout, state=FactImport.State.CURRENT)
+    alike = FactImport.objects.filter(kind=row.kind, layout=row.layout, connection=None, state=FactImport.State.CURRENT)
     older = alike.exclude(pk=row.pk)
     replaced = [one.pk for one in older if {(pair[0], pair[1]) for pair in one.accounts} <= accounts]
     FactImport.objects.filter(pk__in=replaced).update(state=FactImport.State.REPLACED)

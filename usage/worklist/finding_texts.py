@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.money import Money
 from finops_site.translation import gettext_lazy as _lazy
+from usage.calc.proof import GAP_WORDS, Gap
 from usage.calc.rules.base import Confidence, Effort, Fix, Risk
 from usage.models import Finding
 from usage.worklist.rule_names import rule_of, title_of
@@ -123,6 +124,11 @@ def source_texts(finding: Finding) -> list[str]:
         else:
             texts.append(str(SOURCES.get(str(source), source)))
     return [text for text in texts if text]
+
+
+def gap_text(code: str) -> str:
+    """Why a saving differs from its promise, in words; what is no such code stays as it is."""
+    return _(GAP_WORDS[Gap(code)]) if code in set(Gap) else code
 
 
 def facts_of(values: Mapping[str, Any]) -> list[tuple[str, str]]:

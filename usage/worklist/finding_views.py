@@ -207,8 +207,10 @@ class FindingPage(DetailPage):
             "others": self._others(),
             "lines_url": self._lines_url(),
             "events": [
-                (event, *EVENTS.get(event.verb, (event.verb, "point"))) for event in row.events.select_related("person")
+                (event, *EVENTS.get(event.verb, (event.verb, "point")), finding_texts.gap_text(event.note))
+                for event in row.events.select_related("person")
             ],
+            "saving_months": [(month, finding_texts.gap_text(month.gap)) for month in row.saving_months.all()],
             "verbs": answers.possible_verbs(row) if may_answer else (),
             "people": answers.people_for([row.owner_id], self.person) if may_answer else (),
             "may_teach": self.person.has_perm(TEACH),

@@ -32,5 +32,5 @@ class Command(PlainCommand):
             return
         token = os.environ.get("FINOPS_TOKEN", "")
         if not valid_token(token):
-            raise BadInput("FINOPS_TOKEN holds no valid token: make one on the page API token.")
+            raise BadInput("FINOPS_TOKEN holds no valid token: make one on the page API tokens.")
         async_to_sync(mcp_server.serve_stdio)(token)

@@ -13,7 +13,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from rest_framework.authtoken.models import Token
 
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
@@ -21,7 +20,7 @@ from costs.invoices import records
 from costs.models import Invoice
 from finops_site.models import AuditEntry
 from tests import bills
-from tests.people import person, signed_in, waiting_for
+from tests.people import person, signed_in, token_of, waiting_for
 
 pytestmark = pytest.mark.django_db
 ACCOUNT, MARCH = "111122223333", date(2026, 3, 1)
@@ -52,8 +51,7 @@ def fay():
 @pytest.fixture
 def api():
     def client(name) -> Client:
-        token = Token.objects.create(user=person(name))
-        return Client(headers={"Authorization": f"Token {token.key}"})
+        return Client(headers={"Authorization": f"Token {token_of(person(name))}"})
 
     return client
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.urls import reverse
-from rest_framework.authtoken.models import Token
 
 from costs import reconciliation
 from costs.calc.wholeness import CostComparison, Limits, Versions, reasons_to_hold, usual_limits
@@ -16,7 +15,7 @@ from costs.ingest.withdraw import count_again, withdraw_delivery
 from costs.models import CostLine, Delivery, Stream
 from finops_site.models import AuditEntry, OutgoingEmail
 from tests import bills
-from tests.people import signed_in, waiting_for
+from tests.people import signed_in, token_of, waiting_for
 
 LIMITS = Limits(Decimal("0.1"), Decimal("0.5"))
 
@@ -137,8 +136,7 @@ def load_queued():
 
 
 def api_of(user):
-    token, _ = Token.objects.get_or_create(user=user)
-    return Client(headers={"Authorization": f"Token {token.key}"})
+    return Client(headers={"Authorization": f"Token {token_of(user)}"})
 
 
 def assert_green():

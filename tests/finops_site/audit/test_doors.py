@@ -6,17 +6,15 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from budgets.models import Budget
 from costs.ingest.load import retry_delivery
 from costs.models import Credential, Delivery, ExchangeRate, Pool, Source
 from finops_site.audit.context import as_acting
 from finops_site.celery import app, note_the_cause, task
-from finops_site.models import AuditEntry, Team, User
-from finops_site.people import tokens
+from finops_site.models import ApiToken, AuditEntry, Team, User
 from tagging.models import MetricValue
-from tests.people import PASSWORD, signed_in
+from tests.people import PASSWORD, signed_in, token_of
 from tests.test_admin_edits import edit
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +43,7 @@ def test_the_admin(ada, eli):
 
 
 def test_the_api_with_a_token(fay):
-    key = str(tokens.make_token(fay))
+    key = token_of(fay)
     answer = Client().post(
         "/api/v1/pools/",
         json.dumps({"name": "Backup"}),
@@ -55,7 +53,7 @@ def test_the_api_with_a_token(fay):
     assert answer.status_code == 201
     entry = newest(Pool, name="Backup")
     assert (entry.who, entry.door) == (fay.email, "api")
-    assert "(token " in entry.through
+    assert "(token token " in entry.through, "its kind and its name"
     used = log(action="token used")
     assert [one.who for one in used] == [fay.email]
     Client().get("/api/v1/pools/", headers={"Authorization": f"Token {key}"})
@@ -64,11 +62,12 @@ def test_the_api_with_a_token(fay):
 
 
 def test_a_token_that_is_made_and_dropped(fay):
-    signed_in(fay).post("/token/")
-    made = newest(Token, action="insert")
-    assert made.who == fay.email
-    tokens.drop_token(fay)
-    assert newest(Token, action="delete").object_pk == str(fay.pk)
+    page = signed_in(fay).post("/token/", {"name": "nightly script", "scope": "read", "days": "30"})
+    made = newest(ApiToken, action="insert")
+    assert (made.who, made.name, made.changes["key_hash"]) == (fay.email, "nightly script", [None, "(hidden, new)"])
+    ApiToken.objects.get().delete()
+    assert newest(ApiToken, action="delete").object_pk == made.object_pk
+    assert page.context["fresh"] not in json.dumps([*AuditEntry.objects.values_list("changes", flat=True)])
 
 
 def test_a_csv_import(fay, client_of):

@@ -219,6 +219,7 @@ def test_an_inventory_beside_an_old_bill_closes_nothing(a_march, tmp_path):
 
 
 def metrics_of(folder, account):
+    folder.mkdir(exist_ok=True)
     path = folder / f"{account}.csv"
     points = [f"AWS,{account},us-east-1,i-{account},cpu,2026-03-{day:02}T00:00:00Z,1,Percent" for day in range(1, 31)]
     path.write_text("\n".join(["provider,account,region,resource,metric,time,value,unit", *points]))
@@ -238,6 +239,29 @@ def test_without_the_metrics_of_its_account_a_finding_stays_whatever_other_accou
     own.save()
     evaluate(AS_OF, rules=[needy])
     assert {row.state for row in findings_by_resource().values()} == {"new"}
+
+
+def test_what_stands_on_metrics_stays_when_they_are_withdrawn_though_its_rule_needs_none(a_march, tmp_path, fay):
+    by_metrics = replace(
+        TENTH,
+        needs=(),
+        sql=TENTH.sql.replace("json_object(", "json_object('reason', 'metrics', ")
+        + " AND account IN (SELECT account FROM metrics)",
+    )
+    evaluate(AS_OF, rules=[TENTH])
+    account = findings_by_resource()["i-dev"].account
+    Finding.objects.all().delete()
+    own = metrics_of(tmp_path, account)
+    metrics_of(tmp_path, "999999999999")
+    evaluate(AS_OF, rules=[by_metrics])
+    own.state = "withdrawn"
+    own.save()
+    evaluate(AS_OF, rules=[by_metrics])
+    assert {row.state for row in findings_by_resource().values()} == {"new"}
+    # Metrics that are there and show nothing any more are a reason to close.
+    metrics_of(tmp_path / "again", account)
+    evaluate(AS_OF, rules=[replace(by_metrics, sql=f"{by_metrics.sql} AND false")])
+    assert {row.state for row in findings_by_resource().values()} == {"gone"}
 
 
 def test_an_evaluation_stopped_by_hand_has_failed_and_the_next_one_runs(a_march, monkeypatch):

@@ -76,6 +76,13 @@ def test_what_eli_stopped_is_proved_by_april_and_what_still_runs_is_back(three_m
         one.refresh_from_db()
     assert (stopped.state, runs.state) == ("proved", "back")
     assert runs.events.get().note == "still-there"
+    # Her page has words for it, and the months that were held against the promise.
+    page = signed_in(person("fay")).get(runs.get_absolute_url())
+    assert [words for *_event, words in page.context["events"]] == [
+        "it costs as before: nothing was mended, or it came back"
+    ]
+    assert "still-there" not in page.content.decode()
+    assert [month.amount for month, _why in page.context["saving_months"]] == [0]
     assert list(checks.saving_checks(None)) == []
     # Running again changes nothing.
     saving_months.prove(MAY)

@@ -171,3 +171,84 @@ def test_what_providers_advise_is_read_with_its_saving_of_a_month(tmp_path):
 def test_a_file_that_is_none_of_ours_says_what_would_be(tmp_path, text, words):
     with pytest.raises(BadFacts, match=words):
         read(tmp_path, text)
+
+
+def test_answers_of_aws_about_other_things_become_an_inventory(tmp_path):
+    balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/1"
+    documents = [
+        {"LoadBalancerDescriptions": [{"LoadBalancerName": "old", "Instances": []}]},
+        {"LoadBalancers": [{"LoadBalancerArn": balancer, "LoadBalancerName": "web", "State": {"Code": "active"}}]},
+        {
+            "Functions": [
+                {
+                    "FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:resize",
+                    "MemorySize": 1024,
+                    "Architectures": ["arm64"],
+                }
+            ]
+        },
+        {"logGroups": [{"logGroupName": "/app", "arn": "arn:aws:logs:eu-west-1:123456789012:log-group:/app:*"}]},
+        {
+            "NatGateways": [
+                {"NatGatewayId": "nat-1", "State": "deleted"},
+                {"NatGatewayId": "nat-2", "State": "available"},
+            ]
+        },
+    ]
+    facts, rows = read(tmp_path, "\n".join(map(json.dumps, documents)), "aws.json")
+    by_kind = {(row["kind"], row["name"]): row for row in rows}
+    # A classic load balancer states what stands behind it; of the others an answer of its own does.
+    assert json.loads(by_kind["load_balancer", "old"]["attributes"]) == {"targets": 0}
+    assert json.loads(by_kind["load_balancer", "web"]["attributes"]) == {}
+    function = next(row for row in rows if row["kind"] == "function")
+    assert json.loads(function["attributes"]) == {"memory_mb": 1024, "architecture": "arm64"}
+    assert (function["account"], function["region"]) == ("123456789012", "eu-west-1")
+    logs = by_kind["log_group", "/app"]
+    assert logs["resource"] == "arn:aws:logs:eu-west-1:123456789012:log-group:/app"
+    assert json.loads(logs["attributes"]) == {"retention_days": None}
+    assert [row["resource"] for row in rows if row["kind"] == "nat_gateway"] == ["nat-2"]
+    assert facts.layout == "plain inventory (function, load_balancer, log_group, nat_gateway)"
+
+
+def test_a_machine_that_was_stopped_says_since_when(tmp_path):
+    machine = {
+        "InstanceId": "i-1",
+        "InstanceType": "m5.large",
+        "State": {"Name": "stopped"},
+        "StateTransitionReason": "User initiated (2026-05-01 10:00:00 GMT)",
+    }
+    document = {"Reservations": [{"OwnerId": "123456789012", "Instances": [machine]}]}
+    _facts, (row,) = read(tmp_path, json.dumps(document), "machines.json")
+    assert (row["state"], row["last_used_day"]) == ("stopped", date(2026, 5, 1))
+
+
+def test_the_classes_of_spot_machines_become_how_often_they_are_taken_back(tmp_path):
+    document = {"spot_advisor": {"eu-west-1": {"Linux": {"m5.large": {"s": 70, "r": 1}}, "Windows": {}}}}
+    facts, (row,) = read(tmp_path, json.dumps(document), "spot-advisor-data.json")
+    assert (row["region"], row["resource"], row["metric"], row["average"]) == (
+        *("eu-west-1", "m5.large", "spot_interruption", 7.5),
+    )
+    assert (facts.rows_rejected, facts.last_day) == (0, DAY)
+
+
+def test_allocations_of_a_cluster_become_what_its_workloads_request_and_use(tmp_path):
+    def pod(name, cores, memory):
+        return {
+            "properties": {
+                **{"cluster": "prod", "namespace": "shop", "controller": "web", "controllerKind": "deployment"},
+                "pod": name,
+            },
+            "window": {"start": "2026-11-29T00:00:00Z", "end": "2026-11-30T00:00:00Z"},
+            **{"cpuCoreRequestAverage": 1.0, "cpuCoreUsageAverage": cores, "ramByteRequestAverage": 2**30},
+            "ramByteUsageAverage": memory,
+            "rawAllocationOnly": {"cpuCoreUsageMax": cores * 2, "ramByteUsageMax": memory},
+        }
+
+    window = {"web-1": pod("web-1", 0.1, 2**28), "web-2": pod("web-2", 0.2, 2**28), "prod/__idle__": {}}
+    _facts, rows = read(tmp_path, json.dumps({"code": 200, "data": [window]}), "allocation.json")
+    figures = {row["metric"]: (row["average"], row["maximum"]) for row in rows}
+    assert {(row["account"], row["resource"]) for row in rows} == {("prod", "shop/deployment/web")}
+    # Two pods: two cores are requested, three tenths of one are used.
+    assert figures["cpu_cores_requested"] == (2, 2)
+    assert figures["cpu_cores_used"] == pytest.approx((0.3, 0.6))
+    assert figures["memory_bytes_used"] == (2**29, 2**29)

@@ -38,7 +38,10 @@ _orphans = finding_sql(
             date_diff('day', t.created_day, t.last_day) AS age,
             t.parent <> '' AND a.account IS NOT NULL AND d.resource IS NULL
                 -- An image stands on it: deleting it breaks what starts from the image.
-                AND i.parent IS NULL AS is_orphan
+                AND i.parent IS NULL
+                -- What a connection could not list is not gone.
+                AND NOT EXISTS (SELECT 1 FROM unread AS u WHERE u.provider = t.provider AND u.account = t.account
+                    AND u.region IN ('', t.region) AND u.kind IN ('disk', 'image')) AS is_orphan
         FROM things AS t
         LEFT JOIN (SELECT DISTINCT provider, account FROM inventory WHERE kind = 'disk') AS a
             ON a.provider = t.provider AND a.account = t.account

@@ -223,7 +223,7 @@ ACTIONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0012_groups_of_providers")]
+    dependencies = [("finops_site", "0013_named_tokens")]
 
     operations = [
         migrations.CreateModel(
