@@ -757,9 +757,14 @@ def manage(args: list[str]) -> int:
         if not alone:
             return _command(_running(state), args)
         with servers(state) as (env, _):
-            if not _is_migrated() and args[:1] != ["migrate"] and _command(env, ["migrate", "-v0"]) == 0:
+            # A restore brings its own tables, and migrates them to this version.
+            brings_tables = args[:1] in (["migrate"], ["restore"])
+            if not _is_migrated() and not brings_tables and _command(env, ["migrate", "-v0"]) == 0:
                 _note([_version(), *(word for word in _noted() if word == "demo")])
-            return _command(env, args)
+            code = _command(env, args)
+            if args[:1] == ["restore"] and code == 0:
+                _note([_version()])
+            return code
 
 
 def _version() -> str:

@@ -58,6 +58,7 @@ class BudgetsConfig(PillarConfig):
     api_urls = "budgets.api.urls"
     audited = AUDITED
     not_audited = NOT_AUDITED
+    begins_with = {"budgets.Night"}
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {
@@ -189,9 +190,21 @@ class BudgetsConfig(PillarConfig):
             ReportSection(
                 "controls", _lazy("Cost controls"), "", control_panels.controls_report, "budgets.view_control", 21
             ),
-            SavingsEvidenceSource("controls", _lazy("Cost controls"), "alerts", savings_evidence.control_evidence, 20),
             SavingsEvidenceSource(
-                "avoided-overruns", _lazy("Avoided overruns"), "alerts", savings_evidence.avoided_overruns, 90
+                "controls",
+                _lazy("Cost controls"),
+                "alerts",
+                savings_evidence.control_evidence,
+                20,
+                savings_evidence.switched_off_nothing,
+            ),
+            SavingsEvidenceSource(
+                "avoided-overruns",
+                _lazy("Avoided overruns"),
+                "alerts",
+                savings_evidence.avoided_overruns,
+                90,
+                savings_evidence.avoided_nothing,
             ),
             MessageQueue(
                 "alerts", _lazy("Messages of alerts"), unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20

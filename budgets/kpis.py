@@ -14,6 +14,7 @@ from finops_site.lib.money import EXACT, percent, ratio
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Kpi, KpiArea, Measure, MeasureInput, Unit
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import text_lazy
 
 MAY_SEE = "budgets.view_budget"
 BUDGETS_WANTED = Decimal(5)
@@ -29,7 +30,7 @@ def active_budgets(user: Person, as_of: date) -> Measure | None:
     rows = Budget.objects.visible_to(user).active().filter(start__lte=as_of).exclude(end__lte=as_of)
     count, url = Decimal(rows.count()), f"{reverse('budgets:budgets')}?state=active"
     inputs = (MeasureInput(_("Active budgets"), count, url),)
-    words = _("budgets are evaluated every night")
+    words = text_lazy(lambda: _("budgets are evaluated every night"))
     return Measure(count, Unit.COUNT, BUDGETS_WANTED, Better.HIGHER, words, url, "", inputs)
 
 
@@ -60,7 +61,9 @@ def forecast_accuracy(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Forecast for their periods"), expected, url, Unit.MONEY, code),
         MeasureInput(_("Of it missed, by the test"), missed, url, Unit.MONEY, code),
     )
-    words = _("of forecasts made two weeks before the end of a month came true, by replaying past months")
+    words = text_lazy(
+        lambda: _("of forecasts made two weeks before the end of a month came true, by replaying past months")
+    )
     return Measure(value, Unit.PERCENT, None, Better.HIGHER, words, url, "", inputs)
 
 

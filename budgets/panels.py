@@ -27,6 +27,7 @@ from finops_site.people.demo_rows import without_demo
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import Better, Measure, MeasureInput, PendingDecision, TeamBudget, Unit
 from finops_site.reports.monthly_report import figure_cell
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pending_decisions import decision_items
 
@@ -146,16 +147,21 @@ def variance_measure(user: Person, as_of: date) -> Measure | None:
     if not Budget.objects.visible_to(user).active().exists():
         return None
     figures = annual_plan.variance_figures(annual_plan.load_annual_plan(user, annual_plan.plan_year_of(as_of), as_of))
-    text = _("absolute differences of all budgets and complete periods of the year, by their amounts")
-    if len(figures.by_currency) > 1:
-        text += _(", in {currency}").format(currency=figures.currency)
-    text = "; ".join([text, *(note.rstrip(".") for note in figures.notes[:MOST_NOTES])])
+    text = text_lazy(lambda: _variance_words(figures))
     url = reverse("budgets:annual_plan")
     inputs = tuple(
         MeasureInput(_("Variance of budgets in {currency}").format(currency=code), value, url, Unit.PERCENT)
         for code, value in figures.by_currency.items()
     )
     return Measure(figures.value, Unit.PERCENT, annual_plan.VARIANCE_TARGET, Better.LOWER, text, url, "", inputs)
+
+
+def _variance_words(figures: annual_plan.VarianceFigures) -> str:
+    """What the variance is of, and what is in none of it."""
+    text = _("absolute differences of all budgets and complete periods of the year, by their amounts")
+    if len(figures.by_currency) > 1:
+        text += _(", in {currency}").format(currency=figures.currency)
+    return "; ".join([text, *(note.rstrip(".") for note in figures.notes[:MOST_NOTES])])
 
 
 def response_measure(user: Person, as_of: date) -> Measure | None:
@@ -175,13 +181,7 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
     if figures["mean"] is None:
         return None
     hours = Decimal(round(figures["mean"].total_seconds() / 360)) / 10
-    text = _("from an alert to its acknowledgement, on average of the last {response_days} days").format(
-        response_days=RESPONSE_DAYS
-    )
-    if figures["unanswered"]:
-        text += _("; {alerts} without an answer with the age so far").format(
-            alerts=counted(figures["unanswered"], "alert")
-        )
+    text = text_lazy(lambda: _response_words(figures["unanswered"]))
     url = reverse("budgets:alerts")
     counted_ones = f"{url}?opened_from={as_of - timedelta(days=RESPONSE_DAYS - 1)}"
     unanswered_ones = f"{counted_ones}&answer=none"
@@ -190,6 +190,16 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Of them without an answer"), Decimal(figures["unanswered"]), unanswered_ones),
     )
     return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, url, "", inputs)
+
+
+def _response_words(unanswered: int) -> str:
+    """What the time is of, and how many of the alerts have no answer yet."""
+    text = _("from an alert to its acknowledgement, on average of the last {response_days} days").format(
+        response_days=RESPONSE_DAYS
+    )
+    if unanswered:
+        text += _("; {alerts} without an answer with the age so far").format(alerts=counted(unanswered, "alert"))
+    return text
 
 
 def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -12,8 +12,9 @@ from django.utils.translation import ngettext
 from budgets.calc.avoided_overruns import avoided_overrun
 from budgets.controls.savings import ACTED
 from budgets.models import Alert, Budget, BudgetPeriod, ControlChangeSet, ControlStep, Forecast
+from costs.query.known_until import books_are_whole
 from finops_site.lib.money import formatted, split
-from finops_site.lib.periods import Month, Period, day_text
+from finops_site.lib.periods import Month, Period, day_text, last_months
 from finops_site.lib.person import Person
 from finops_site.people.savings_scopes import COMPANY, scope_of, team_key, team_parents
 from finops_site.registry import SavingsEvidence
@@ -47,6 +48,27 @@ def avoided_overruns(user: Person, as_of: date) -> list[SavingsEvidence]:
                 SavingsEvidence(month, amount, budget.currency, what, text, alert.get_absolute_url(), scope)
             )
     return evidence
+
+
+def avoided_nothing(user: Person, as_of: date) -> bool:
+    """Whether alerts are known to have avoided nothing: nobody acted on one, and the bills are whole."""
+    acknowledged = Alert.objects.filter(
+        acknowledged_at__date__lte=as_of,
+        period__in=BudgetPeriod.objects.visible_to(user),
+        budget__kind=Budget.Kind.MONTH,
+    )
+    return _knows_all(user, as_of) and not any(_action_of(alert) for alert in acknowledged.only("history"))
+
+
+def switched_off_nothing(user: Person, as_of: date) -> bool:
+    """Whether cost controls are known to have saved nothing: none has stopped anything, and the bills are whole."""
+    acted = ControlStep.objects.filter(result__in=ACTED, change_set__in=ControlChangeSet.objects.visible_to(user))
+    return _knows_all(user, as_of) and not acted.filter(change_set__started_at__date__lte=as_of).exists()
+
+
+def _knows_all(user: Person, as_of: date) -> bool:
+    """Of the whole company alone: what others do for a team it cannot say."""
+    return user.sees_whole_company and books_are_whole(user, last_months(12, as_of), as_of)
 
 
 def _action_of(alert: Alert) -> str:

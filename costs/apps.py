@@ -50,6 +50,11 @@ class CostsConfig(PillarConfig):
     name = "costs"
     urls = "costs.web.urls"
     api_urls = "costs.api.urls"
+    as_delivered = {
+        *("costs.DeliveryFile", "costs.Reject", "costs.DeliveryMonth", "costs.TagSet", "costs.CostLine"),
+        *("costs.MonthRollup", "costs.ResourceRollup", "costs.DayRollup", "costs.Dimension", "costs.RestatedCost"),
+        *("costs.ClusterUsage", "costs.ConformanceResult", "costs.InvoiceFile", "costs.InvoiceCost"),
+    }
     warm_up = "costs.query.drilldown.warm_up"
     audited = AUDITED
     not_audited = NOT_AUDITED

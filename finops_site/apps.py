@@ -67,6 +67,14 @@ class FinopsSiteConfig(PillarConfig):
         },
         ENGINEERING: {"finops_site.open_admin"},
     }
+    # What ran while nobody was here yet.
+    begins_with = {
+        "finops_site.AuditEntry",
+        "finops_site.AuditStream",
+        "finops_site.NightlyRun",
+        "finops_site.Backup",
+        "finops_site.RestoreDrill",
+    }
     schedule = {
         "send-emails-that-are-left-every-ten-minutes": {
             "task": "finops_site.tasks.send_outgoing_emails",
@@ -100,6 +108,15 @@ class FinopsSiteConfig(PillarConfig):
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
             "schedule": crontab(hour=5, minute=10),
+        },
+        # Hourly, so that one which failed has another try; FINOPS_BACKUP_EVERY says when one is due.
+        "back-up-when-it-is-due": {
+            "task": "finops_site.tasks.back_up_if_due",
+            "schedule": crontab(minute=20),
+        },
+        "try-newest-backup-every-month": {
+            "task": "finops_site.tasks.try_newest_backup",
+            "schedule": crontab(day_of_month=2, hour=4, minute=30),
         },
         # What failed, or died with its worker, has a second try before people come to work.
         "run-nightly-checks-that-are-left": {

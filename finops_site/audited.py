@@ -16,6 +16,7 @@ AUDITED = {
         left_out=("rows", "ids_before", "making_step", "removal_step", "removal_percent", "problem"),
     ),
     "Backup": AuditRule(name="path"),
+    "RestoreDrill": AuditRule(),
     "SavedView": AuditRule(),
     "Dashboard": AuditRule(),
     "DashboardItem": AuditRule(),

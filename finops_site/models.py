@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
 from django.db import connection, models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -258,6 +258,12 @@ class OutgoingEmail(models.Model):
         help_text=_lazy("who had this address when it was written: asked again before it is sent"),
     )
     kind = models.CharField(max_length=50, blank=True, help_text=_lazy("the reader may have switched mail of it off"))
+    about = models.CharField(
+        max_length=1000, blank=True, help_text=_lazy("the page it is about: who may not open it any more gets no mail")
+    )
+    teams_seen = models.JSONField(
+        null=True, blank=True, help_text=_lazy("the teams its reader saw when it was written; empty for the company")
+    )
     subject = models.TextField(blank=True)
     content = models.BinaryField(help_text=_lazy("the whole message as it goes over the line"))
     message_id = models.CharField(max_length=200)
@@ -360,17 +366,62 @@ class NightlyRun(models.Model):
 
 
 class Backup(models.Model):
-    """A backup that was finished (see ops/backups.py), as the page Health shows it; the file itself lies elsewhere."""
+    """A backup, as the page Health shows it; the file itself lies elsewhere (ops/scheduled_backups.py)."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
+        # It was made, and went when newer ones took its place.
+        REMOVED = "removed", _lazy("no longer kept")
 
     made_at = models.DateTimeField(default=timezone.now)
     path = models.CharField(max_length=1000)
-    bytes = models.PositiveBigIntegerField()
+    bytes = models.PositiveBigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.DONE, db_default=State.DONE.value)
+    is_scheduled = models.BooleanField(
+        default=False, db_default=False, help_text=_lazy("made by itself, and removed by itself")
+    )
+    is_encrypted = models.BooleanField(default=False, db_default=False)
+    percent = models.PositiveSmallIntegerField(default=100, db_default=100)
+    heard_at = models.DateTimeField(
+        default=timezone.now, db_default=Now(), help_text=_lazy("its last sign of life while it ran")
+    )
+    problem = models.TextField(blank=True, default="", db_default="", help_text=_lazy("why there is none"))
 
     class Meta:
         ordering = ["-made_at", "-id"]
+        constraints = [
+            models.UniqueConstraint("state", name="one_backup_at_a_time", condition=models.Q(state="running"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.path}, {moment_text(self.made_at)}"
+
+
+class RestoreDrill(models.Model):
+    """A backup that was brought back beside the running site, to see that it can be (ops/restore_drill.py)."""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running", _lazy("running")
+        DONE = "done", _lazy("done")
+        FAILED = "failed", _lazy("failed")
+
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    heard_at = models.DateTimeField(default=timezone.now, help_text=_lazy("its last sign of life while it ran"))
+    path = models.CharField(max_length=1000, help_text=_lazy("the backup that was tried"))
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
+    summary = models.TextField(blank=True, help_text=_lazy("what came back, or why it did not"))
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        constraints = [
+            models.UniqueConstraint("outcome", name="one_drill_at_a_time", condition=models.Q(outcome="running"))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path}, {moment_text(self.started_at)}"
 
 
 class Company(models.Model):

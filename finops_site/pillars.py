@@ -61,6 +61,18 @@ class PillarConfig(AppConfig):
     enum_names: ClassVar[Mapping[str, str]] = {}
     """Names for enums in the API's description, where drf-spectacular cannot make one: name to dotted path."""
 
+    begins_with: ClassVar[Collection[str]] = ()
+    """Models whose rows an installation makes by itself, such as "tagging.TagRequirement": nobody's content yet.
+
+    A backup comes back into an installation that holds nothing else. Who edits such rows is a person, and is content.
+    """
+
+    as_delivered: ClassVar[Collection[str]] = ()
+    """Models whose texts are those of bills, or of documents that were made from them, such as "costs.TagSet".
+
+    Nobody rewrites them, not even to erase a person who is named in a tag.
+    """
+
     warm_up: ClassVar[str] = ""
     """A function that a web server calls once before it serves, for what takes long the first time."""
 
@@ -77,6 +89,16 @@ def installed_pillars() -> list[PillarConfig]:
 def beat_schedule() -> dict[str, Mapping[str, Any]]:
     """The entries of all pillars, by name."""
     return {name: entry for pillar in installed_pillars() for name, entry in pillar.schedule.items()}
+
+
+def own_rows() -> set[str]:
+    """The models, like "tagging.tagrequirement", whose rows an installation makes by itself."""
+    return {name.lower() for pillar in installed_pillars() for name in pillar.begins_with}
+
+
+def as_delivered() -> set[str]:
+    """The models whose texts nobody rewrites, like "costs.TagSet"."""
+    return {name for pillar in installed_pillars() for name in pillar.as_delivered}
 
 
 def warm_up() -> None:

@@ -177,7 +177,8 @@ class MeasureInput:
 class Measure:
     """The value of a KPI and its target: None where it is not known yet, or where there is no target.
 
-    A value that equals its target has reached it. `description` names what was measured, or why it is not known.
+    A value that equals its target has reached it. `description` names what was measured, or why it is not known: best
+    as a text that is written when somebody reads it (finops_site.translation.text_lazy), for nights keep it.
     """
 
     value: Decimal | None
@@ -203,7 +204,8 @@ class Kpi:
 
     What its page says of it: `definition`, one sentence, and `formula`; `area`, the heading it stands under; the name
     that the FinOps Foundation has for it; the target of the plan, in `currency` where it is money, and what the plan
-    says it was before; and why there is no value while there is nothing to measure.
+    says it was before; and why there is no value while there is nothing to measure. `only_now`: why a day that is over
+    cannot be asked any more; empty where `measure` answers of it what that day's books said.
     """
 
     name: str
@@ -221,6 +223,7 @@ class Kpi:
     baseline: Decimal | None = None
     currency: str = ""
     why_unknown: str = ""
+    only_now: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,13 +412,15 @@ class OutgoingEmailCheck:
     """Emails whose key begins with `prefix` are looked at once more before they are sent.
 
     `why_not(email, now)` returns why this one must not be sent any more, and has seen to what is sent instead; or an
-    empty text. Of emails that nobody checks, those to people who were switched off since are not sent.
+    empty text. Of emails that nobody checks, those to people who were switched off since, or may not see any more what
+    they are about, are not sent. `is_listed_elsewhere`: those that failed stand on pages of their own.
     """
 
     name: str
     prefix: str
     why_not: Callable[[Any, datetime], str]
     order: int = 100
+    is_listed_elsewhere: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -753,6 +758,8 @@ class SavingsEvidenceSource:
 
     `lever` is the pillar of the savings model that they belong to: ``commitments``, ``alerts``, ``tags`` or ``usage``.
     Lower orders are stronger proof, as bills are stronger than forecasts: what two sources show counts as the first's.
+    Without a row `is_nothing(user, as_of)` says whether that is 0, for nothing was done that could save and the bills
+    are whole; else, and where it is None, what was saved is not known.
     """
 
     name: str
@@ -760,6 +767,7 @@ class SavingsEvidenceSource:
     lever: str
     rows: Callable[[Person, date], Sequence[SavingsEvidence]]
     order: int = 100
+    is_nothing: Callable[[Person, date], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,17 @@ FINOPS_CREDENTIAL_KEYS = env.list("FINOPS_CREDENTIAL_KEYS", default=[]) or [
     base64.urlsafe_b64encode(hashlib.sha256(f"credentials {SECRET_KEY}".encode()).digest()).decode()
 ]
 
+# Backups by themselves: a folder, s3://bucket/folder, or what a package of fsspec reaches; empty: none.
+FINOPS_BACKUP_TARGET = env("FINOPS_BACKUP_TARGET", default="")
+# One every so many hours; and for how many days, weeks and months the newest of each stays.
+FINOPS_BACKUP_EVERY = env.int("FINOPS_BACKUP_EVERY", default=24)
+FINOPS_BACKUP_KEEP = env("FINOPS_BACKUP_KEEP", default="7 4 12")
+# Keys that backups are encrypted with: the first encrypts, all of them open. In the environment, or in a file.
+FINOPS_BACKUP_KEY_FILE = env("FINOPS_BACKUP_KEY_FILE", default="")
+FINOPS_BACKUP_KEY = env.list("FINOPS_BACKUP_KEY", default=[])
+# The server on which a drill makes its scratch database, where the site's own user may make none.
+FINOPS_DRILL_DATABASE_URL = env("FINOPS_DRILL_DATABASE_URL", default="")
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",

@@ -6,7 +6,7 @@ from django.utils import timezone
 from finops_site.audit import stream
 from finops_site.first_day import remove_demo as removal
 from finops_site.mail import notifications, outbox, watchdog
-from finops_site.ops import nightly
+from finops_site.ops import nightly, restore_drill, scheduled_backups
 from finops_site.saved_views import scheduled_mails
 
 
@@ -54,3 +54,17 @@ def remove_demo() -> bool:
 def mail_saved_views() -> int:
     """Saved views that are due today, or were on a day that was missed."""
     return scheduled_mails.send_due_views(timezone.now())
+
+
+@shared_task
+def back_up_if_due() -> str:
+    """The backup of the schedule, where one is due; returns what became of it."""
+    backup = scheduled_backups.back_up_if_due(timezone.now())
+    return backup.state if backup else "none is due"
+
+
+@shared_task
+def try_newest_backup() -> str:
+    """Brings the newest backup back beside the site, and throws it away; returns what became of it."""
+    drill = restore_drill.run_drill(timezone.now())
+    return drill.outcome if drill else "one runs"

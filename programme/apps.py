@@ -45,6 +45,8 @@ class ProgrammeConfig(PillarConfig):
     api_urls = "programme.api.urls"
     audited = AUDITED
     not_audited = NOT_AUDITED
+    begins_with = {"programme.KpiDay"}
+    as_delivered = {"programme.MadeReport"}
     permissions = {
         EVERYBODY: {
             *("programme.view_kpi", "programme.view_programme", "programme.view_decisionpoint"),
@@ -114,8 +116,8 @@ class ProgrammeConfig(PillarConfig):
             KpiArchive("kpis", targets.find_targets, targets.find_stored, kpi_url),
             # After all pillars have done their nights.
             NightlyCheck("kpis", nights.run_night, 95, _lazy("KPIs")),
-            # After the pillars, whose figures it stores; removed before them.
-            DemoStep("KPIs", demo.make_kpis, 85),
+            # After the pillars, findings of usage too, whose figures it stores; removed before them.
+            DemoStep("KPIs", demo.make_kpis, 88),
             DemoPart("kpis", "KPIs", demo.counts, demo.remove_kpis, 5),
         )
 
@@ -125,11 +127,18 @@ class ProgrammeConfig(PillarConfig):
         registry.add(*ROADMAP)
 
     def register_savings_model(self) -> None:
-        from programme.savings_model import demo, kpis
+        from programme.savings_model import demo, kpis, period_report
 
         registry.add(
             NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,
+            PeriodSection(
+                "savings-by-pillar",
+                _lazy("Savings by pillar"),
+                period_report.savings_of_period,
+                "programme.view_assumption",
+                12,
+            ),
             DemoPart("savings-model", _lazy("Savings model"), demo.counts, demo.remove_savings_model, 5),
             # Before the KPIs, which it has two of.
             DemoStep("savings model", demo.make_savings_model, 84),

@@ -5,6 +5,7 @@ from finops_site.pillars import AuditRule
 # What each night writes is no change of anybody's.
 AUDITED = {
     "Kpi": AuditRule(left_out=("changed_by", "changed_at")),
+    "KpiTargetChange": AuditRule(),
     "KpiComment": AuditRule(),
     "ReportSchedule": AuditRule(left_out=("pause_reason",), secret=("url",)),
     "ReportRecipient": AuditRule(name="address"),

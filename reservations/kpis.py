@@ -1,5 +1,6 @@
 """Figures of commitments for the home page and the programme."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Measure, MeasureInput, Unit
+from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from reservations.inventory import metrics
@@ -25,6 +28,9 @@ COVERAGE_TARGET = metrics.TARGET_COVERAGE * HUNDRED
 UTILISATION_TARGET = metrics.TARGET_UTILISATION * HUNDRED
 # A twelfth of what the programme wants in a year.
 MONTHLY_TARGET = ledger.TARGET / 12
+BILLS_MISSING = _lazy(
+    "Nothing was bought by the bills that are here, and some are missing: what was saved is not known."
+)
 
 
 def _main(user: Person, as_of: date) -> metrics.CommitmentMetrics | None:
@@ -47,8 +53,11 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None:
         return None
-    words = main.why_unknown or _("of what a commitment could cover, at on-demand prices, over the last 30 days")
-    words += f"; {main.price_note}" if main.price_note else ""
+    words = text_lazy(
+        lambda: _with_note(
+            main.why_unknown or _("of what a commitment could cover, at on-demand prices, over the last 30 days"), main
+        )
+    )
     overview = reverse("reservations:overview")
     inputs = (
         _money_input(main, _("Could be covered, at on-demand prices"), main.eligible, overview),
@@ -62,7 +71,7 @@ def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None or main.utilisation is None:
         return None
-    words = _("of what is committed was used over the last 30 days")
+    words = text_lazy(lambda: _("of what is committed was used over the last 30 days"))
     url = reverse("reservations:overview")
     inputs = (
         MeasureInput(_("Paid for commitments"), main.committed, reverse("reservations:commitments"), *_money(main)),
@@ -78,8 +87,9 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None or (main.savings_rate is None and not main.unpriced):
         return None
-    words = main.why_unknown or _("saved on eligible usage, unused commitments included")
-    words += f"; {main.price_note}" if main.price_note else ""
+    words = text_lazy(
+        lambda: _with_note(main.why_unknown or _("saved on eligible usage, unused commitments included"), main)
+    )
     overview = reverse("reservations:overview")
     inputs = (
         _money_input(main, _("At on-demand prices"), main.eligible, overview),
@@ -88,32 +98,45 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
     return Measure(percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, overview, "", inputs)
 
 
+def _with_note(words: str, main: metrics.CommitmentMetrics) -> str:
+    """The words, and whose prices they stand on where the bill states none."""
+    return f"{words}; {main.price_note}" if main.price_note else words
+
+
 def savings_kpi(user: Person, as_of: date) -> Measure | None:
     """What commitments saved in the twelve months up to `as_of`: the sum of the ledger, by the bills.
 
-    For the whole company it is 0 while nothing was bought; a team without a purchase has no such figure.
+    For the whole company it is 0 while nothing was bought and the bills are whole, and not known where one is missing;
+    a team without a purchase has no such figure.
     """
     by_currency = ledger.savings_of_year(user, as_of)
     if not by_currency and (not user.sees_whole_company or _newest_day(user, as_of) is None):
         return None
+    url = reverse("reservations:savings")
+    if not by_currency and not ledger.is_nothing(user, as_of):
+        return Measure(None, Unit.MONEY, ledger.TARGET, Better.HIGHER, BILLS_MISSING, url, ledger.TARGET_CURRENCY)
     is_in_target_currency = ledger.TARGET_CURRENCY in by_currency or not by_currency
     code = ledger.TARGET_CURRENCY if is_in_target_currency else min(by_currency)
     main = by_currency.get(code, {"promised": ZERO, "realised": ZERO})
-    others = [
-        f"{formatted(sums['realised'], other)} {other}" for other, sums in sorted(by_currency.items()) if other != code
-    ]
-    words = _("proved by the bills of 12 months, of {promised} {code} promised").format(
-        promised=formatted(main["promised"], code), code=code
-    )
-    words = _("{words}; and {names}").format(words=words, names=", ".join(others)) if others else words
+    words = text_lazy(lambda: _saved_words(by_currency, main["promised"], code))
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
-    url = reverse("reservations:savings")
     inputs = (
         MeasureInput(_("Promised by purchases"), main["promised"], url, Unit.MONEY, code),
         MeasureInput(_("Proved by bills"), main["realised"], url, Unit.MONEY, code),
     )
     return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, url, code, inputs)
+
+
+def _saved_words(by_currency: Mapping[str, Mapping[str, Decimal]], promised: Decimal, code: str) -> str:
+    """What the savings of a year are of; those in other currencies stand beside it."""
+    words = _("proved by the bills of 12 months, of {promised} {code} promised").format(
+        promised=formatted(promised, code), code=code
+    )
+    others = [
+        f"{formatted(sums['realised'], other)} {other}" for other, sums in sorted(by_currency.items()) if other != code
+    ]
+    return _("{words}; and {names}").format(words=words, names=", ".join(others)) if others else words
 
 
 def monthly_savings_kpi(user: Person, as_of: date) -> Measure | None:
@@ -139,7 +162,7 @@ def monthly_savings_kpi(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Promised by purchases"), main["promised"], url, Unit.MONEY, code),
         MeasureInput(_("Proved by bills"), main["realised"], url, Unit.MONEY, code),
     )
-    words = _("proved by the bills of {month}").format(month=month_text(month, "long"))
+    words = text_lazy(lambda: _("proved by the bills of {month}").format(month=month_text(month, "long")))
     return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, url, code, inputs)
 
 
@@ -161,7 +184,7 @@ def count_bought(since: date, as_of: date) -> int:
 def savings_figure(user: Person, as_of: date) -> list[dict[str, Any]]:
     """What commitments saved in twelve months against what was promised, as a figure beside spend."""
     measure = savings_kpi(user, as_of)
-    if measure is None:
+    if measure is None or measure.value is None:
         return []
     note = _("in 12 months")
     if measure.target is not None:

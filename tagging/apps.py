@@ -34,6 +34,12 @@ class TaggingConfig(PillarConfig):
     api_urls = "tagging.api_urls"
     audited = AUDITED
     not_audited = NOT_AUDITED
+    # The policy of the first day (migration 0011).
+    begins_with = {"tagging.TagRequirement"}
+    as_delivered = {
+        *("tagging.SplitPart", "tagging.Allocation", "tagging.Statement", "tagging.StatementDocument"),
+        *("tagging.StatementLine", "tagging.TagVerdict", "tagging.TagFact", "tagging.TaggedResource"),
+    }
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {

@@ -13,6 +13,7 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.registry import Better, Kpi, KpiArea, Measure, MeasureInput, Unit
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import month_text
 from tagging.calc import unit_costs
 from tagging.models import ChargebackPeriod, Metric, Statement, StatementOpening
@@ -37,8 +38,10 @@ def team_adoption(user: Person, as_of: date) -> Measure | None:
     teams = set(Statement.objects.visible_to(user).filter(period=period).values_list("team", flat=True))
     opened = StatementOpening.objects.filter(period=period, team__in=teams, opened_at__date__lte=as_of)
     count, url = opened.order_by().values("team").distinct().count(), period.get_absolute_url()
-    words = _("of teams with a statement of {month}: a lead has opened it").format(
-        month=month_text(period.month, "long")
+    words = text_lazy(
+        lambda: _("of teams with a statement of {month}: a lead has opened it").format(
+            month=month_text(period.month, "long")
+        )
     )
     inputs = (
         MeasureInput(_("Teams with a statement"), Decimal(len(teams)), url),
@@ -76,7 +79,7 @@ def _unit_cost_of(user: Person, metric: Metric, month: Month, as_of: date) -> Me
         return None
     url = f"{reverse('tagging:unit_costs')}?metric={metric.pk}&from={month}&to={month}"
     name = str(metric)
-    words = _("for one of {name} in {month}").format(name=name, month=month_text(month, "long"))
+    words = text_lazy(lambda: _("for one of {name} in {month}").format(name=name, month=month_text(month, "long")))
     inputs = (
         MeasureInput(_("Cost of days on which it was counted"), point.cost, url, Unit.MONEY, code),
         MeasureInput(_("Counted {name}").format(name=name), point.units, url),

@@ -13,11 +13,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import date, timedelta
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 import run
+from tests import bills
 
 # One worker runs them all: they share the data folder of `migrated`, and some measure time.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
@@ -66,7 +70,7 @@ class Site:
 
     def run(self, *args, **settings):
         return subprocess.run(
-            self.command(*args), env=self.env | settings, capture_output=True, text=True, timeout=120, cwd="/"
+            self.command(*args), env=self.env | settings, capture_output=True, text=True, timeout=300, cwd="/"
         )
 
     def status(self):
@@ -376,3 +380,62 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=run.ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout == "heard\n", done.stderr
+
+
+FAY = """
+from django.contrib.auth.models import Group
+from finops_site.models import User
+fay = User.objects.create_user("fay@strand.example", "a-long-pass-phrase")
+fay.groups.add(Group.objects.get(name="finance"))
+"""
+
+
+def home_of_fay(copy):
+    """What fay reads on her home page: she signs in as a browser does."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    page = f"http://127.0.0.1:{copy.port}/accounts/login/"
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.open(page, timeout=20).read().decode())[1]
+    form = {"login": "fay@strand.example", "password": "a-long-pass-phrase", "csrfmiddlewaretoken": token}
+    answer = browser.open(urllib.request.Request(page, urlencode(form).encode(), {"Referer": page}), timeout=30)
+    assert answer.url == f"http://127.0.0.1:{copy.port}/"
+    return answer.read().decode()
+
+
+def figures_of(home):
+    return re.findall(r"-?[\d,]+\.\d\d\b", re.sub(r"<[^>]+>", " ", home))
+
+
+def test_a_backup_of_a_running_site_comes_back_into_a_new_folder_and_fay_sees_the_same(site, tmp_path):
+    last_month = date.today().replace(day=1) - timedelta(days=1)
+    first = last_month.replace(day=1)
+    days = {"BillingPeriodStart": first, "BillingPeriodEnd": last_month + timedelta(days=1)}
+    days |= {"ChargePeriodStart": last_month, "ChargePeriodEnd": last_month + timedelta(days=1)}
+    midnights = {name: f"{day}T00:00:00Z" for name, day in days.items()}
+    bill = bills.focus_csv([{"BilledCost": "4321.09", "EffectiveCost": "4321.09"}], **midnights)
+    path = bills.write(tmp_path, "bill.csv", bill)
+    key = run.subprocess.run(
+        [sys.executable, str(run.ROOT / "manage.py"), "backup", "--new-key"],
+        capture_output=True, text=True, check=True,
+        env=os.environ | {"SECRET_KEY": "x", "EMBEDDED": "1", "REDIS_URL": os.environ["REDIS_URL"]},
+    ).stdout.strip()  # fmt: skip
+    old = site(tmp_path / "old", FINOPS_BACKUP_KEY=key).start()
+    old.ready()
+    for args in (("shell", "-c", FAY), ("load_bill", str(path), "--source", "Strand")):
+        done = old.run("manage", *args)
+        assert done.returncode == 0, done.stderr
+    before = home_of_fay(old)
+    assert "4,321.09" in figures_of(before)
+    made = old.run("manage", "backup", str(tmp_path / "tuesday.finops"))
+    assert made.returncode == 0, made.stderr
+    assert old.status() == 200
+    assert old.stop() == 0
+    new = site(tmp_path / "new", FINOPS_BACKUP_KEY=key)
+    restored = new.run("manage", "restore", str(tmp_path / "tuesday.finops"), "--json")
+    assert restored.returncode == 0, restored.stderr
+    assert json.loads(restored.stdout)["green"] is True
+    again = new.run("manage", "restore", str(tmp_path / "tuesday.finops"))
+    assert (again.returncode, "here already" in one_line(again)) == (2, True)
+    new.start().ready()
+    assert json.loads(new.run("manage", "check_books", "--json").stdout)["green"] is True
+    assert figures_of(home_of_fay(new)) == figures_of(before)
+    assert new.stop() == 0

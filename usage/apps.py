@@ -23,6 +23,8 @@ class UsageConfig(PillarConfig):
     api_urls = "usage.api.urls"
     audited = AUDITED
     not_audited = NOT_AUDITED
+    begins_with = {"usage.Evaluation"}
+    as_delivered = {"usage.Finding"}
     permissions = {
         EVERYBODY: {
             *("usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -29,6 +30,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.lib.words import some_of
 from finops_site.people.company import reporting_currency
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import month_text
 
 ZERO = Decimal(0)
@@ -403,7 +405,7 @@ def variance_figures(lines: Sequence[PlanLine]) -> VarianceFigures:
     for line in counted:
         unknown = [month for month, cell in line.months.items() if cell.is_unknown]
         if unknown:
-            figures.unknown[line.budget.name] = _months_text(unknown)
+            figures.unknown[line.budget.name] = text_lazy(partial(_months_text, unknown))
             if not line.is_billed:
                 figures.not_billed[line.budget.name] = line.budget.currency
         for cell in line.months.values():

@@ -128,6 +128,12 @@ def _known(user: Person, period: Period, filters: Mapping[str, Sequence[str]], m
     return _in_words(user, knowledge_of(bills, period, as_of, rules(), metric), period, bills, as_of)
 
 
+def books_are_whole(user: Person, period: Period, as_of: date) -> bool:
+    """Whether every bill that is expected of the days up to `as_of` is here: what is in none of them is then 0."""
+    known = known_in(user, period, as_of)
+    return known.until is not None and not known.missing
+
+
 def known_together(parts: Iterable[KnownDays]) -> KnownDays:
     """What is known of several questions at once, for one note beside all of them: complete where each of them is."""
     parts = list(parts)

@@ -28,6 +28,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.lib.words import in_sentence, labelled
 from finops_site.registry import Better, Measure, MeasureInput, ReportMonth, Unit
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import month_text, percent_text, signed_text
 from finops_site.ui.request_memo import request_memo
 
@@ -38,6 +39,7 @@ BRIEF_ROWS, BRIEF_TEAMS, MOST_SENTENCES = 6, 7, 2
 # The share of cost that a mature practice can name an owner of: the FinOps Foundation's "run" of cost allocation.
 OWNED_TARGET = Decimal(90)
 HUNDRED = Decimal(100)
+WITH_TEAM, WITHOUT_TEAM = _noop("of {month}'s {metric} has a team"), _noop("of {month}'s {metric} has no team")
 
 
 def report_months(user: Person, today: date) -> list[ReportMonth]:
@@ -67,22 +69,17 @@ def unallocated_share(user: Person, as_of: date) -> Measure | None:
     if owned is None:
         return None
     value = None if owned.value is None else EXACT.subtract(HUNDRED, owned.value)
-    with_team, without = (_share_text(words, Month.of(as_of)) for words in (_of_cost_with_team(), _of_cost_without()))
-    text = owned.description.replace(with_team, without, 1)
+
+    def words() -> str:
+        with_team, without = (_share_text(form, Month.of(as_of)) for form in (WITH_TEAM, WITHOUT_TEAM))
+        return str(owned.description).replace(with_team, without, 1)
+
     target = EXACT.subtract(HUNDRED, OWNED_TARGET)
-    return replace(owned, value=value, target=target, better=Better.LOWER, description=text)
+    return replace(owned, value=value, target=target, better=Better.LOWER, description=text_lazy(words))
 
 
-def _of_cost_with_team() -> str:
-    return _("of {month}'s {metric} has a team")
-
-
-def _of_cost_without() -> str:
-    return _("of {month}'s {metric} has no team")
-
-
-def _share_text(words: str, month: Month) -> str:
-    return words.format(month=month_text(month, "long"), metric=in_sentence(METRIC_LABELS[company_metric()]))
+def _share_text(form: str, month: Month) -> str:
+    return _(form).format(month=month_text(month, "long"), metric=in_sentence(METRIC_LABELS[company_metric()]))
 
 
 def _measure_owned(user: Person, as_of: date) -> Measure | None:
@@ -91,10 +88,9 @@ def _measure_owned(user: Person, as_of: date) -> Measure | None:
     # owner: the days that all bills have say it.
     comparison = trends.compare(user, month, as_of)
     days, known = comparison.now, known_in(user, month.period, as_of, metric=comparison.metric)
-    text = _share_text(_of_cost_with_team(), month)
+    text = text_lazy(lambda: _owned_words(user, month, as_of, comparison.metric))
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     if known.missing:
-        text = labelled(text, known.notes[0])
         if known.until is None or known.until < month.start:
             return Measure(None, Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
         days = Period(days.start, min(days.end, known.until + timedelta(days=1)))
@@ -113,6 +109,13 @@ def _measure_owned(user: Person, as_of: date) -> Measure | None:
         MeasureInput(_("Of it without one"), EXACT.subtract(total, owned or Decimal(0)), nobody, Unit.MONEY, code),
     )
     return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url, "", inputs)
+
+
+def _owned_words(user: Person, month: Month, as_of: date, metric: str) -> str:
+    """What the share is of, and the first bill that it lacks."""
+    text = _share_text(WITH_TEAM, month)
+    known = known_in(user, month.period, as_of, metric=metric)
+    return labelled(text, known.notes[0]) if known.missing else text
 
 
 def count_bill_months(since: date, as_of: date) -> int:

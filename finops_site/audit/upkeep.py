@@ -1,4 +1,5 @@
-"""What alone may take something out of the audit log: the erasure of a person, and clearing what is too old.
+"""What alone may take something out of the audit log: the erasure of a person (people/erasure.py), and clearing what
+is too old.
 
 Both are entries of the log themselves, so that the chain can still be counted (chain.py).
 """
@@ -14,19 +15,6 @@ from django.db import connection, transaction
 from finops_site.audit import chain
 from finops_site.audit.events import record
 from finops_site.models import AuditEntry
-
-ERASED = "(erased)"
-ERASE = """
-UPDATE finops_site_auditentry e SET
-    who = CASE WHEN actor_id = %(pk)s THEN '' ELSE who END,
-    address = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN NULL ELSE address END,
-    through = CASE WHEN actor_id = %(pk)s OR lower(name) = lower(%(email)s) THEN '' ELSE through END,
-    name = CASE WHEN name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
-        OR (model = %(model)s AND object_pk = %(pk)s::text) THEN %(erased)s ELSE name END,
-    changes = CASE WHEN model = %(model)s AND object_pk = %(pk)s::text THEN '{}'::jsonb ELSE changes END
-WHERE actor_id = %(pk)s OR name = ANY (%(names)s) OR lower(name) = lower(%(email)s)
-    OR (model = %(model)s AND object_pk = %(pk)s::text)
-"""
 
 
 @contextmanager
@@ -52,23 +40,9 @@ def rewriting(name: str) -> Iterator[None]:
         chain.seal()
 
 
-def erase_person(user: Any) -> int:
-    """Takes a person's address, name and network addresses out of every entry; returns of how many.
-
-    That somebody (her number) did it stays, and what was done. What others wrote about her in texts stays too.
-    """
-    values = {"pk": user.pk, "email": user.email, "model": user._meta.label_lower, "erased": ERASED}
-    with rewriting(f"person {user.pk}"), connection.cursor() as cursor:
-        cursor.execute(ERASE, values | {"names": [name for name in (user.email, user.name) if name]})
-        count = cursor.rowcount
-        cursor.execute("SELECT to_regclass('auditlog_logentry')")
-        if cursor.fetchone()[0]:
-            # The log of before, which nothing reads any more.
-            cursor.execute(
-                "DELETE FROM auditlog_logentry WHERE actor_id = %(pk)s OR changes::text ILIKE %(like)s",
-                {"pk": user.pk, "like": f"%{user.email}%"},
-            )
-    return count
+def forget_addresses(user: Any) -> None:
+    """Takes the network addresses out of a person's entries; inside of `rewriting`."""
+    AuditEntry.objects.filter(actor=user.pk).exclude(address=None).update(address=None)
 
 
 @transaction.atomic

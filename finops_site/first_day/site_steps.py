@@ -56,7 +56,8 @@ def administrators_have_second_step() -> bool:
 
 def backup_is_fresh() -> bool:
     """Whether a backup was finished in the last week."""
-    return Backup.objects.filter(made_at__gte=timezone.now() - FRESH_BACKUP).exists()
+    made = Backup.objects.exclude(state__in=(Backup.State.RUNNING, Backup.State.FAILED))
+    return made.filter(made_at__gte=timezone.now() - FRESH_BACKUP).exists()
 
 
 SITE_STEPS = (

@@ -56,8 +56,8 @@ def notify(email: OutgoingEmail, message: SiteEmail, occasion: str, now: datetim
         user=reader,
         kind=message.kind,
         text=str(message.subject),
-        url=_in_this_site(message.url),
-        about=_in_this_site(message.about),
+        url=in_this_site(message.url),
+        about=in_this_site(message.about),
         occasion=occasion,
         email=email,
         created_at=now,
@@ -82,6 +82,37 @@ def why_not_mailed(email: OutgoingEmail) -> str:
         return ""
     off = NotificationPreference.objects.filter(user=email.reader, kind=kind.name, by_mail=False)
     return _("{reader} has switched mail of this kind off").format(reader=email.reader) if off.exists() else ""
+
+
+def teams_seen_by(reader: User | None) -> list[int] | None:
+    """The teams whose cost somebody sees; None for the whole company, and for an address without a login."""
+    return None if reader is None or reader.sees_whole_company else sorted(reader.visible_team_ids)
+
+
+def why_not_hers(email: OutgoingEmail) -> str:
+    """Why a reader must not get an email any more: since it was written she lost the role or the team it was for.
+
+    The page that it is about decides, as it does when she opens it; where no page can say, she must see no less than
+    when it was written.
+    """
+    reader, kind = email.reader, kind_of(email.kind)
+    if reader is None or kind is None:
+        return ""
+    if kind.permission and not reader.has_perm(kind.permission):
+        return _("{reader} has not the role any more that it was for").format(reader=reader)
+    if not email.about or _may_still_read(reader, email):
+        return ""
+    return _("{reader} may not see any more what it is about").format(reader=reader)
+
+
+def _may_still_read(reader: User, email: OutgoingEmail) -> bool:
+    may_open = pages_open_to(reader, [email.about])[email.about]
+    if may_open is False or reader.sees_whole_company:
+        return may_open is not False
+    is_about_one_thing = _page_of(email.about)[1] is not None
+    # Without the teams it was written for somebody who saw the whole company.
+    sees_as_much = email.teams_seen is not None and set(email.teams_seen) <= set(reader.visible_team_ids)
+    return bool(may_open and is_about_one_thing) or sees_as_much
 
 
 def preferences_of(user: User) -> list[Preference]:
@@ -145,7 +176,18 @@ def check_rights(user: User, rows: Sequence[Notification]) -> None:
 
     One question for each kind of page, however many rows there are.
     """
-    places = {row.about: _page_of(row.about) for row in rows}
+    opens = pages_open_to(user, [row.about for row in rows])
+    for row in rows:
+        row.may_open = bool(opens[row.about])
+        row.words = row.text if row.may_open else NOT_VISIBLE
+
+
+def pages_open_to(user: User, paths: Iterable[str]) -> dict[str, bool | None]:
+    """{address: whether she may open the page there, as the page itself decides}; None where it cannot be told here.
+
+    It cannot of what is no page of ours, and of pages about one thing that look it up in a way of their own.
+    """
+    places = {path: _page_of(path) for path in paths}
     wanted: dict[type[Page], set[int]] = defaultdict(set)
     for page, pk in places.values():
         if page and pk is not None and page.opens_for(user):
@@ -155,10 +197,17 @@ def check_rights(user: User, rows: Sequence[Notification]) -> None:
         for page, pks in wanted.items()
         if issubclass(page, DetailPage)
     }
-    for row in rows:
-        page, pk = places[row.about]
-        row.may_open = page is not None and page.opens_for(user) and (pk is None or pk in visible.get(page, ()))
-        row.words = row.text if row.may_open else NOT_VISIBLE
+    answers: dict[str, bool | None] = {}
+    for path, (page, pk) in places.items():
+        if page is None:
+            answers[path] = None
+        elif not page.opens_for(user):
+            answers[path] = False
+        elif pk is None:
+            answers[path] = True
+        else:
+            answers[path] = pk in visible[page] if page in visible else None
+    return answers
 
 
 def _page_of(path: str) -> tuple[type[Page] | None, int | None]:
@@ -171,6 +220,6 @@ def _page_of(path: str) -> tuple[type[Page] | None, int | None]:
     return (view, match.kwargs.get("pk")) if view and issubclass(view, Page) else (None, None)
 
 
-def _in_this_site(url: str) -> str:
+def in_this_site(url: str) -> str:
     """An address without the name of the site."""
     return url.removeprefix(settings.SITE_URL.rstrip("/"))[:1000]

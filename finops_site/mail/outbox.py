@@ -14,12 +14,14 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, Q, Subquery
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from finops_site.celery import task
@@ -50,12 +52,16 @@ def queue_email(
     identity = message_id(key)
     message.extra_headers["Message-ID"] = identity
     send_after = send_after or now
+    # A new one alone asks who reads it.
+    reader = cache(lambda: User.objects.filter(email__iexact=to).first())
+    of_reader: dict[str, Any] = {"reader": reader, "teams_seen": lambda: notifications.teams_seen_by(reader())}
     email, is_new = OutgoingEmail.objects.get_or_create(
         key=key,
         defaults={
             "to": to,
-            "reader_id": Subquery(User.objects.filter(email__iexact=to).values("pk")[:1]),
+            **of_reader,
             "kind": getattr(message, "kind", ""),
+            "about": notifications.in_this_site(getattr(message, "about", "")),
             "subject": str(message.subject),
             "content": message.message().as_bytes(linesep="\r\n"),  # type: ignore[call-arg]
             "message_id": identity,
@@ -150,7 +156,9 @@ def _send(connection: MailConnection, email: OutgoingEmail, now: datetime) -> bo
 
 
 def _why_not(email: OutgoingEmail, now: datetime) -> str:
-    """Why an email is not sent although it was queued: its reader has left, or who queued it knows better by now."""
+    """Why an email is not sent although it was queued: its reader has left or may not see it any more, or who queued it
+    knows better by now.
+    """
     checks = [check for check in registry.of(OutgoingEmailCheck) if email.key.startswith(check.prefix)]
     reader = email.reader
     if checks:
@@ -159,7 +167,7 @@ def _why_not(email: OutgoingEmail, now: datetime) -> str:
         why = (
             _("{reader} was switched off before it was sent").format(reader=reader)
             if reader and not reader.is_active
-            else ""
+            else notifications.why_not_hers(email)
         )
     return why or notifications.why_not_mailed(email)
 

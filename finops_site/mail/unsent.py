@@ -48,7 +48,7 @@ def unsent(user: Person) -> list[UnsentMessage]:
     if not may_look(user):
         return []
     ended = Q(outcome__in=[Outcome.REFUSED, Outcome.UNKNOWN])
-    for check in registry.of(OutgoingEmailCheck):
+    for check in (one for one in registry.of(OutgoingEmailCheck) if one.is_listed_elsewhere):
         ended &= ~Q(key__startswith=check.prefix)
     tried = ended | Q(outcome=Outcome.WAITING, attempts__gt=0)
     words = {Outcome.REFUSED: "failed", Outcome.UNKNOWN: "sent, or not", Outcome.WAITING: "waits for another try"}

@@ -18,12 +18,14 @@ from redis.exceptions import RedisError
 from finops_site.lib.periods import moment_text, short_day_text
 from finops_site.lib.words import age_text, number_text
 from finops_site.mail import watchdog
-from finops_site.models import Backup, NightlyRun, OutgoingEmail
+from finops_site.models import Backup, NightlyRun, OutgoingEmail, RestoreDrill
 from finops_site.ops import nightly
 from finops_site.registry import HealthCheck, HealthState, HealthStatus, MessageQueue, NightlyCheck, registry
 
 LONG_WAIT = timedelta(hours=1)
 OLD_BACKUP = timedelta(days=2)
+# The drill is monthly; one that is missed is seen before the next.
+OLD_DRILL = timedelta(days=40)
 OLD_NIGHT = timedelta(hours=36)
 PATIENCE_SECONDS = 2
 GIGABYTE = 1024**3
@@ -79,7 +81,7 @@ def groups(now: datetime) -> list[Group]:
         Group(_("Last night"), _nightly_checks(now)),
         Group(_("Emails"), _emails(now)),
         Group(_("Messages to people"), [_queue(queue, now) for queue in registry.of(MessageQueue)]),
-        Group(_("Backup and room"), [_backup(now), free_disk()]),
+        Group(_("Backup and room"), [*_backups(now), _drill(now), free_disk()]),
         *(Group(check.title, list(check.run(now))) for check in registry.of(HealthCheck)),
     ]
 
@@ -175,8 +177,21 @@ def _queue(queue: MessageQueue, now: datetime) -> HealthStatus:
     return HealthStatus(queue.label, health, "; ".join(parts), f"{url}?queue={queue.name}")
 
 
-def _backup(now: datetime) -> HealthStatus:
-    last = Backup.objects.first()
+def _backups(now: datetime) -> list[HealthStatus]:
+    """The last one that was made; before it the one that is being made, or failed since."""
+    latest = Backup.objects.exclude(state=Backup.State.REMOVED).first()
+    statuses = [_last_backup(now)]
+    if latest and latest.state == Backup.State.RUNNING:
+        words = _("{percent}% of {path}").format(percent=latest.percent, path=latest.path)
+        statuses.insert(0, HealthStatus(_("Backup that runs"), HealthState.RUNNING, words))
+    elif latest and latest.state == Backup.State.FAILED:
+        words = _("{made_at}: {problem}").format(made_at=moment_text(latest.made_at), problem=latest.problem)
+        statuses.insert(0, HealthStatus(_("Backup that failed"), HealthState.BROKEN, words))
+    return statuses
+
+
+def _last_backup(now: datetime) -> HealthStatus:
+    last = Backup.objects.exclude(state__in=(Backup.State.RUNNING, Backup.State.FAILED)).first()
     if last is None:
         return HealthStatus(
             _("Last backup"), HealthState.WARNING, _("None was made from here: manage.py backup FILE makes one.")
@@ -185,7 +200,27 @@ def _backup(now: datetime) -> HealthStatus:
     message = _("{made_at}, {size} MB, {path}").format(
         made_at=moment_text(last.made_at), size=number_text(last.bytes / 1000000, 1), path=last.path
     )
+    if not last.is_encrypted:
+        message = _("{message}; it is not encrypted").format(message=message)
     return HealthStatus(_("Last backup"), _warn_if(age > OLD_BACKUP), message)
+
+
+def _drill(now: datetime) -> HealthStatus:
+    """Whether a backup came back when it was tried, and when that was."""
+    label, last = _("Last restore drill"), RestoreDrill.objects.first()
+    if last is None:
+        words = _("No backup was ever tried: manage.py restore_drill brings the newest back beside the site.")
+        return HealthStatus(label, HealthState.WARNING, words)
+    words = _("{started_at}, {age} ago, {path}: {summary}").format(
+        started_at=moment_text(last.started_at),
+        age=age_text(now - last.started_at),
+        path=last.path,
+        summary=last.summary or _("is running"),
+    )
+    if last.outcome == RestoreDrill.Outcome.DONE:
+        return HealthStatus(label, _warn_if(now - last.started_at > OLD_DRILL), words)
+    failed = last.outcome == RestoreDrill.Outcome.FAILED
+    return HealthStatus(label, HealthState.BROKEN if failed else HealthState.RUNNING, words)
 
 
 def free_disk() -> HealthStatus:

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import tarfile
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from django.core.management import call_command
 from django.db import ProgrammingError, connection, transaction
 from redis.exceptions import RedisError
 
-from finops_site.models import AuditEntry
+from finops_site.lib import sealed
+from finops_site.models import Backup, RestoreDrill
 from finops_site.ops.backups import (
     BILLS,
     CHUNK,
@@ -31,19 +33,35 @@ from finops_site.ops.backups import (
     SUMS,
     VERSION,
     BackupProblem,
+    backup_keys,
     bills_folder,
     program,
     server_environment,
     server_options,
 )
+from finops_site.pillars import own_rows
 
 EMPTY_DATABASE = b"SET LOCAL lock_timeout = '30s'; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public;\n"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tarfile.TarFile]:
+    """The archive of a backup, in plain or encrypted, to be read from its beginning to its end."""
+    with path.open("rb") as file:
+        beginning = file.read(len(sealed.BEGINS))
+        file.seek(0)
+        source = sealed.OpeningReader(file, backup_keys()) if sealed.is_sealed(beginning) else file
+        with tarfile.open(fileobj=source, mode="r|") as archive:  # type: ignore[call-overload]
+            yield archive
+        # What follows the archive's end is padding, and of an encrypted file the proof that nothing is missing.
+        while source.read(CHUNK):
+            pass
 
 
 def check_backup(path: Path) -> dict[str, Any]:
     """Reads the whole backup and returns its manifest; raises BackupProblem when it is not one, or not complete."""
     try:
-        with tarfile.open(path, "r:") as archive:
+        with opened(path) as archive:
             digests: dict[str, str] = {}
             manifest: dict[str, Any] = {}
             expected = None
@@ -64,6 +82,8 @@ def check_backup(path: Path) -> dict[str, Any]:
         raise BackupProblem(f"there is no file {path}.") from None
     except IsADirectoryError:
         raise BackupProblem(f"{path} is a folder, and a backup is a file.") from None
+    except sealed.SealProblem as problem:
+        raise BackupProblem(f"{path} does not open: {problem}. Nothing was changed.") from None
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
         raise BackupProblem(f"{path} is no backup, or was cut short: {error}.") from None
     check_agreement(path, manifest, digests, expected)
@@ -97,11 +117,11 @@ def existing_data() -> str:
     folder = bills_folder()
     if folder.exists() and any(folder.iterdir()):
         return f"bills in {folder}"
-    # What Django and the packages fill by themselves is nobody's data.
+    # What Django, the packages and the apps themselves fill is nobody's data.
     ours = [config for config in apps.get_app_configs() if Path(config.path).is_relative_to(settings.BASE_DIR)]
     models = [model for config in ours if "site-packages" not in config.path for model in config.get_models()]
-    # The log says what was done, also by this very command: it is no data by itself.
-    for model in (model for model in models if model._meta.managed and model is not AuditEntry):
+    own = own_rows()
+    for model in (model for model in models if model._meta.managed and model._meta.label_lower not in own):
         try:
             with transaction.atomic():
                 if model._default_manager.exists():
@@ -133,6 +153,9 @@ def restore_backup(path: Path, *, replace: bool = False) -> dict[str, Any]:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     call_command("migrate", verbosity=0, interactive=False)
+    # In the backup the one that made it still ran.
+    Backup.objects.filter(state=Backup.State.RUNNING).delete()
+    RestoreDrill.objects.filter(outcome=RestoreDrill.Outcome.RUNNING).delete()
     # Results cached for other data could be taken for these; a cache that is down has none.
     with suppress(RedisError, OSError):
         cache.clear()
@@ -143,7 +166,7 @@ def unpack(path: Path, folder: Path) -> tuple[Path, int]:
     """The bills in `folder`, the dump beside them; it was checked, so its names lead nowhere else."""
     folder.mkdir(parents=True)
     dump, files = folder / DUMP, 0
-    with tarfile.open(path, "r:") as archive:
+    with opened(path) as archive:
         for member in archive:
             if member.name in (MANIFEST, SUMS):
                 continue

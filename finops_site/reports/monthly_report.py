@@ -28,7 +28,7 @@ from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.registry import Better, Kpi, Measure, ReportSection, registry
-from finops_site.ui.figures import measure_text, month_text
+from finops_site.ui.figures import limit_text, measure_text, month_text
 
 CONTRACT = ("text", "stats", "charts", "tables", "links", "brief")
 ABSENT = "—"
@@ -139,7 +139,7 @@ def make_gate(kpi: Kpi, measure: Measure) -> Gate:
     target = ""
     if measure.target is not None:
         target = _("at most {figure}") if measure.better == Better.LOWER else _("at least {figure}")
-        target = target.format(figure=_figure(measure.target, measure))
+        target = target.format(figure=limit_text(measure.target, measure.unit, measure.currency))
     state = {True: "met", False: "not met", None: ""}[measure.met]
     url = registry.kpi_url(kpi.name) or measure.url
     return Gate(str(kpi.label), shown_value(measure), target, state, measure.description, url)
@@ -150,7 +150,7 @@ def shown_value(measure: Measure) -> str:
     if measure.value is None:
         return ABSENT
     text = _figure(measure.value, measure)
-    looks_met = measure.target is not None and text == _figure(measure.target, measure)
+    looks_met = measure.target is not None and text == limit_text(measure.target, measure.unit, measure.currency)
     return text if not looks_met or measure.met else _figure(measure.value, measure, places=4)
 
 

@@ -180,3 +180,13 @@ def measure_text(value: Decimal, unit: Unit, currency: str = "", *, places: int 
     if unit == Unit.MONTHS:
         return ngettext("{count} month", "{count} months", MANY).format(count=in_marks(text))
     return in_marks(text)
+
+
+def limit_text(value: Decimal, unit: Unit, currency: str = "") -> str:
+    """A limit or a target that somebody set: the same, with all its digits where rounding would leave nothing of it."""
+    text = measure_text(value, unit, currency)
+    if not value or text != measure_text(Decimal(0), unit, currency):
+        return text
+    if unit == Unit.MONEY:
+        return f"{exact_figure(value)} {currency}".strip()
+    return measure_text(value, unit, currency, places=-int(value.normalize().as_tuple().exponent))

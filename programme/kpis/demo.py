@@ -1,4 +1,4 @@
-"""The demo's KPIs: two months of nights, targets for the ninetieth day, owners, and what two people say."""
+"""The demo's KPIs: every night of two months, targets for the ninetieth day, owners, and what two people say."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,18 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from finops_site.lib.periods import Period
 from finops_site.models import User
 from finops_site.people.demo import DOMAIN
 from finops_site.people.demo_rows import counted_rows, demo_people, demo_rows
 from finops_site.registry import Kpi as RegisteredKpi
 from finops_site.registry import registry
 from programme.kpis import nights, targets
-from programme.models import Kpi, KpiComment, KpiDay
+from programme.models import Kpi, KpiComment, KpiDay, KpiTargetChange
 
 # The programme of ninety days is at its sixtieth.
 BEGAN_DAYS_AGO, DAYS_LEFT = 60, 30
-# A night of every fifteen days is enough of a course, and the first start waits for each.
-NIGHTS_AGO = (60, 45, 30, 15, 0)
 OWNERS = {
     "commitment-coverage": "fay",
     "commitment-utilisation": "fay",
@@ -36,11 +35,24 @@ COMMENTS = (
 
 
 def make_kpis(say: Callable[[str], object], *, as_of: date) -> None:
-    """Plays nights of the last two months, then sets targets and owners; what is there already is left alone."""
-    for ago in NIGHTS_AGO:
-        day = as_of - timedelta(days=ago)
-        nights.store_day(day, now=datetime.combine(day, time(5, 10), UTC))
+    """The night before the programme, targets and owners by it, then every night; what is there is left alone.
+
+    What the bills of a day say is known of each; what somebody did since counts from when she did it.
+    """
     began = as_of - timedelta(days=BEGAN_DAYS_AGO)
+    _play(began)
+    _set_targets(began, as_of)
+    for day in Period(began + timedelta(days=1), as_of + timedelta(days=1)).each_day():
+        _play(day)
+    say(f"  {KpiDay.objects.count()} values of KPIs in {BEGAN_DAYS_AGO + 1} nights")
+
+
+def _play(day: date) -> None:
+    nights.store_day(day, now=datetime.combine(day, nights.NIGHT, UTC))
+
+
+def _set_targets(began: date, as_of: date) -> None:
+    """What fay decided on the first day, by what the night before it measured, and two comments of later."""
     measured = dict(KpiDay.objects.filter(day=began).values_list("name", "value"))
     people = {name: User.objects.get(email=f"{name}@{DOMAIN}") for name in ("fay", "lea", "ola", "max")}
     kpis = {kpi.name: kpi for kpi in registry.of(RegisteredKpi)}
@@ -59,7 +71,6 @@ def make_kpis(say: Callable[[str], object], *, as_of: date) -> None:
         if not KpiComment.objects.filter(name=name).exists():
             at = datetime.combine(as_of - timedelta(days=12), time(10), UTC)
             targets.add_comment(kpis[name], text, by=people[author], now=at)
-    say(f"  {KpiDay.objects.count()} values of KPIs in {len(NIGHTS_AGO)} nights")
 
 
 def counts() -> list[tuple[str, int, int]]:
@@ -72,6 +83,7 @@ def counts() -> list[tuple[str, int, int]]:
 
 def remove_kpis() -> None:
     KpiDay.objects.all().delete()
+    KpiTargetChange.objects.filter(name__in=_settings().values("name")).delete()
     _settings().delete()
     (demo_rows(KpiComment) | KpiComment.objects.filter(author__in=demo_people())).delete()
 

@@ -37,7 +37,12 @@ class KpiFigure:
 
     @property
     def goal(self) -> Goal:
-        return Goal(self.measure.target, self.settings.target_day, self.baseline, self.settings.baseline_day)
+        return Goal(self.measure.target, self.target_day, self.baseline, self.baseline_day)
+
+    @property
+    def target_day(self) -> date | None:
+        """None where she is not held against a target: the day is that target's."""
+        return None if self.measure.target is None else self.settings.target_day
 
     @property
     def baseline(self) -> Decimal | None:
@@ -46,6 +51,11 @@ class KpiFigure:
             return None
         is_other = self.settings.currency and self.settings.currency != self.measure.currency
         return None if is_other and self.measure.currency else self.settings.baseline
+
+    @property
+    def baseline_day(self) -> date | None:
+        """None where she is shown no baseline."""
+        return None if self.baseline is None else self.settings.baseline_day
 
     @property
     def progress(self) -> Progress:
@@ -169,7 +179,7 @@ def _past(row: KpiDay, when: date | Month) -> PastValue:
         row.value,
         row.currency,
         row.target,
-        row.description if row.value is None else "",
+        row.words if row.value is None else "",
         row.made_at,
         differs,
         recount.value if recount and differs else None,

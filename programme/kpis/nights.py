@@ -1,19 +1,21 @@
 """The past of KPIs: each night stores what it knows of the whole company, once; what is stored stays as it is."""
 
 import logging
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from finops_site.lib.money import EXACT, STORED_UNIT
 from finops_site.lib.periods import Month
 from finops_site.lib.person import WholeCompany
-from finops_site.registry import Kpi, Measure, NightlyCheckFailed, registry
+from finops_site.registry import Kpi, KpiTarget, Measure, NightlyCheckFailed, registry
+from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import in_every_language
 from programme.calc.kpi_progress import last_of_months
+from programme.kpis.targets import targets_at
 from programme.models import DecisionPoint, KpiDay, KpiRecount
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,10 @@ logger = logging.getLogger(__name__)
 MOST_NIGHTS_BACK = 31
 # Bills are restated for about so long.
 MONTHS_COUNTED_AGAIN = 12
+# When the night of a day is (UTC): what was decided later on the day is of the next one.
+NIGHT = time(5, 10)
+LONGEST = 1000
+NOTHING_TO_MEASURE, NOT_KNOWN = _lazy("There is nothing to measure it by yet."), _lazy("not known")
 
 
 def run_night(as_of: date) -> str:
@@ -54,14 +60,18 @@ def first_day(today: date) -> date:
 
 def store_day(day: date, *, now: datetime | None = None) -> tuple[int, set[str]]:
     """Stores the KPIs of a day that are not stored yet; returns how many, and the names of those that failed."""
+    now = now or timezone.now()
     there = set(KpiDay.objects.filter(day=day).values_list("name", flat=True))
+    # The same person for all of them: what several KPIs stand on is worked out once.
+    company, targets, is_over = WholeCompany(), _targets_of(day, now), timezone.now().date() > day
     rows, failed = [], set[str]()
     for kpi in registry.of(Kpi):
         if kpi.name not in there:
             try:
                 # One that breaks in the database must not take the others with it.
                 with transaction.atomic():
-                    rows.append(make_day(kpi, kpi.measure(WholeCompany(), day), day, now or timezone.now()))
+                    measure = _too_late(kpi) if is_over and kpi.only_now else kpi.measure(company, day)
+                    rows.append(make_day(kpi, measure, day, now, targets))
             except Exception:
                 logger.exception("the KPI %s could not be measured as of %s", kpi.name, day)
                 failed.add(kpi.name)
@@ -70,10 +80,15 @@ def store_day(day: date, *, now: datetime | None = None) -> tuple[int, set[str]]
     return len(rows), failed
 
 
-def make_day(kpi: Kpi, measure: Measure | None, day: date, now: datetime) -> KpiDay:
-    """The row of a day, not saved. Without a measure it says why there is none."""
+def _targets_of(day: date, now: datetime) -> dict[str, KpiTarget]:
+    """The targets that held in the night of a day; of one that is made up for, those of then."""
+    return targets_at(min(now, datetime.combine(day, NIGHT, UTC))) if now.date() > day else registry.kpi_targets()
+
+
+def make_day(kpi: Kpi, measure: Measure | None, day: date, now: datetime, targets: Mapping[str, KpiTarget]) -> KpiDay:
+    """The row of a day, not saved, against the target of then. Without a measure it says why there is none."""
     measure = measure or unknown_measure(kpi)
-    target = registry.kpi_targets().get(kpi.name)
+    target, words = targets.get(kpi.name), measure.description or NOT_KNOWN
     return KpiDay(
         name=kpi.name,
         day=day,
@@ -82,7 +97,8 @@ def make_day(kpi: Kpi, measure: Measure | None, day: date, now: datetime) -> Kpi
         currency=measure.currency,
         target=measure.target if target is None else target.value,
         better=measure.better.value,
-        description=str(measure.description or _("not known"))[:1000],
+        description=str(words)[:LONGEST],
+        descriptions={language: text[:LONGEST] for language, text in in_every_language(words).items()},
         url=measure.url[:500],
         made_at=now,
     )
@@ -95,8 +111,12 @@ def as_stored(value: Decimal | None) -> Decimal | None:
 
 def unknown_measure(kpi: Kpi) -> Measure:
     """What stands for a KPI that has nothing to measure yet: no value, and why."""
-    why = str(kpi.why_unknown or _("There is nothing to measure it by yet."))
-    return Measure(None, kpi.unit, kpi.target, kpi.better, why, "", kpi.currency)
+    return Measure(None, kpi.unit, kpi.target, kpi.better, kpi.why_unknown or NOTHING_TO_MEASURE, "", kpi.currency)
+
+
+def _too_late(kpi: Kpi) -> Measure:
+    """What stands for a KPI that cannot be asked of a day that is over."""
+    return Measure(None, kpi.unit, kpi.target, kpi.better, kpi.only_now, "", kpi.currency)
 
 
 def count_again(as_of: date, *, names: Iterable[str] | None = None) -> int:
@@ -111,11 +131,12 @@ def count_again(as_of: date, *, names: Iterable[str] | None = None) -> int:
     decided = DecisionPoint.objects.filter(decided_at__date__gte=oldest, decided_at__date__lt=as_of)
     ends += decided.values_list("decided_at__date", flat=True)
     kpis = {kpi.name: kpi for kpi in registry.of(Kpi) if names is None or kpi.name in names}
-    rows, now, differing = [], timezone.now(), 0
-    for row in KpiDay.objects.filter(day__in=ends, name__in=kpis):
+    kpis = {name: kpi for name, kpi in kpis.items() if not kpi.only_now}
+    rows, now, differing, company = [], timezone.now(), 0, WholeCompany()
+    for row in KpiDay.objects.filter(day__in=ends, name__in=kpis).order_by("day", "name"):
         try:
             with transaction.atomic():
-                measure = kpis[row.name].measure(WholeCompany(), row.day) or unknown_measure(kpis[row.name])
+                measure = kpis[row.name].measure(company, row.day) or unknown_measure(kpis[row.name])
         except Exception:
             logger.exception("the KPI %s could not be counted again as of %s", row.name, row.day)
             continue

@@ -11,7 +11,7 @@ from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.registry import Kpi as RegisteredKpi
 from finops_site.registry import KpiTarget, Measure, Unit
-from programme.models import Kpi, KpiComment, KpiDay
+from programme.models import Kpi, KpiComment, KpiDay, KpiTargetChange
 
 EDITABLE = ("target", "target_day", "owner", "baseline", "baseline_day")
 NEVER_BELOW_ZERO = (Unit.HOURS, Unit.COUNT, Unit.MONTHS)
@@ -38,7 +38,15 @@ def save_settings(kpi: RegisteredKpi, values: Mapping[str, Any], *, by: Person, 
     row.currency = row.currency or kpi.currency
     row.changed_by, row.changed_at = cast(User, by), now
     row.save()
+    _note_target(row, now)
     return row
+
+
+def _note_target(row: Kpi, now: datetime) -> None:
+    """Keeps from when on this target holds, unless it holds already."""
+    newest = KpiTargetChange.objects.filter(name=row.name).last()
+    if newest is None or (newest.target, newest.currency) != (row.target, row.currency):
+        KpiTargetChange.objects.create(name=row.name, at=now, target=row.target, currency=row.currency)
 
 
 def check_settings(kpi: RegisteredKpi, row: Kpi) -> None:
@@ -84,6 +92,12 @@ def find_targets() -> dict[str, KpiTarget]:
     """{name: the target that finance decided}."""
     rows = Kpi.objects.values_list("name", "target", "currency")
     return {name: KpiTarget(target, currency) for name, target, currency in rows}
+
+
+def targets_at(moment: datetime) -> dict[str, KpiTarget]:
+    """{name: the target that held at a moment}; one that nobody had set by then is not in it: the plan's held."""
+    rows = KpiTargetChange.objects.filter(at__lte=moment).order_by("name", "-at", "-pk").distinct("name")
+    return {row.name: KpiTarget(row.target, row.currency) for row in rows}
 
 
 def find_stored(as_of: date) -> tuple[date, dict[str, Measure]] | None:

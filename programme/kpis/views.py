@@ -22,7 +22,7 @@ from finops_site.registry import Better, KpiArea, Measure, Unit
 from finops_site.reports.monthly_report import shown_value
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download
-from finops_site.ui.figures import measure_text, month_text
+from finops_site.ui.figures import limit_text, measure_text, month_text
 from finops_site.ui.pages import Action, FormPage, Page
 from programme.calc.kpi_progress import Progress
 from programme.kpis import kpi_figures, targets
@@ -97,7 +97,7 @@ def target_text(measure: Measure) -> str:
     """``at least 70%``; empty where there is no target."""
     if measure.target is None:
         return ""
-    value = measure_text(measure.target, measure.unit, measure.currency)
+    value = limit_text(measure.target, measure.unit, measure.currency)
     return (_("at most {value}") if measure.better == Better.LOWER else _("at least {value}")).format(value=value)
 
 
@@ -119,6 +119,11 @@ def value_text(value: Decimal | None, unit: Unit, currency: str) -> str:
     return charts.ABSENT if value is None else measure_text(value, unit, currency)
 
 
+def set_text(value: Decimal | None, unit: Unit, currency: str) -> str:
+    """The same of what somebody set by hand: it keeps digits that rounding would lose."""
+    return charts.ABSENT if value is None else limit_text(value, unit, currency)
+
+
 def list_rows(figures: list[KpiFigure]) -> Iterator[list[Any]]:
     yield [
         *("name", "label", "as of", "value", "unit", "currency", "target", "target_day", "better", "state"),
@@ -128,8 +133,8 @@ def list_rows(figures: list[KpiFigure]) -> Iterator[list[Any]]:
         measure, row = one.measure, one.settings
         yield [
             *(one.kpi.name, str(one.kpi.label), one.day, exact_text(measure.value), str(measure.unit)),
-            *(measure.currency, exact_text(measure.target), row.target_day, str(measure.better), str(one.progress)),
-            *(exact_text(one.baseline), row.baseline_day, row.owner and row.owner.email, str(measure.description)),
+            *(measure.currency, exact_text(measure.target), one.target_day, str(measure.better), str(one.progress)),
+            *(exact_text(one.baseline), one.baseline_day, row.owner and row.owner.email, str(measure.description)),
         ]
 
 
@@ -207,7 +212,7 @@ class KpiPage(_OfKpi, TemplateView):
             "value": shown_value(figure.measure),
             "target": target_text(figure.measure),
             "state": STATES[figure.progress],
-            "baseline": value_text(figure.baseline, figure.measure.unit, figure.measure.currency),
+            "baseline": set_text(figure.baseline, figure.measure.unit, figure.measure.currency),
             "due_today": due_text(figure),
             "inputs": [
                 {"input": one, "text": value_text(one.value, one.unit, one.currency)} for one in figure.measure.inputs
@@ -244,7 +249,7 @@ def past_row(one: PastValue, measure: Measure) -> dict[str, Any]:
         "past": one,
         "when": when_text(one.when),
         "value": value_text(one.value, unit, one.currency),
-        "target": value_text(one.target, unit, one.currency or measure.currency),
+        "target": set_text(one.target, unit, one.currency or measure.currency),
         "today": value_text(one.today, unit, one.today_currency) if one.differs else "",
     }
 
@@ -259,7 +264,7 @@ def history_chart(past: Any, figure: KpiFigure, grain: str) -> dict[str, Any] | 
     series = [charts.series(str(figure.kpi.label), values, labels=labels, kind="line")]
     if measure.target is not None:
         line = charts.threshold(_("Target"), measure.target, len(values), tone="good")
-        line["labels"] = [measure_text(measure.target, measure.unit, measure.currency)] * len(values)
+        line["labels"] = [set_text(measure.target, measure.unit, measure.currency)] * len(values)
         series.append(line)
     return {
         "id": "kpi-history",

@@ -1,4 +1,4 @@
-from programme.models.kpis import Kpi, KpiComment, KpiDay, KpiRecount
+from programme.models.kpis import Kpi, KpiComment, KpiDay, KpiRecount, KpiTargetChange
 from programme.models.reports import (
     MadeReport,
     ReportDelivery,
@@ -31,6 +31,7 @@ __all__ = [
     "KpiComment",
     "KpiDay",
     "KpiRecount",
+    "KpiTargetChange",
     "MadeReport",
     "Milestone",
     "Phase",

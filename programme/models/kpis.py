@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.language import get_language
 from finops_site.lib.periods import day_text
 from finops_site.managers import OfCompanyQuerySet
 from finops_site.registry import Better, Measure, Unit
@@ -64,10 +65,27 @@ class Kpi(models.Model):
         return reverse("programme:kpi", args=[self.name])
 
 
+class KpiTargetChange(models.Model):
+    """The target that a KPI had from a moment on: a night that is made up for later carries the one of its day."""
+
+    name = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    target = value_field()
+    currency = models.CharField(max_length=3, blank=True)
+
+    class Meta:
+        verbose_name = "change of a target"
+        ordering = ["name", "at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} from {day_text(self.at)}"
+
+
 class KpiDay(models.Model):
     """The value of a KPI of the whole company as the night of a day knew it. Written once, and never again.
 
-    Null where it was not known; `description` says why, and what was measured otherwise. `target` is the one of then.
+    Null where it was not known; `description` says why, and what was measured otherwise, in the company's language of
+    then, and `descriptions` in each language. `target` is the one of then.
     """
 
     name = models.CharField(max_length=60)
@@ -78,6 +96,7 @@ class KpiDay(models.Model):
     target = value_field()
     better = models.CharField(max_length=10, choices=[(side.value, side.value) for side in Better])
     description = models.CharField(max_length=1000)
+    descriptions = models.JSONField(default=dict, help_text="{language: description}; empty of older nights")
     url = models.CharField(max_length=500, blank=True)
     made_at = models.DateTimeField(default=timezone.now, help_text="after the night where that was missed")
 
@@ -103,13 +122,18 @@ class KpiDay(models.Model):
             raise TypeError("the past of a KPI is not rewritten")
         super().save(*args, **kwargs)
 
+    @property
+    def words(self) -> str:
+        """What it is of, or why it is not known, in the language of whoever reads it, as far as the night knew it."""
+        return str(self.descriptions.get(get_language()) or self.description)
+
     def as_measure(self) -> Measure:
         return Measure(
             self.value,
             Unit(self.unit),
             self.target,
             Better(self.better),
-            self.description,
+            self.words,
             self.url,
             self.currency,
         )

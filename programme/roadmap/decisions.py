@@ -7,7 +7,6 @@ from datetime import date, datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from finops_site.lib.money import exact_text
 from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.models import User
@@ -27,7 +26,7 @@ from programme.calc.decision_rule import (
     recommend,
 )
 from programme.models import DecisionPoint, Milestone, Risk, SignOff
-from programme.roadmap.live_figures import not_shown, value_text
+from programme.roadmap.live_figures import limit_in_words, not_shown, value_text
 from programme.roadmap.plans import CannotDo
 
 logger = logging.getLogger(__name__)
@@ -221,5 +220,6 @@ def figure_text(row: FigureEvidence, *, target: bool = False, user: Person | Non
     """A KPI or its target in words; money of the whole company only for those who see the whole company."""
     if row.unit == Unit.MONEY and user is not None and not user.sees_whole_company:
         return not_shown()
-    value = row.target if target else row.value
-    return value_text(value, row.unit, row.currency) if exact_text(value) is not None else "—"
+    if target:
+        return limit_in_words(row.target, row.unit, row.currency)
+    return value_text(row.value, row.unit, row.currency)

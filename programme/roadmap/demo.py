@@ -17,10 +17,6 @@ from programme.roadmap.nightly import check_night
 from programme.roadmap.seed_plan import ninety_days
 
 DAY = 60
-# The nights that are played, by the day of the programme: those of the decisions, one between, and the last.
-# How far the played nights look ahead: the slow figures of what is due much later are read in the last one.
-AHEAD = timedelta(days=28)
-NIGHTS = (7, 35, 45, DAY)
 # {day of a milestone that people tick: (who, on which day, with what words)}; who owns the others is below.
 TICKS = {
     6: ("max", 6, "Sponsor: Max. Tags and teams: Lea and Ola. Budgets: Fay."),
@@ -67,9 +63,7 @@ def make_programme(say: Callable[[str], object], *, as_of: date) -> None:
     programme = plans.start(ninety_days(), start, by=people["fay"], now=now)
     _name_owners(programme, people)
     for day in range(1, DAY + 1):
-        if day in NIGHTS:
-            night = start + timedelta(days=day - 1)
-            check_night(programme, night, due_by=None if day == DAY else night + AHEAD)
+        check_night(programme, start + timedelta(days=day - 1))
         for due, (name, ticked_on, note) in TICKS.items():
             if day == ticked_on:
                 row = programme.milestones.get(due=start + timedelta(days=due - 1), figure="")

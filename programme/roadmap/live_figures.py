@@ -4,7 +4,7 @@ A figure is named by its kind and its name: "kpi:commitment-coverage", "count:bu
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.registry import Kpi, ProgressCount, Unit, registry
-from finops_site.ui.figures import measure_text
+from finops_site.ui.figures import limit_text, measure_text
+from programme.models.kpis import KpiDay
 from programme.models.roadmap import FigureCriterion
 
 logger = logging.getLogger(__name__)
@@ -44,17 +45,23 @@ def label_of(figure: str) -> str:
 
 
 def read_figures(figures: Collection[str], since: date, as_of: date) -> dict[str, Figure]:
-    """Each figure as of a day, counts since `since`; one that fails is unknown and in the log, and stops no other."""
+    """Each figure as of a day, counts since `since`; one that fails is unknown and in the log, and stops no other.
+
+    A KPI that the night of that day stored is read from there.
+    """
     # The same person for all of them: what several figures stand on is worked out once.
-    company = WholeCompany()
-    return {figure: _read(company, figure, since, as_of) for figure in sorted(set(figures))}
+    company, nights = WholeCompany(), {row.name: row for row in KpiDay.objects.filter(day=as_of)}
+    return {figure: _read(company, figure, since, as_of, nights) for figure in sorted(set(figures))}
 
 
-def _read(company: Person, figure: str, since: date, as_of: date) -> Figure:
+def _read(company: Person, figure: str, since: date, as_of: date, nights: Mapping[str, KpiDay]) -> Figure:
     kind, _colon, name = figure.partition(":")
     try:
         if kind == COUNT:
             return _read_count(name, since, as_of)
+        if name in nights:
+            # As the night of that day stored it: what a later bill says of it is not what was reached then.
+            return _of_night(nights[name])
         return _read_kpi(company, name, as_of)
     except Exception:
         logger.exception("figure %s as of %s", figure, as_of)
@@ -70,6 +77,11 @@ def _read_kpi(company: Person, name: str, as_of: date) -> Figure:
         return Figure(None, str(kpi.unit), reason=str(kpi.why_unknown or _("There is nothing to measure yet."))[:300])
     reason = "" if measure.value is not None else str(measure.description)
     return Figure(measure.value, str(measure.unit), measure.currency, reason[:300], measure.url)
+
+
+def _of_night(row: KpiDay) -> Figure:
+    reason = "" if row.value is not None else row.words
+    return Figure(row.value, row.unit, row.currency, reason[:300], row.url)
 
 
 def _read_count(name: str, since: date, as_of: date) -> Figure:
@@ -112,3 +124,10 @@ def value_text(value: Decimal | None, unit: str, currency: str = "", *, places: 
         return "—"
     known = Unit(unit) if unit in set(Unit) else Unit.COUNT
     return measure_text(value, known, currency, places=places)
+
+
+def limit_in_words(value: Decimal | None, unit: str, currency: str = "") -> str:
+    """The same of a limit or a target, which somebody set by hand: it keeps digits that rounding would lose."""
+    if value is None:
+        return "—"
+    return limit_text(value, Unit(unit) if unit in set(Unit) else Unit.COUNT, currency)

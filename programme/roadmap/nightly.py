@@ -58,13 +58,9 @@ def missing_nights(programme: Programme, as_of: date) -> list[date]:
     return [as_of - timedelta(days=back) for back in reversed(range(min((as_of - last).days, MOST_MISSED)))]
 
 
-def check_night(programme: Programme, as_of: date, *, due_by: date | None = None) -> int:
-    """Reads the figures as of one night; returns how many milestones they tick.
-
-    `due_by` leaves out milestones that are due later, where there is no time for their figures (the demo).
-    """
-    live = programme.milestones.exclude(figure="")
-    milestones = list(live if due_by is None else live.filter(due__lte=due_by))
+def check_night(programme: Programme, as_of: date) -> int:
+    """Reads the figures as of one night; returns how many milestones they tick."""
+    milestones = list(programme.milestones.exclude(figure=""))
     risks = list(programme.risks.exclude(figure=""))
     figures = read_figures([row.figure for row in [*milestones, *risks]], programme.start, as_of)
     met = 0

@@ -8,6 +8,7 @@ from finops_site.registry import (
     NavTab,
     NightlyCheck,
     NotificationKind,
+    OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
     ToDoSource,
@@ -16,6 +17,7 @@ from finops_site.translation import gettext_lazy as _lazy
 from programme.roadmap import demo, nightly, panels
 from programme.roadmap.decisions import MAY_DECIDE
 from programme.roadmap.programmes import MAY_SEE
+from programme.roadmap.reminders import why_no_reminder
 
 PARENT = "programme:overview"
 ROADMAP = (
@@ -51,6 +53,8 @@ ROADMAP = (
         url_name="programme:roadmap",
     ),
     PendingDecisionSource("programme", panels.decisions_to_take, panels.list_decisions, MAY_DECIDE, 10),
+    OutgoingEmailCheck("milestones", "milestone ", why_no_reminder, 60, is_listed_elsewhere=False),
+    OutgoingEmailCheck("decisions of the programme", "decision ", why_no_reminder, 61, is_listed_elsewhere=False),
     NotificationKind("milestone-due", _lazy("Milestones that are due"), MAY_SEE, 50),
     NotificationKind("decision-due", _lazy("Decisions of the programme"), MAY_DECIDE, 51),
     # After the pillars: it reads their figures of the same night.

@@ -1,10 +1,16 @@
-"""Mails before a milestone is due and before a decision is asked for: one each, through the outbox."""
+"""Mails before a milestone is due and before a decision is asked for: one each, through the outbox.
+
+Whether one is still needed is asked again when it is sent.
+"""
 
 from datetime import date, datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from finops_site.mail.emails import absolute_url, make_message
+from finops_site.mail.notifications import why_not_hers
 from finops_site.mail.outbox import queue_email
-from finops_site.models import User
+from finops_site.models import OutgoingEmail, User
 from finops_site.people.roles import EXECUTIVE, FINANCE
 from programme.models import DecisionPoint, Milestone, Programme
 
@@ -44,3 +50,18 @@ def _remind_of_decisions(programme: Programme, as_of: date, now: datetime) -> in
     # What was decided meanwhile is frozen.
     DecisionPoint.objects.undecided().filter(pk__in=[row.pk for row in rows]).update(reminded_on=as_of)
     return mails
+
+
+def why_no_reminder(email: OutgoingEmail, now: datetime) -> str:
+    """Why a reminder of a milestone or a decision that waits in the outbox is not sent any more; empty where it is."""
+    reader = email.reader
+    if reader is None or not reader.is_active:
+        return _("{reader} was switched off before it was sent").format(reader=reader or email.to)
+    what, number = email.key.split(" ", 2)[:2]
+    if what == "milestone":
+        row = Milestone.objects.filter(pk=number).first()
+        if row is None or row.met_on is not None or row.owner_id != reader.pk:
+            return _("the milestone was met, or is not hers any more")
+    elif not DecisionPoint.objects.undecided().filter(pk=number).exists():
+        return _("the decision was recorded before it was sent")
+    return why_not_hers(email)

@@ -12,7 +12,7 @@ from finops_site.lib.person import Person
 from programme.calc.criteria import Comparison, is_reached
 from programme.calc.programme_dates import week_of
 from programme.models import DecisionPoint, Milestone, Phase, Programme, ProgrammeWeek, Risk
-from programme.roadmap.live_figures import figure_labels, is_hidden_money, not_shown, value_text
+from programme.roadmap.live_figures import figure_labels, is_hidden_money, limit_in_words, not_shown, value_text
 
 # The drawing is so many units wide, whatever the screen is.
 WIDTH = 1000
@@ -163,7 +163,7 @@ def criterion_text(row: Milestone | Risk, reader: Person | None, labels: dict[st
         return ""
     label = (labels if labels is not None else figure_labels()).get(row.figure, row.figure.partition(":")[2])
     hidden = is_hidden_money(row, reader)
-    limit = not_shown() if hidden else value_text(row.limit, row.last_unit, row.last_currency)
+    limit = not_shown() if hidden else limit_in_words(row.limit, row.last_unit, row.last_currency)
     text = _("{figure} at most {limit}") if row.comparison == Comparison.AT_MOST else _("{figure} at least {limit}")
     return text.format(figure=label, limit=limit)
 
@@ -176,7 +176,7 @@ def now_text(row: Milestone | Risk, reader: Person | None) -> str:
         return not_shown()
     unit, currency = row.last_unit, row.last_currency
     text = value_text(row.last_value, unit, currency)
-    looks_reached = text == value_text(row.limit, unit, currency)
+    looks_reached = text == limit_in_words(row.limit, unit, currency)
     if looks_reached and not is_reached(row.last_value, row.comparison, row.limit):
         # Nothing that only rounds to its limit looks as if it had reached it.
         return value_text(row.last_value, unit, currency, places=4)

@@ -1,7 +1,7 @@
 """Starting the savings model, and changing its assumptions: pages, API and the demo do it here."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.money import ISO_4217, exact_text
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import User
 from programme.calc.savings_model import CASES, MONEY_UNITS, AssumptionUnit
 from programme.models import Assumption, AssumptionChange, SavingsModel
@@ -32,6 +33,21 @@ class WasChanged(CannotChange):
 def savings_model() -> SavingsModel | None:
     """The model of this company; None before somebody starts it."""
     return SavingsModel.objects.first()
+
+
+def assumptions_of(user: Person, as_of: date) -> list[Assumption]:
+    """What was assumed at the end of a day, as far as `user` sees it; not to be saved where that day is over."""
+    rows = list(Assumption.objects.visible_to(user).select_related("changed_by"))
+    by_pk = {row.pk: row for row in rows}
+    later = AssumptionChange.objects.filter(assumption__in=by_pk, at__date__gt=as_of)
+    # The newest first: what each of them replaced held before it.
+    for change in later.order_by("-at", "-pk"):
+        row = by_pk[change.assumption_id]
+        for case in CASES:
+            text = change.before.get(case)
+            setattr(row, case, None if text is None else Decimal(text))
+        row.currency, row.source = change.before["currency"], change.before["source"]
+    return rows
 
 
 @transaction.atomic

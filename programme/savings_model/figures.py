@@ -21,7 +21,7 @@ from programme.calc.savings_model import (
     return_on,
 )
 from programme.models import Assumption, SavingsModel
-from programme.savings_model.assumptions import savings_model
+from programme.savings_model.assumptions import assumptions_of, savings_model
 from programme.savings_model.measured import Measurement, measured_values
 from programme.savings_model.realised import RealisedSavings, months_until_paid_back, realised_savings
 
@@ -107,9 +107,9 @@ class SavingsFigures:
 
 
 def load_figures(user: Person, as_of: date) -> SavingsFigures | None:
-    """The model as this person may see it; None where there is none yet, or it is not hers to see."""
+    """The model as it was at the end of a day; None where there was none, or where it is not hers to see."""
     model = savings_model()
-    if model is None or not user.sees_whole_company:
+    if model is None or not user.sees_whole_company or model.started_at.date() > as_of:
         return None
-    assumptions = list(Assumption.objects.visible_to(user).select_related("changed_by"))
+    assumptions = assumptions_of(user, as_of)
     return SavingsFigures(model, assumptions, realised_savings(user, model.currency, as_of), user, as_of)

@@ -11,6 +11,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Kpi, KpiArea, Measure, MeasureInput, Unit
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from programme.savings_model.assumptions import savings_model
@@ -41,7 +42,9 @@ def return_measure(user: Person, as_of: date) -> Measure | None:
     figures = _figures(user, as_of)
     if figures is None:
         return None
-    words = _why_unknown(figures) or _("of what was paid for the programme, by what is proved since it began")
+    words = text_lazy(
+        lambda: _why_unknown(figures) or _("of what was paid for the programme, by what is proved since it began")
+    )
     value = percent(figures.realised_return, 2)
     return Measure(value, Unit.PERCENT, RETURN_TARGET, Better.HIGHER, words, _url(), inputs=_inputs(figures))
 
@@ -53,33 +56,43 @@ def payback_measure(user: Person, as_of: date) -> Measure | None:
         return None
     months = figures.payback
     value = None if months is None else Decimal(months)
-    words = _("until what is proved had reached what was paid") if months is not None else _why_not_back(figures)
+    words = text_lazy(
+        lambda: _why_not_back(figures) if months is None else _("until what is proved had reached what was paid")
+    )
     return Measure(value, Unit.MONTHS, PAYBACK_TARGET, Better.LOWER, words, _url(), inputs=_inputs(figures))
 
 
 def avoidance_measure(user: Person, as_of: date) -> Measure | None:
-    """What is proved to have been kept from arising in twelve months, the same money once; None where nothing is."""
+    """What is proved to have been kept from arising in twelve months, the same money once.
+
+    0 where nothing was done that could and the bills are whole; None where nothing is proved otherwise.
+    """
     model = savings_model()
     realised = realised_savings(user, model.currency if model else CURRENCY, as_of)
     first = Month.of(as_of).plus(-11)
     rows = [one for one in realised.counted if one.claim.lever == AVOIDANCE and one.claim.row.month >= first]
-    if not rows:
-        return None
     value, currency = realised.total(lever=AVOIDANCE, first=first), realised.currency
+    if not rows and value is None:
+        return None
     is_aimed_at = user.sees_whole_company and currency == CURRENCY
     left_out = sum((one.left_out for one in rows if one.claim.row.currency == currency), Decimal(0))
-    words = _("proved by bills and forecasts: what controls switched off, and overruns that an alert avoided")
-    if value is None:
-        words = _("what is proved is in a currency without a rate")
-    elif left_out:
-        words = _(
-            "proved by bills and forecasts: what controls switched off, and overruns that an alert avoided; {amount} "
-            "{currency} of it other proofs show already, and it counts once"
-        ).format(amount=money_text(left_out, currency), currency=currency)
+    words = text_lazy(lambda: _avoidance_words(value, left_out, currency))
     url = reverse("programme:savings_evidence") if user.has_perm(VIEW) else ""
     target = AVOIDANCE_TARGET if is_aimed_at else None
     inputs = _avoidance_inputs(realised, first, url) if value is not None else ()
     return Measure(value, Unit.MONEY, target, Better.HIGHER, words, url, currency, inputs)
+
+
+def _avoidance_words(value: Decimal | None, left_out: Decimal, currency: str) -> str:
+    """How it is proved, and what of it other proofs show already."""
+    if value is None:
+        return _("what is proved is in a currency without a rate")
+    if left_out:
+        return _(
+            "proved by bills and forecasts: what controls switched off, and overruns that an alert avoided; {amount} "
+            "{currency} of it other proofs show already, and it counts once"
+        ).format(amount=money_text(left_out, currency), currency=currency)
+    return _("proved by bills and forecasts: what controls switched off, and overruns that an alert avoided")
 
 
 def _avoidance_inputs(realised: RealisedSavings, first: Month, url: str) -> tuple[MeasureInput, ...]:

@@ -55,6 +55,8 @@ def _proved(realised: RealisedSavings, lever: str, model: SavingsModel, as_of: d
     total = realised.total(lever=lever, first=model.month, last=Month.of(as_of))
     if total is None:
         return Measurement(None, _("Nothing is proved yet."))
+    if not months:
+        return Measurement(total, _("Nothing was done that could save, and no bill is missing."))
     text = ngettext(
         "{amount} {currency} proved so far, in {count} month.",
         "{amount} {currency} proved so far, in {count} months.",

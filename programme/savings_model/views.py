@@ -103,7 +103,7 @@ def savings_context(figures: SavingsFigures) -> dict[str, Any]:
         "case_rows": list(_case_rows(figures)),
         "assumptions": list(_assumption_rows(figures)),
         "comparisons": list(_comparison_rows(figures)),
-        "chart": _month_chart(figures) if figures.realised_total is not None else None,
+        "chart": _month_chart(figures) if figures.realised_total is not None and figures.realised.months else None,
         "apart": [f"{money_text(amount, code)} {code}" for code, amount in sorted(figures.realised.apart.items())],
     }
 
@@ -122,7 +122,7 @@ def _stats(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
     yield {
         "label": _("Proved since {month}").format(month=month_text(figures.model.month)),
         "value": _("unknown") if realised is None else value_text(realised, AssumptionUnit.YEARLY, currency),
-        "note": _("nothing is proved yet") if realised is None else _("by bills and alerts, each row once"),
+        "note": _proved_note(figures),
         "icon": "report-money",
     }
     share = figures.realised_return
@@ -141,6 +141,14 @@ def _stats(figures: SavingsFigures) -> Iterator[dict[str, Any]]:
         ),
         "icon": "calendar-stats",
     }
+
+
+def _proved_note(figures: SavingsFigures) -> str:
+    if figures.realised_total is None:
+        return _("nothing is proved yet")
+    if not figures.realised.months:
+        return _("nothing was bought, stopped or mended")
+    return _("by bills and alerts, each row once")
 
 
 def _return_note(figures: SavingsFigures) -> str:

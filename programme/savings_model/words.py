@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from finops_site.lib.locale_format import in_marks, percent_figure
-from finops_site.lib.money import formatted, percent
+from finops_site.lib.money import exact_figure, formatted, percent, rounded
 from finops_site.translation import gettext_lazy as _lazy
 from programme.calc.savings_model import HUNDRED, AssumptionUnit, Comparison
 
@@ -55,8 +55,10 @@ def value_text(value: Decimal | None, unit: AssumptionUnit, currency: str) -> st
 
 
 def money_text(value: Decimal, currency: str) -> str:
-    """Money of a plan: without cents where it has none."""
-    return in_marks(f"{value:,.0f}") if value == value.to_integral_value() else formatted(value, currency)
+    """Money of a plan: without cents where it has none, and with all digits where it is less than one."""
+    if value == value.to_integral_value():
+        return in_marks(f"{value:,.0f}")
+    return formatted(value, currency) if rounded(value, currency) else str(exact_figure(value))
 
 
 def percent_text(share: Decimal | None) -> str:

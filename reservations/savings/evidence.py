@@ -12,12 +12,12 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.people.savings_scopes import scope_of, team_key, team_parents
 from finops_site.registry import SavingsEvidence
-from reservations.models import LedgerMonth
+from reservations.savings.ledger import lines_until
 
 
 def ledger_evidence(user: Person, as_of: date) -> list[SavingsEvidence]:
     """What purchases saved, each month by the bills: on demand less what was paid and what stood idle for it."""
-    rows = LedgerMonth.objects.visible_to(user).filter(month__lte=as_of)
+    rows = lines_until(user, as_of)
     counted = rows.order_by().values("request__team", "month", "currency").annotate(n=Count("request", distinct=True))
     purchases = {(row["request__team"], row["month"], row["currency"]): row["n"] for row in counted}
     names, parents, url = dict(Team.objects.values_list("pk", "name")), team_parents(), reverse("reservations:savings")

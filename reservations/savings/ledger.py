@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Count, Max, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
+from costs.query.known_until import books_are_whole
 from costs.reconciliation import Check
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month, Period, last_months, months_later
@@ -189,9 +190,32 @@ def _build_line(row: PurchaseRequest, month: Month, proof: Proof, displaced: Dec
 # What pages, the report, the figure of the programme and the API show: all of it from `sums`.
 
 
+def lines_until(user: Person, as_of: date) -> LedgerQuerySet:
+    """The lines that were known by a day, of purchases the user may see.
+
+    A line is of a month: the running one of then counts only where the bills have brought no later day of it since.
+    """
+    month = Month.of(as_of)
+    later = Period(as_of + timedelta(days=1), month.next.start)
+    goes_on = later.days > 0 and any(model.objects.within(later).exists() for model in (Coverage, Utilisation))
+    return LedgerMonth.objects.visible_to(user).filter(month__lt=month.start if goes_on else month.next.start)
+
+
 def lines_of_year(user: Person, as_of: date) -> LedgerQuerySet:
-    """The lines of the twelve months up to that of `as_of`, of purchases the user may see."""
-    return LedgerMonth.objects.visible_to(user).within(last_months(12, as_of))
+    """The same of the twelve months up to that of `as_of`."""
+    return lines_until(user, as_of).within(last_months(12, as_of))
+
+
+def is_nothing(user: Person, as_of: date) -> bool:
+    """Whether commitments are known to have saved nothing in a year: the ledger has no line, and the bills are whole.
+
+    Only of the whole company; a team without a purchase has no such figure.
+    """
+    return (
+        user.sees_whole_company
+        and not lines_of_year(user, as_of).exists()
+        and books_are_whole(user, last_months(12, as_of), as_of)
+    )
 
 
 def sum_lines(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:

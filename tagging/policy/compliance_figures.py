@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import F, Sum, Value
+from django.db.models import F, Max, Sum, Value
 from django.utils.translation import gettext as _
 
 from costs.calc.dimensions import DIMENSIONS
@@ -114,6 +114,26 @@ def month_for(text: str, today: date) -> Month | None:
 def newest_month(as_of: date) -> Month | None:
     """The newest month that is computed and has begun by a day; None where there is none: a later one is none of it."""
     return next((month for month in computed_months() if month.start <= as_of), None)
+
+
+def month_known_by(user: Person, as_of: date) -> Month | None:
+    """The newest computed month whose figures hold nothing later than a day, so that they were known by then.
+
+    Figures are of whole months: of a day in the middle of one that has gone on since, the month before answers.
+    """
+    begun = [month for month in computed_months() if month.start <= as_of]
+    return next((month for month in begun if month.period.last_day <= as_of or _last_day(user, month) <= as_of), None)
+
+
+def _last_day(user: Person, month: Month) -> date:
+    """The last day of a month that its figures hold."""
+    rows = TaggedResource.objects.in_month(month)
+
+    def compute() -> date:
+        last: date | None = rows.aggregate(last=Max("last_day"))["last"]
+        return last or month.start
+
+    return cached_answer(user, ("last day", str(month)), compute)
 
 
 def chosen_month(text: str, today: date) -> Month | None:

@@ -20,6 +20,7 @@ from finops_site.lib.person import Person
 from finops_site.lib.words import counted, number_text
 from finops_site.people.audit import is_changed_by_people
 from finops_site.registry import AdviceItem, Better, Measure, MeasureInput, Unit
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from tagging.models import TaggedResource, TagRequirement
@@ -59,10 +60,20 @@ def _latest(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally]
     """(the latest month that is computed, its tally), or twice None."""
 
     def compute() -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
-        month = compliance_figures.newest_month(as_of)
+        month = compliance_figures.month_known_by(user, as_of)
         return (month, compliance_figures.tally(user, month, as_of)) if month else (None, None)
 
     return request_memo(user, ("compliance", as_of), compute)
+
+
+def _compliance_words(tally: compliance_figures.Tally, month: Month) -> str:
+    return ngettext(
+        "{compliant} of {resources} resource that can carry tags, {month}",
+        "{compliant} of {resources} resources that can carry tags, {month}",
+        tally.counted,
+    ).format(
+        compliant=number_text(tally.count(COMPLIANT)), resources=number_text(tally.counted), month=month_text(month)
+    )
 
 
 def compliance_kpi(user: Person, as_of: date) -> Measure | None:
@@ -71,13 +82,7 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     if month is None or tally is None:
         return None
     share = tally.by_resources
-    text = ngettext(
-        "{compliant} of {resources} resource that can carry tags, {month}",
-        "{compliant} of {resources} resources that can carry tags, {month}",
-        tally.counted,
-    ).format(
-        compliant=number_text(tally.count(COMPLIANT)), resources=number_text(tally.counted), month=month_text(month)
-    )
+    text = text_lazy(lambda: _compliance_words(tally, month))
     url = f"{reverse('tagging:overview')}?month={month}"
     to_fix = f"{reverse('tagging:resources')}?month={month}"
     inputs = (

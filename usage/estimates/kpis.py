@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Measure, MeasureInput, Unit
+from finops_site.translation import text_lazy
 from finops_site.ui.figures import percent_text
 from usage.estimates.figures import outcome
 from usage.models import Estimate
@@ -26,7 +27,7 @@ def accuracy_measure(user: Person, as_of: date) -> Measure | None:
         Unit.PERCENT,
         None,
         Better.HIGHER,
-        _("Of estimates whose things run: how near what was estimated is to what came."),
+        text_lazy(lambda: _("Of estimates whose things run: how near what was estimated is to what came.")),
         reverse("usage:estimates"),
         inputs=tuple(
             MeasureInput(f"{one.name} ({percent_text(accuracy / 100)})", accuracy, one.get_absolute_url(), Unit.PERCENT)

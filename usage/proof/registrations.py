@@ -22,6 +22,7 @@ from usage.proof import checks, figures, reports, saving_months
 SEE, SEE_SAVED = "usage.view_finding", "usage.view_savingmonth"
 # After the evaluation of the night, before the KPIs that count it.
 AFTER_EVALUATION = 71
+ONLY_NOW = _lazy("Findings are those of now: what they were on a day that is over cannot be asked any more.")
 
 
 def entries() -> list[Any]:
@@ -31,7 +32,9 @@ def entries() -> list[Any]:
         NavTab(_lazy("What was saved"), "usage:proof", "usage:overview", SEE_SAVED, 40),
         NightlyCheck("usage-proof", prove_night, AFTER_EVALUATION),
         # Bills prove it, as they prove commitments, and better than a forecast proves an avoided overrun.
-        SavingsEvidenceSource("usage-findings", _lazy("Mended findings"), "usage", figures.saving_evidence, 20),
+        SavingsEvidenceSource(
+            "usage-findings", _lazy("Mended findings"), "usage", figures.saving_evidence, 20, figures.mended_nothing
+        ),
         ReportSection("usage", _lazy("Usage"), "", reports.usage_report, SEE, 65),
         PeriodSection("usage", _lazy("What could cost less"), reports.usage_of_period, SEE, 45, in_update=True),
         Kpi(
@@ -46,6 +49,7 @@ def entries() -> list[Any]:
             _lazy("Percentage of resource waste"),
             better=Better.LOWER,
             why_unknown=_lazy("Nothing was evaluated yet."),
+            only_now=ONLY_NOW,
         ),
         Kpi(
             "waste-found",
@@ -60,6 +64,7 @@ def entries() -> list[Any]:
             unit=Unit.MONEY,
             better=Better.LOWER,
             why_unknown=_lazy("Nothing was evaluated yet."),
+            only_now=ONLY_NOW,
         ),
         Kpi(
             "waste-removed",

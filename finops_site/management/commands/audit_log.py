@@ -1,4 +1,4 @@
-"""Prints the audit log as JSON lines, verifies its chain, or takes out what may be taken out."""
+"""Prints the audit log as JSON lines, or verifies its chain."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
@@ -6,9 +6,9 @@ from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime
 
-from finops_site.audit import chain, upkeep
+from finops_site.audit import chain
 from finops_site.audit.lines import as_dict, as_line
-from finops_site.models import AuditEntry, User
+from finops_site.models import AuditEntry
 from finops_site.ops.commands import BadInput, PlainCommand
 
 AT_ONCE = 2_000
@@ -24,13 +24,10 @@ class Command(PlainCommand):
         parser.add_argument("--who", help="entries of this person's address")
         parser.add_argument("--model", help="entries about rows of this kind: budgets.budget")
         parser.add_argument("--verify", action="store_true", help="seal what waits, and count the chain anew; exit 1")
-        parser.add_argument("--erase-person", metavar="EMAIL", help="take a person's name and addresses out of it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verify"]:
             self.verify(options["json"])
-        elif options["erase_person"]:
-            self.erase(options["erase_person"], options["json"])
         else:
             self.print_entries(options)
 
@@ -42,13 +39,6 @@ class Command(PlainCommand):
         self.answer(figures, words, as_json=as_json)
         if result.problem:
             raise SystemExit(1)
-
-    def erase(self, email: str, as_json: bool) -> None:
-        user = User.objects.filter(email__iexact=email).first()
-        if user is None:
-            raise BadInput(f"nobody has the address {email}.")
-        count = upkeep.erase_person(user)
-        self.answer({"entries": count}, f"{count:,} entries name that person no more.", as_json=as_json)
 
     def print_entries(self, options: dict[str, Any]) -> None:
         rows = AuditEntry.objects.order_by("id")

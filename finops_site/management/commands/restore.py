@@ -11,9 +11,11 @@ from django.core.management.base import CommandError
 
 from finops_site.audit.events import record_safely
 from finops_site.models import AuditEntry
+from finops_site.ops.backup_targets import TargetProblem, split_address
 from finops_site.ops.backups import BackupProblem
 from finops_site.ops.commands import BadInput, PlainCommand
 from finops_site.ops.restore import restore_backup
+from finops_site.ops.scheduled_backups import scratch_folder
 
 
 class Command(PlainCommand):
@@ -23,13 +25,13 @@ class Command(PlainCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", help="what backup wrote")
+        parser.add_argument("file", help="what backup wrote: a file, or its address at the target (s3://…)")
         parser.add_argument("--replace", action="store_true", help="even if there is something here already")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = restore_backup(Path(options["file"]), replace=options["replace"])
-        except BackupProblem as problem:
+            done = self._restore(options["file"], replace=options["replace"])
+        except (BackupProblem, TargetProblem) as problem:
             raise BadInput(problem) from None
         record_safely(AuditEntry.Action.COMMAND_RUN, name="restore", changes={"options": (None, options["file"])})
         # The ground floor knows this command by its name only.
@@ -47,3 +49,11 @@ class Command(PlainCommand):
         self.answer(figures, words, as_json=options["json"])
         if not holds:
             raise CommandError("the books do not hold: see check_books.", returncode=1)
+
+    def _restore(self, file: str, *, replace: bool) -> dict[str, Any]:
+        if "://" not in file:
+            return restore_backup(Path(file), replace=replace)
+        target, name = split_address(file)
+        with scratch_folder("restore") as folder:
+            target.fetch(name, folder / name)
+            return restore_backup(folder / name, replace=replace)

@@ -83,15 +83,48 @@ def test_whose_rights_ended_sees_no_figures_of_it_on_any_door(people, lea, clien
     assert "5,000" not in page + answer.content.decode()
 
 
-def test_mail_that_she_switches_off_before_it_is_sent_is_not_sent(people, lea, ola, client_of):
+def test_mail_that_she_switches_off_before_it_is_sent_is_not_sent(people, lea, eli, client_of):
     queue(1)
-    queue(1, to=ola.email)
+    queue(1, to=eli.email)
     kinds = [one.kind.name for one in notifications.preferences_of(lea)]
     client_of(lea).post(WHERE, {"on_site": kinds, "by_mail": [name for name in kinds if name != "anomalies"]})
     outbox.send_queued_emails(NOW)
-    assert [message.to for message in mail.outbox] == [["ola@demo.example"]]
+    assert [message.to for message in mail.outbox] == [["eli@demo.example"]]
     assert "switched mail of this kind off" in OutgoingEmail.objects.get(to=LEA).server_reply
     assert len(texts(lea)) == 1, "on the site she wants it"
+
+
+def test_who_leaves_before_a_mail_is_sent_gets_none_and_the_outbox_says_why(people, lea, eli, fay, ola):
+    """It was written for lea and eli of Payments, and for fay, who is finance; ola stays where she is."""
+    for person in (lea, eli, fay):
+        queue(1, to=person.email)
+    data = reverse("costs:team", args=[Team.objects.get(name="Data").pk])
+    context = {"rows": [], "count": 1, "url": absolute_url(data)}
+    for person in (lea, ola):
+        Membership.objects.get_or_create(user=person, team=Team.objects.get(name="Data"))
+        outbox.queue_email(f"data to {person}", make_message("anomalies", person.email, context), now=NOW)
+    Membership.objects.filter(user=lea, team__name="Payments").delete()
+    eli.groups.clear()
+    fay.is_active = False
+    fay.save()
+    outbox.send_queued_emails(NOW)
+    # What she may still see is still sent to her.
+    assert sorted(message.to[0] for message in mail.outbox) == ["lea@demo.example", "ola@demo.example"]
+    cancelled = OutgoingEmail.objects.filter(outcome="cancelled").order_by("to")
+    assert [row.server_reply for row in cancelled] == [
+        f"{eli} has not the role any more that it was for",
+        f"{fay} was switched off before it was sent",
+        f"{lea} may not see any more what it is about",
+    ]
+
+
+def test_a_mail_about_a_list_is_for_who_sees_no_less_than_when_it_was_written(people, lea, eli):
+    for person in (lea, eli):
+        context = {"rows": [], "count": 1, "url": absolute_url(reverse("tagging:resources") + "?team=1")}
+        outbox.queue_email(f"list to {person}", make_message("anomalies", person.email, context), now=NOW)
+    Membership.objects.filter(user=lea).delete()
+    outbox.send_queued_emails(NOW)
+    assert [message.to for message in mail.outbox] == [[eli.email]]
 
 
 def test_what_she_wants_by_mail_alone_is_no_notification(people, lea):

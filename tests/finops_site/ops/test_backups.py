@@ -17,8 +17,8 @@ from django.utils import timezone
 from costs import reconciliation
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from finops_site.models import Backup
-from finops_site.ops import backups, restore
+from finops_site.models import Backup, NightlyRun, RestoreDrill
+from finops_site.ops import backups, nightly, restore, restore_drill
 from finops_site.ops.commands import BadInput
 from tests import bills
 from tests.people import person
@@ -147,3 +147,33 @@ def test_what_is_no_file_is_named(tmp_path):
     for path, output in (("nothing.finops", "there is no file"), (".", "is a folder")):
         with pytest.raises(BadInput, match=output):
             call_command("restore", str(tmp_path / path))
+
+
+@pytest.mark.django_db
+def test_what_an_installation_holds_by_itself_is_nobodys(settings, tmp_path):
+    """The rules of the first day, and what a night leaves behind where nobody is yet."""
+    settings.FINOPS_VAR = tmp_path / "var"
+    assert restore.existing_data() == ""
+    nightly.run_checks(timezone.now().date())
+    assert NightlyRun.objects.exists()
+    assert restore.existing_data() == ""
+    person("ada")
+    assert restore.existing_data() == "users"
+
+
+def test_a_drill_brings_the_backup_back_beside_the_house_and_leaves_nothing(made, house, monkeypatch, settings):
+    settings.FINOPS_BACKUP_TARGET = ""
+    with connection.cursor() as cursor:
+        drill = restore_drill.run_drill(timezone.now())
+        assert (drill.outcome, drill.path) == ("done", str(made)), drill.summary
+        assert "checks of its books hold; 2 files of bills" in drill.summary
+        cursor.execute("SELECT count(*) FROM pg_database WHERE datname LIKE 'finops_drill_%%'")
+        assert cursor.fetchone() == (0,)
+    assert not list(house.glob("scratch-*"))
+    content = bytearray(made.read_bytes())
+    content[len(content) // 2] ^= 1
+    made.write_bytes(content)
+    failed = restore_drill.run_drill(timezone.now())
+    assert failed.outcome == "failed"
+    assert "Nothing was changed" in failed.summary or "no backup" in failed.summary
+    assert RestoreDrill.objects.filter(outcome="running").count() == 0

@@ -7,13 +7,17 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from finops_site.models import AuditEntry
 from finops_site.ops.commands import BadInput
 from finops_site.registry import Better, Kpi, Measure, MeasureInput, NightlyCheckFailed, Unit, registry
+from finops_site.translation import text_lazy
+from finops_site.ui.figures import limit_text
 from programme.kpis import kpi_figures, nights, targets
-from programme.models import DecisionPoint, KpiComment, KpiDay, KpiRecount, Programme
+from programme.models import DecisionPoint, KpiComment, KpiDay, KpiRecount, KpiTargetChange, Programme, Risk
 from programme.models import Kpi as KpiSettings
+from programme.roadmap.timeline import criterion_text
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +75,36 @@ def test_missed_nights_are_stored_later_and_say_so(answer, fay):
     nights.run_night(TODAY + timedelta(days=200))
     # So long without nights stays a gap, which nothing fills with a guess.
     assert KpiDay.objects.filter(day__gt=TODAY, day__lt=TODAY + timedelta(days=168)).count() == 0
+
+
+def test_a_night_that_is_made_up_for_has_the_target_of_its_day(answer, fay):
+    kpi = registry.of(Kpi)[0]
+    for target, days_ago in (("50", 30), ("60", 2)):
+        targets.save_settings(kpi, {"target": Decimal(target)}, by=fay, now=timezone.now() - timedelta(days=days_ago))
+    nights.store_day(TODAY - timedelta(days=40))
+    for days_ago in (5, 2, 1, 0):
+        nights.store_day(TODAY - timedelta(days=days_ago))
+    # The night is before noon: what fay set at noon two days ago holds from the night after it.
+    assert list(KpiDay.objects.order_by("day").values_list("target", flat=True)) == [70, 50, 50, 60, 60]
+    assert KpiTargetChange.objects.count() == 2
+    targets.save_settings(kpi, {"owner": fay}, by=fay, now=timezone.now())
+    assert KpiTargetChange.objects.count() == 2
+
+
+def test_each_reader_reads_in_her_language_why_a_night_knew_no_value(answer, fay):
+    answer.value, answer.reason = None, text_lazy(lambda: gettext("No whole month proves a saving yet."))
+    nights.run_night(TODAY)
+    before = {"unit": "%", "better": "higher", "description": "Aus der Zeit davor."}
+    KpiDay.objects.create(name=NAME, day=TODAY - timedelta(days=1), **before)
+    german, english = (
+        signed_in(fay).get(f"/programme/kpis/{NAME}/", headers={"accept-language": language}).content.decode()
+        for language in ("de", "en")
+    )
+    assert "Noch kein voller Monat belegt eine Einsparung." in german
+    # What an older night stored in one language stays.
+    assert "Aus der Zeit davor." in german
+    assert "No whole month proves a saving yet." in english
+    assert "Aus der Zeit davor." in english
 
 
 def test_a_restated_bill_changes_no_stored_month_and_the_page_says_what_it_would_be(answer, max_):
@@ -224,13 +258,35 @@ def test_the_day_of_a_decision_says_on_its_kpi_too_that_it_would_differ(answer, 
 
 def test_a_target_of_the_company_in_whole_things_judges_no_team(answer, fay, lea):
     answer.unit = Unit.COUNT
-    targets.save_settings(
-        registry.of(Kpi)[0], {"target": Decimal(50), "baseline": Decimal(3)}, by=fay, now=timezone.now()
-    )
+    decided = {"target": Decimal(50), "target_day": date(2026, 6, 30), "baseline": 3, "baseline_day": date(2026, 1, 31)}
+    targets.save_settings(registry.of(Kpi)[0], decided, by=fay, now=timezone.now())
     of_lea, of_fay = (kpi_figures.find_figure(person, NAME, TODAY) for person in (lea, fay))
     assert (of_lea.measure.target, of_lea.baseline, of_lea.progress) == (None, None, "no target")
-    assert (of_fay.measure.target, of_fay.baseline, of_fay.progress) == (50, 3, "not met")
+    assert (of_fay.measure.target, of_fay.baseline, of_fay.progress) == (50, 3, "on track")
     assert 'value="50"' in page(fay, f"/programme/kpis/{NAME}/edit/").content.decode()
+    # What the page hides, files and programs hide: neither target nor baseline, nor the days of them.
+    for person, days in ((lea, []), (fay, ["2026-06-30", "2026-01-31"])):
+        answer_of_api = signed_in(person).get(f"/api/v1/kpis/{NAME}/").json()
+        text = b"".join(page(person, "/programme/kpis/", _export="csv").streaming_content).decode()
+        assert [day for day in (answer_of_api["target_day"], answer_of_api["baseline_day"]) if day] == days
+        assert [day for day in ("2026-06-30", "2026-01-31") if day in text] == days
+        assert ("30 Jun 2026" in page(person).content.decode()) is bool(days)
+
+
+def test_a_target_below_a_cent_keeps_its_digits_where_somebody_set_it(answer, fay):
+    answer.unit, answer.currency, answer.value = Unit.MONEY, "USD", Decimal("0.00004")
+    targets.save_settings(
+        registry.of(Kpi)[0], {"target": Decimal("0.0001"), "baseline": Decimal("0.002")}, by=fay, now=timezone.now()
+    )
+    html = page(fay).content.decode()
+    assert "at least 0.0001 USD" in html
+    assert "0.002 USD" in html
+    assert [limit_text(Decimal(text), Unit.MONEY, "USD") for text in ("0", "12.5", "0.01")] == [
+        *("0.00 USD", "12.50 USD", "0.01 USD"),
+    ]
+    assert limit_text(Decimal("0.04"), Unit.PERCENT) == "0.04%"
+    risk = Risk(name="Dear", figure=f"kpi:{NAME}", limit=Decimal("0.0001"), last_unit="money", last_currency="USD")
+    assert criterion_text(risk, fay) == "Steady share at least 0.0001 USD"
 
 
 def test_the_api_has_the_past_by_day_and_by_month_alone(max_):

@@ -233,13 +233,31 @@ def test_a_lead_who_opens_her_statement_is_counted_once_and_a_deleted_team_not_a
 
 def test_the_demo_has_a_past_owners_and_every_input_opens(company, fay, monkeypatch):
     demo.make_kpis(QUIET, as_of=AS_OF)
-    assert KpiDay.objects.filter(name="commitment-coverage").count() == len(demo.NIGHTS_AGO)
+    stored = KpiDay.objects.filter(name="commitment-coverage").order_by("day")
+    assert [stored.first().day, stored.last().day, stored.count()] == [date(2026, 9, 30), AS_OF, 61]
     assert KpiSettings.objects.get(name="tag-compliance").owner.email.startswith("lea@")
     browser = signed_in(fay)
     for kpi, measure in registry.measures(fay, AS_OF):
         assert browser.get(f"/programme/kpis/{kpi.name}/").status_code == 200
         for one in measure.inputs:
             assert browser.get(one.url).status_code == 200, (kpi.name, one.url)
+    # Made up for or not, a night says what the books of its day said: of a running month no later day.
+    october = dict(KpiDay.objects.filter(day=date(2026, 10, 15)).values_list("name", "value"))
+    covered, eligible = ask(
+        "select sum(covered_cost), sum(eligible_cost) from reservations_coverage where day > '2026-10-14'::date - 30"
+        " and day <= '2026-10-14'"
+    )
+    assert october["commitment-coverage"] == percent(covered, eligible, 2)
+    assert (
+        october["savings-realised"]
+        == ask(
+            "select sum(realised) from reservations_ledgermonth where month < '2026-10-01' and month >= '2025-11-01'"
+        )[0]
+    )
+    assert october["tag-compliance"] == KpiDay.objects.get(day=date(2026, 9, 30), name="tag-compliance").value
+    unasked = KpiDay.objects.get(day=date(2026, 10, 15), name="waste-found")
+    assert (unasked.value, unasked.descriptions["en"][:29]) == (None, "Findings are those of now: wh")
+    assert "cannot be asked any more" in browser.get("/programme/kpis/waste-found/").content.decode()
     nights.count_again(AS_OF)
     monkeypatch.setattr(demo, "demo_people", User.objects.all)
     demo.remove_kpis()

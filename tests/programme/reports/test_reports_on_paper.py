@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from pypdf import PdfReader
 from costs.query.known_until import known_in
 from costs.web import period_report
 from finops_site.lib.money import exact_sum
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Month, Period
 from finops_site.models import SavedView, Team
 from finops_site.registry import ReportSection, registry
 from finops_site.reports.monthly_report import Gate, figure_cell, make_part
@@ -23,6 +24,11 @@ from finops_site.reports.typst_documents import is_archivable
 from programme.calc.due_moments import days_of
 from programme.models import MadeReport, ReportRun
 from programme.reports import compose, composed, files, paper, readers, runs
+from programme.savings_model.assumptions import start_model
+from programme.savings_model.figures import load_figures
+from programme.savings_model.kpis import avoidance_measure
+from reservations.kpis import savings_kpi
+from reservations.models import Coverage
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +49,10 @@ def report(*parts, kind="quarterly", scope="The whole company"):
 
 def pages_of(content):
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(content)).pages]
+
+
+def plain(cell):
+    return cell.get("amount", cell.get("text")) if isinstance(cell, dict) else cell
 
 
 def many_rows(count):
@@ -80,6 +90,41 @@ def test_the_first_page_says_what_the_parts_of_the_change_say_and_they_sum_to_it
     parts = exact_sum(row[1]["amount"] for row in table["rows"])
     assert parts == table["totals"][0][1]["amount"] == Decimal(20)
     assert any("+20.00 USD" in sentence for sentence in why.lead)
+
+
+def test_nothing_bought_is_zero_where_the_bills_are_whole_and_not_known_where_one_is_missing(two_months, max_, fay):
+    """On 6 March the bill reaches to the day before; in May it is late, so that nobody knows what it would show."""
+    start_model(user=fay, currency="USD", start=Month(2026, 2), now=datetime(2026, 2, 1, 9, tzinfo=UTC))
+    # A machine ran that a commitment could have covered.
+    names = ("eligible_hours", "covered_hours", "eligible_cost", "covered_cost", "unused_cost", "paid")
+    amounts = dict.fromkeys(names, 1)
+    Coverage.objects.create(day=date(2026, 3, 5), service="EC2", currency="USD", **amounts)
+    in_time, late = date(2026, 3, 6), date(2026, 5, 20)
+    figures = {day: load_figures(max_, day) for day in (in_time, late)}
+    assert [figures[day].realised_total for day in (in_time, late)] == [0, None]
+    assert [figures[day].realised_of("commitments") for day in (in_time, late)] == [0, None]
+    assert [savings_kpi(max_, day).value for day in (in_time, late)] == [0, None]
+    assert "some are missing" in str(savings_kpi(max_, late).description)
+    avoided = map(partial(avoidance_measure, max_), (in_time, late))
+    assert [measure and measure.value for measure in avoided] == [0, None]
+
+
+def test_the_review_has_savings_by_pillar_on_its_page_in_its_pdf_and_in_the_workbook(two_months, max_, fay, lea):
+    start_model(user=fay, currency="USD", start=Month(2026, 1), now=datetime(2026, 1, 1, 9, tzinfo=UTC))
+    review = compose.compose("quarterly", readers.scope_of(max_), QUARTER, date(2026, 3, 6))
+    table = next(table for title, table in review.tables() if "Savings by pillar" in table["title"])
+    amounts = [[plain(cell) for cell in row] for row in table["rows"]]
+    assert amounts[0] == ["Commitments", "not stated", 19_000, 0, 0]
+    assert amounts[2] == ["Tag accountability", "94,000 to 140,000 USD", 29_250, "not known", "not known"]
+    assert amounts[3][:3] == ["Usage actions", "no part of the plan", "—"]
+    assert [plain(cell) for cell in table["totals"][0]] == ["All pillars", "150,000 to 300,000 USD", 52_750, 0, 0]
+    assert any("0 of 52,750 USD that were expected" in page for page in pages_of(paper.render(review)))
+    book = load_workbook(io.BytesIO(files.workbook(review)))
+    (sheet,) = [sheet for sheet in book.worksheets if sheet.title.startswith("Savings by pillar")]
+    assert [cell.value for cell in sheet[2]][:2] == ["Commitments", "not stated"]
+    # Who does not read the model has no such part.
+    of_lea = compose.compose("quarterly", readers.scope_of(lea), QUARTER, TODAY)
+    assert "savings-by-pillar" not in [part.name for part in of_lea.parts]
 
 
 def test_what_the_archive_keeps_draws_the_same_bytes(quarter):

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from finops_site.mail import outbox
 from finops_site.models import OutgoingEmail, Team, User
 from finops_site.people.team_deletion import delete_team
 from programme.calc.programme_dates import BadDates
@@ -268,6 +269,27 @@ def test_a_reminder_goes_out_once_and_again_only_for_another_day(programme, lea,
     # The first decision is asked for, of whoever may decide.
     readers = OutgoingEmail.objects.filter(kind="decision-due").values_list("to", flat=True)
     assert sorted(readers) == ["fay@demo.example", "max@demo.example"]
+
+
+def test_a_reminder_is_for_who_owns_the_milestone_and_may_decide_when_it_is_sent(programme, lea, ola, fay, max_, today):
+    for name in ("Sponsor named", "50% tagged"):
+        row = named(programme, name)
+        row.owner, row.due = lea, day(12)
+        milestones.save_milestone(row)
+    today(day(10))
+    nightly.check_roadmap(day(10))
+    row.owner = ola
+    milestones.save_milestone(row)
+    # Max decides nothing any more.
+    max_.groups.clear()
+    outbox.send_queued_emails(noon(day(10)) + timedelta(hours=1))
+    rows = OutgoingEmail.objects.order_by("kind", "to", "pk")
+    assert [(mail.kind, mail.to.partition("@")[0], mail.outcome, mail.server_reply) for mail in rows] == [
+        ("decision-due", "fay", "sent", ""),
+        ("decision-due", "max", "cancelled", f"{max_} has not the role any more that it was for"),
+        ("milestone-due", "lea", "sent", ""),
+        ("milestone-due", "lea", "cancelled", "the milestone was met, or is not hers any more"),
+    ]
 
 
 def test_the_night_without_a_programme_says_so(people):

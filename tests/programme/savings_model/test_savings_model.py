@@ -35,11 +35,12 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 20, 9, tzinfo=UTC)
 TODAY = NOW.date()
 START = Month(2026, 3)
+BEGUN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 @shared
 def model(db):
-    return start_model(user=person("fay"), currency="USD", start=START, now=NOW)
+    return start_model(user=person("fay"), currency="USD", start=START, now=BEGUN)
 
 
 @pytest.fixture
@@ -55,7 +56,9 @@ def evidence(month, amount, currency="USD", what="Commitments"):
     return SavingsEvidence(month, Decimal(amount), currency, what, "by the bill", "/", frozenset({f"{what}"}))
 
 
-def change(key, *, by="fay", version=None, reason="The offer is signed.", currency="USD", source="Offer", **values):
+def change(
+    key, *, by="fay", version=None, reason="The offer is signed.", currency="USD", source="Offer", now=NOW, **values
+):
     row = Assumption.objects.get(key=key)
     return change_assumption(
         row.pk,
@@ -65,7 +68,7 @@ def change(key, *, by="fay", version=None, reason="The offer is signed.", curren
         source=source,
         reason=reason,
         version=version,
-        now=NOW,
+        now=now,
     )
 
 
@@ -120,19 +123,36 @@ def test_nothing_proved_is_unknown_and_not_zero(model, proved):
         assert measure(person("lea"), TODAY) is None
 
 
+def test_without_any_bill_nobody_knows_what_was_saved(model):
+    assert (figures().realised_total, figures().realised_of("commitments")) == (None, None)
+    assert kpis.avoidance_measure(person("max"), TODAY) is None
+
+
 def test_return_and_payback_stand_on_what_is_proved_and_paid(model, proved):
     proved += [evidence(Month(2026, 3), 600), evidence(Month(2026, 4), -100), evidence(Month(2026, 5), 700)]
     # Before the programme began: it counts for nobody's return.
     proved.append(evidence(Month(2026, 2), 5000))
     assert figures().realised_total == 1200
     assert figures().realised_return is None
-    change("investment-paid", source="Ledger", reason="paid", expected=1000)
+    change("investment-paid", source="Ledger", reason="paid", expected=1000, now=NOW - timedelta(days=30))
     assert figures().realised_return == Decimal("0.2")
     assert figures().payback == 3
     assert kpis.return_measure(person("max"), TODAY).value == 20
     # As of April it was not back yet.
     assert figures(date(2026, 4, 30)).payback is None
     assert "500 of 1,000 USD is back" in kpis.payback_measure(person("max"), date(2026, 4, 30)).description
+
+
+def test_a_day_that_is_over_has_what_was_assumed_and_paid_then(model, proved):
+    proved.append(evidence(Month(2026, 3), 600))
+    change("investment-paid", source="Ledger", reason="first", expected=1000, now=NOW - timedelta(days=30))
+    change("investment-paid", source="Ledger", reason="second", expected=2000, now=NOW - timedelta(days=2))
+    paid = [figures(day).paid for day in (date(2026, 3, 31), date(2026, 4, 20), date(2026, 5, 17), TODAY)]
+    assert paid == [None, 1000, 1000, 2000]
+    assert Assumption.objects.get(key="investment-paid").expected == 2000
+    # Before anybody started the model there was none, and so no return.
+    assert figures(date(2026, 2, 28)) is None
+    assert kpis.return_measure(person("max"), date(2026, 2, 28)) is None
 
 
 def test_another_currency_is_converted_by_the_rate_of_its_month_or_stays_apart(model, proved):

@@ -223,7 +223,7 @@ ACTIONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0013_named_tokens")]
+    dependencies = [("finops_site", "0015_backups_by_schedule")]
 
     operations = [
         migrations.CreateModel(
