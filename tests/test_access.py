@@ -57,7 +57,7 @@ from tests import bills
 from tests.page_style import odd_styles
 from tests.people import person
 from tests.shared_fixtures import shared
-from usage.models import Connection, Estimate, FactImport, Finding, QuietRule, Scenario
+from usage.models import Connection, Estimate, FactImport, Finding, FixSet, QuietRule, Scenario
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +140,12 @@ USAGE = {
     **dict.fromkeys(("usage:connections", "usage:connection_add"), BRINGS_BILLS),
     "usage:connection": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
     "usage:connection_read": POST_ONLY,
+    "usage:change_sets": EVERYBODY,
+    "usage:change_set": LINE_OF_PAYMENTS,
+    "usage:change_set_add": row(SIGN_IN, all=405, ada=403, max=403),
+    "api:usage-change-list": API_EVERYBODY,
+    "api:usage-change-detail": API_LINE_OF_PAYMENTS,
+    "api:usage-change-act": API_POSTS,
     **dict.fromkeys(
         ("api:usage-connection-list", "api:usage-connection-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)
     ),
@@ -821,6 +827,12 @@ def usage_arguments(kind, line):
         return [
             Finding.objects.create(rule="gp3", resource="vol-1", owner=line.owner, currency="USD", key="1", **day).pk
         ]
+    if kind in ("change_set", "usage-change-detail", "usage-change-act"):
+        day = {"first_seen": line.charge_date, "last_seen": line.charge_date}
+        finding = Finding.objects.create(rule="disk_gp2", resource="vol-1", owner=line.owner, key="2", **day)
+        fix_set = FixSet.objects.create(title="A disk", made_by=person("eli"))
+        fix_set.steps.create(finding=finding, action="disk-gp3", account="1", target="vol-1")
+        return [fix_set.pk]
     if kind in ("import", "import_withdraw", "usage-import-detail", "usage-import-withdraw"):
         return [FactImport.objects.create(kind="metrics", source="cpu.csv", sha256="1").pk]
     if kind.startswith(("connection", "usage-connection")) and kind not in ("connections", "connection_add"):

@@ -26,7 +26,7 @@ from finops_site.people.roles import role_of
 from programme.models import Kpi, KpiComment, ReportSchedule
 from tagging.models import Application, OwnershipRule, TaggingAccess
 from tests.people import signed_in
-from usage.models import Connection, Tracker
+from usage.models import Connection, FixAccess, Tracker
 
 pytestmark = pytest.mark.django_db
 CASES = {}
@@ -128,6 +128,17 @@ def tickets_of_a_tracker_go_where_ada_writes(people, queued):
     assert logged(tracker, people["ada"])
     with pytest.raises(AssertionError, match="Jira needs a project"):
         edit(people["ada"], tracker, project="")
+
+
+@case("usage.fixaccess")
+def ada_lists_what_a_role_may_mend_in_an_account(people, queued):
+    access = FixAccess.objects.create(account="000000000042", credential=Credential.objects.create(name="fixes"))
+    assert access.actions == []
+    edit(people["ada"], access, actions='["disk-gp3"]')
+    assert access.actions == ["disk-gp3"]
+    assert logged(access, people["ada"])
+    with pytest.raises(AssertionError, match="Write a list of any of"):
+        edit(people["ada"], access, actions='["delete-everything"]')
 
 
 @case("usage.connection")

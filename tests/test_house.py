@@ -43,7 +43,7 @@ PACKAGES = {
     "reservations": [
         *("calc", "optimizer", "models", "pricing", "inventory", "recommendations", "purchases", "savings", "api"),
     ],
-    "usage": ["calc", "models", "sources", "findings", "worklist", "proof", "estimates", "api"],
+    "usage": ["calc", "models", "sources", "findings", "worklist", "changes", "proof", "estimates", "api"],
     "programme": ["calc", "models", "kpis", "savings_model", "roadmap", "reports", "api"],
 }
 # Folders without Django: arithmetic, readers and what they stand on. `mypy` is strict about the same ones.

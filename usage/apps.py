@@ -7,6 +7,10 @@ from usage.audited import AUDITED, NOT_AUDITED
 
 # Engineers and leads answer for their own resources; finance for all of them.
 ANSWER = {"usage.change_finding", "usage.add_ticket", "usage.add_quietrule"}
+# Whoever fixes tags at the provider fixes findings: put together and approved by both, applied by engineering.
+FIX = {"usage.add_fixset", "usage.approve_fixset"}
+APPLY = {"usage.apply_fixset"}
+ALLOW = {f"usage.{verb}_fixaccess" for verb in ("view", "add", "change", "delete")}
 IMPORT = {
     *("usage.view_factimport", "usage.add_factimport", "usage.change_factimport"),
     *("usage.view_connection", "usage.add_connection", "usage.change_connection"),
@@ -29,26 +33,33 @@ class UsageConfig(PillarConfig):
         EVERYBODY: {
             *("usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"),
             "usage.view_quietrule",
+            "usage.view_fixset",
         },
-        FINANCE: ANSWER | IMPORT | ESTIMATE,
-        ENGINEERING: ANSWER | ESTIMATE,
-        ADMINISTRATOR: IMPORT | TRACK | {"usage.delete_connection"},
+        FINANCE: ANSWER | IMPORT | ESTIMATE | FIX,
+        ENGINEERING: ANSWER | ESTIMATE | FIX | APPLY,
+        ADMINISTRATOR: IMPORT | TRACK | ALLOW | {"usage.delete_connection"},
     }
 
-    never_for_administrators = ANSWER
+    never_for_administrators = ANSWER | FIX | APPLY
     schedule = {
         # Every hour, for connections that nobody read today.
         "usage-read-connections": {"task": "usage.tasks.read_connections", "schedule": crontab(minute=27)},
+        # Every minute, for change sets whose worker was killed, or that wait for a snapshot.
+        "usage-work-on-change-sets": {
+            "task": "usage.changes.tasks.work_on_stalled_change_sets",
+            "schedule": crontab(),
+        },
         # Every ten minutes, for tickets that no broker heard of.
         "usage-send-tickets": {"task": "usage.worklist.tasks.send_tickets", "schedule": crontab(minute="7-59/10")},
     }
 
     def ready(self) -> None:
+        from usage.changes import registrations as changes
         from usage.estimates import registrations as estimates
         from usage.findings import registrations as findings
         from usage.proof import registrations as proof
         from usage.sources import registrations as sources
         from usage.worklist import registrations as worklist
 
-        for part in (sources, findings, worklist, proof, estimates):
+        for part in (sources, findings, worklist, changes, proof, estimates):
             registry.add(*part.entries())

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from usage.changes import change_set_views as changes
 from usage.estimates import views as estimates
 from usage.proof import views as proof
 from usage.sources import connection_views as connections
@@ -22,6 +23,11 @@ IMPORTS = [
     path("usage/imports/add/", sources.AddImport.as_view(), name="import_add"),
     path("usage/imports/<int:pk>/", sources.ImportPage.as_view(), name="import"),
     path("usage/imports/<int:pk>/withdraw/", sources.WithdrawImport.as_view(), name="import_withdraw"),
+]
+CHANGES = [
+    path("usage/changes/", changes.ChangeSetsPage.as_view(), name="change_sets"),
+    path("usage/changes/add/", changes.AddChangeSet.as_view(), name="change_set_add"),
+    path("usage/changes/<int:pk>/", changes.ChangeSetPage.as_view(), name="change_set"),
 ]
 CONNECTIONS = [
     path("usage/connections/", connections.ConnectionsPage.as_view(), name="connections"),
@@ -44,4 +50,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *PROOF, *IMPORTS, *CONNECTIONS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *CHANGES, *IMPORTS, *CONNECTIONS, *ESTIMATES]

@@ -9,7 +9,7 @@ from costs.models import Delivery, DeliveryMonth
 from finops_site.lib.words import counted
 from finops_site.people.demo_rows import demo_people, demo_rows
 from usage.findings.evaluate import CannotEvaluate, evaluate
-from usage.models import Evaluation, Finding, QuietRule
+from usage.models import Evaluation, Finding, FixSet, QuietRule
 
 
 def judge_resources(write: Callable[[str], object], *, as_of: date) -> None:
@@ -43,6 +43,8 @@ def _accounts(months: QuerySet[DeliveryMonth]) -> set[str]:
 def remove_findings() -> None:
     """Takes away the demo's findings, what its people taught, and evaluations where no bill stays."""
     demo_findings().delete()
+    # Change sets of nothing but these, and all that its people made.
+    FixSet.objects.filter(Q(steps=None) | Q(made_by__in=demo_people())).delete()
     QuietRule.objects.filter(Q(made_by__in=demo_people())).delete()
     if not Delivery.objects.exclude(pk__in=demo_rows(Delivery)).exists():
         Evaluation.objects.all().delete()

@@ -1,3 +1,4 @@
+from usage.models.changes import FixAccess, FixSet, FixStep
 from usage.models.connections import Connection
 from usage.models.estimates import Estimate, EstimateLine, Scenario
 from usage.models.facts import FactImport
@@ -12,6 +13,9 @@ __all__ = [
     "FactImport",
     "Finding",
     "FindingEvent",
+    "FixAccess",
+    "FixSet",
+    "FixStep",
     "QuietRule",
     "SavingMonth",
     "Scenario",

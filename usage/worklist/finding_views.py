@@ -16,6 +16,7 @@ from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.bulk_results import BulkRefused, BulkResult, check_count
 from finops_site.ui.list_actions import ActionListPage
 from finops_site.ui.pages import Action, DetailPage, Empty
+from usage.calc.fix_actions import action_for
 from usage.models import Finding, Tracker
 from usage.models.findings import FindingQuerySet
 from usage.worklist import answers, finding_texts, tickets, worklist_figures
@@ -204,6 +205,7 @@ class FindingPage(DetailPage):
             "facts": finding_texts.facts_of(row.evidence),
             "target": finding_texts.facts_of(row.target),
             "fixes": finding_texts.fixes(row),
+            "by_role": self._by_role(),
             "others": self._others(),
             "lines_url": self._lines_url(),
             "events": [
@@ -218,6 +220,14 @@ class FindingPage(DetailPage):
             "trackers": self._trackers(),
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _by_role(self) -> str:
+        """What a role may do about it, once somebody else approved; empty where none may, or she may not ask for it."""
+        row = self.object
+        if not self.person.has_perm("usage.add_fixset") or row.state not in Finding.OPEN:
+            return ""
+        action = action_for({**finding_texts.as_mapping(row), "rule": row.rule})
+        return _(action.title) if action else ""
 
     def _others(self) -> list[tuple[Finding, str]]:
         """What else was seen on the same resource, in the order in which their savings count."""

@@ -1,0 +1,21 @@
+"""What change sets add to the pages of the site."""
+
+from typing import Any
+
+from auditlog.registry import auditlog
+from django.apps import apps
+
+from finops_site.registry import NavTab
+from finops_site.translation import gettext_lazy as _lazy
+
+
+def entries() -> list[Any]:
+    """Entries of the registry."""
+    # The worker applies by it; nobody else asks for the module.
+    from usage.changes import tasks  # noqa: F401
+
+    auditlog.register(apps.get_model("usage", "FixAccess"))
+    auditlog.register(
+        apps.get_model("usage", "FixSet"), exclude_fields=["heartbeat_at", "attempt", "started_at", "finished_at"]
+    )
+    return [NavTab(_lazy("Change sets"), "usage:change_sets", "usage:overview", "usage.view_fixset", 20)]
