@@ -41,6 +41,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.view_membership",
             *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
             *("finops_site.view_apitoken", "finops_site.delete_apitoken"),
+            *("finops_site.add_scimtoken", "finops_site.delete_scimtoken"),
             "socialaccount.view_socialaccount",
             "socialaccount.delete_socialaccount",
             "finops_site.view_outgoingemail",
@@ -187,6 +188,7 @@ class FinopsSiteConfig(PillarConfig):
             NavItem(_lazy("People"), "people", "users", "finops_site.view_user", 84, _lazy("System"), key="p"),
             NavTab(_lazy("Teams"), "people_teams", "people", "finops_site.change_team", 20),
             NavTab(_lazy("Groups of a sign-in"), "group_mappings", "people", "finops_site.view_groupmapping", 30),
+            NavTab("SCIM", "scim_tokens", "people", "finops_site.add_scimtoken", 40),
             NavItem(
                 _lazy("Set up"), "set_up", "clipboard-check", "finops_site.follow_setup", 85, _lazy("System"), key="s"
             ),

@@ -236,6 +236,49 @@ class ApiToken(models.Model):
         return self.expires_at is not None and self.expires_at <= now
 
 
+class ScimToken(models.Model):
+    """What an identity provider sends people and groups by (scim/tokens.py): it is nobody's, and opens nothing else."""
+
+    name = models.CharField(max_length=100)
+    key_hash = models.CharField(max_length=64, unique=True)
+    key_start = models.CharField(max_length=8)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScimPerson(models.Model):
+    """What an identity provider calls somebody; one whom it took away is kept, and it knows her no more."""
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="scim")
+    user_name = models.CharField(max_length=254, null=True)
+    external_id = models.CharField(max_length=254, blank=True)
+    is_deleted = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.user_name or str(self.user)
+
+
+class ScimGroup(models.Model):
+    """A group that an identity provider sent, and who is in it; `GroupMapping` says what it gives."""
+
+    display_name = models.CharField(max_length=200, unique=True)
+    external_id = models.CharField(max_length=254, blank=True)
+    members = models.ManyToManyField(User, related_name="scim_groups")
+
+    class Meta:
+        ordering = ["display_name"]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
 class OutgoingEmail(models.Model):
     """An e-mail to one address that goes out once: `key` names its occasion and its reader (see outbox.py)."""
 

@@ -837,6 +837,55 @@ class UnitPriceSource:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedUse:
+    """Something that is planned: what it costs in an average month of 730 hours, of which it runs `hours_share`.
+
+    `cost` is what is estimated, `on_demand` the same at list prices; None is not known, and negative is what is taken
+    away. What is bought with a commitment of its own `is_committed`.
+    """
+
+    item: str
+    region: str
+    unit: str
+    cost: Decimal | None
+    on_demand: Decimal | None
+    currency: str
+    provider: str = ""
+    service: str = ""
+    hours_share: Decimal = Decimal(1)
+    is_committed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEffect:
+    """A figure as it is, and as it would be with each of several plans, in their order; None is not known.
+
+    `note` says in a sentence what it counts, or why it is not known.
+    """
+
+    label: str
+    before: Decimal | None
+    after: Sequence[Decimal | None]
+    unit: Unit
+    currency: str = ""
+    note: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEffectSource:
+    """What plans would change: `effects(user, team, plans, currency, today)`, of what the user may see.
+
+    Each plan is what it would run; `team` is whose it is, None where nobody says. All amounts are in `currency`.
+    """
+
+    name: str
+    effects: Callable[[Person, int | None, Sequence[Sequence[PlannedUse]], str, date], Sequence[PlanEffect]]
+    permission: str = ""
+    order: int = 100
+
+
 Entry = (
     NavItem
     | NavSection
@@ -874,6 +923,7 @@ Entry = (
     | StatementReadSource
     | ExchangeRateSource
     | UnitPriceSource
+    | PlanEffectSource
 )
 Kind = TypeVar("Kind", bound=Entry)
 

@@ -16,6 +16,7 @@ from finops_site.ops import audit_views, health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.saved_views import dashboard_pages, view_pages
+from finops_site.scim import token_pages as token_pages_of_scim
 from finops_site.search_views import SearchPage
 from finops_site.sign_in import group_pages, session_pages, token_pages
 
@@ -70,6 +71,9 @@ urlpatterns = [
     path("people/groups/", group_pages.GroupMappingsPage.as_view(), name="group_mappings"),
     path("people/groups/add/", group_pages.GroupMappingPage.as_view(), name="group_mapping_add"),
     path("people/groups/<int:pk>/", group_pages.GroupMappingPage.as_view(), name="group_mapping"),
+    path("people/scim/", token_pages_of_scim.ScimPage.as_view(), name="scim_tokens"),
+    path("people/scim/<int:pk>/end/", token_pages_of_scim.EndScimToken.as_view(), name="scim_token_end"),
+    path("scim/v2/", include("finops_site.scim.urls")),
     path("accounts/login/", SignIn.as_view(), name="account_login"),
     # An administrator changes the address that somebody signs in with.
     path("accounts/email/", RedirectView.as_view(pattern_name="my_settings"), name="account_email"),

@@ -18,6 +18,7 @@ from finops_site.registry import (
     NotificationKind,
     PendingDecisionSource,
     PeriodSection,
+    PlanEffectSource,
     ProgressCount,
     ReportSection,
     SavingsEvidenceSource,
@@ -96,7 +97,7 @@ class ReservationsConfig(PillarConfig):
     def register_panels(self) -> None:
         """What commitments add to the pages, the nights and the reports of the site."""
         from reservations import demo_removal, kpi_registrations, kpis, nightly, panels, reports, search, to_do
-        from reservations.inventory import known_changes
+        from reservations.inventory import known_changes, plan_effects
         from reservations.pricing import unit_prices
         from reservations.savings import ledger
         from reservations.savings.evidence import ledger_evidence
@@ -153,6 +154,7 @@ class ReservationsConfig(PillarConfig):
                 "reservations:recommendations",
             ),
             UnitPriceSource("price-lists", unit_prices.unit_prices),
+            PlanEffectSource("commitments", plan_effects.plan_effects, "reservations.view_commitment", 30),
             KnownChangeSource("commitments", known_changes.commitment_changes, 60),
             NightlyCheck("commitments", nightly.check_commitments, 60, _lazy("commitments")),
             NightlyCheck("purchases", nightly.check_purchases, 61, _lazy("purchases")),

@@ -17,6 +17,7 @@ from finops_site.registry import (
     Panel,
     PendingDecisionSource,
     PeriodSection,
+    PlanEffectSource,
     ProgressCount,
     ReportSection,
     SearchSource,
@@ -39,6 +40,7 @@ from tagging.policy import demo as policy_demo
 from tagging.policy import panels as policy_panels
 from tagging.policy import reminders
 from tagging.remediation import demo as remediation_demo
+from tagging.unit_costs.plan_effects import plan_effects
 
 TAGS = "tagging:overview"
 SEE_COSTS = "costs.view_costline"
@@ -112,6 +114,7 @@ OWNERSHIP = (
     LineFactSource("ownership rule", ownership_figures.rule_of_line, "tagging.view_ownershiprule"),
 )
 CHARGEBACK = (
+    PlanEffectSource("unit costs", plan_effects, "tagging.view_metric", 40),
     StatementReadSource("statements", first_statements),
     SearchSource("statements", _lazy("Statements"), "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
     DemoPart("rules", _lazy("Rules and statements"), demo_removal.counts, demo_removal.remove_rules_and_statements, 30),

@@ -137,6 +137,8 @@ USAGE = {
     "usage:import_withdraw": POST_ONLY,
     **dict.fromkeys(("api:usage-import-list", "api:usage-import-detail"), row(NO_TOKEN, all=403, ada=200, fay=200)),
     "api:usage-import-withdraw": row(NO_TOKEN, all=403, ada=405, fay=405),
+    "usage:carbon": EVERYBODY,
+    "api:usage-carbon": API_EVERYBODY,
     **dict.fromkeys(("usage:connections", "usage:connection_add"), BRINGS_BILLS),
     "usage:connection": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
     "usage:connection_read": POST_ONLY,
@@ -161,7 +163,7 @@ USAGE = {
     ),
     **dict.fromkeys(("usage:estimate_act", "usage:scenario_act"), row(SIGN_IN, all=405, ada=403, max=403)),
     "api:estimate-list": API_EVERYBODY,
-    "api:estimate-detail": API_LINE_OF_PAYMENTS,
+    **dict.fromkeys(("api:estimate-detail", "api:estimate-effects"), API_LINE_OF_PAYMENTS),
     **dict.fromkeys(("api:estimate-scenarios", "api:estimate-archive"), API_POSTS),
 }
 
@@ -230,6 +232,13 @@ ACCESS = {
     "group_mapping": row(SIGN_IN, all=404, ada=200),
     "api:group-mapping-list": row(NO_TOKEN, all=403, ada=200),
     "api:group-mapping-detail": row(NO_TOKEN, all=403, ada=200),
+    "scim_tokens": row(SIGN_IN, all=403, ada=200),
+    "scim_token_end": row(SIGN_IN, all=403, ada=405),
+    # It has tokens of its own: nobody's session opens it.
+    **dict.fromkeys(
+        tuple(f"scim:{kind}" for kind in ("users", "user", "groups", "group", "config", "resource_types", "schemas")),
+        row(401, all=401),
+    ),
     # No provider is set up.
     **dict.fromkeys(("openid_connect_login", "openid_connect_callback"), row(404, all=404)),
     "people_team": row(SIGN_IN, all=403, ada=200, ola=404),
@@ -770,7 +779,9 @@ def arguments(name, line):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
     if kind.startswith("openid_connect"):
         return ["nobody"]
-    if kind in ("notification", "token_end", "my_session_end", "me-token-detail"):
+    if name.startswith("scim:"):
+        return [1] if kind in ("user", "group") else []
+    if kind in ("notification", "scim_token_end", "token_end", "my_session_end", "me-token-detail"):
         return [1]
     if kind == "person_sessions_end":
         return [person("lea").pk]

@@ -21,17 +21,8 @@ FLOORS = {
 # The packages of each app, from the bottom up.
 PACKAGES = {
     "finops_site": [
-        "lib",
-        "audit",
-        "people",
-        "ui",
-        "mail",
-        "sign_in",
-        "reports",
-        "ops",
-        "first_day",
-        "saved_views",
-        "api",
+        *("lib", "audit", "people", "ui", "mail", "sign_in", "reports", "ops", "first_day", "saved_views", "api"),
+        "scim",
     ],
     "costs": [
         *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "clusters"),
@@ -43,7 +34,7 @@ PACKAGES = {
     "reservations": [
         *("calc", "optimizer", "models", "pricing", "inventory", "recommendations", "purchases", "savings", "api"),
     ],
-    "usage": ["calc", "models", "sources", "findings", "worklist", "changes", "proof", "estimates", "api"],
+    "usage": ["calc", "models", "sources", "carbon", "findings", "worklist", "changes", "proof", "estimates", "api"],
     "programme": ["calc", "models", "kpis", "savings_model", "roadmap", "reports", "api"],
 }
 # Folders without Django: arithmetic, readers and what they stand on. `mypy` is strict about the same ones.

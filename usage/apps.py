@@ -32,7 +32,7 @@ class UsageConfig(PillarConfig):
     permissions = {
         EVERYBODY: {
             *("usage.view_finding", "usage.view_savingmonth", "usage.view_estimate", "usage.view_evaluation"),
-            "usage.view_quietrule",
+            *("usage.view_quietrule", "usage.view_carbonmonth"),
             "usage.view_fixset",
         },
         FINANCE: ANSWER | IMPORT | ESTIMATE | FIX,
@@ -54,6 +54,7 @@ class UsageConfig(PillarConfig):
     }
 
     def ready(self) -> None:
+        from usage.carbon import registrations as carbon
         from usage.changes import registrations as changes
         from usage.estimates import registrations as estimates
         from usage.findings import registrations as findings
@@ -61,5 +62,5 @@ class UsageConfig(PillarConfig):
         from usage.sources import registrations as sources
         from usage.worklist import registrations as worklist
 
-        for part in (sources, findings, worklist, changes, proof, estimates):
+        for part in (sources, carbon, findings, worklist, changes, proof, estimates):
             registry.add(*part.entries())

@@ -25,6 +25,7 @@ AUDITED = {
     "EstimateLine": AuditRule(name="text"),
 }
 NOT_AUDITED = {
+    "CarbonMonth": "computed of a file as it was imported, which is audited",
     "FindingEvent": "the history of a finding, kept as it is; people's answers are in the log of the finding",
     "Evaluation": "how far an evaluation is, and what it found",
     "SavingMonth": "computed of bills each month",

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from usage.carbon import views as carbon
 from usage.changes import change_set_views as changes
 from usage.estimates import views as estimates
 from usage.proof import views as proof
@@ -24,6 +25,7 @@ IMPORTS = [
     path("usage/imports/<int:pk>/", sources.ImportPage.as_view(), name="import"),
     path("usage/imports/<int:pk>/withdraw/", sources.WithdrawImport.as_view(), name="import_withdraw"),
 ]
+CARBON = [path("usage/carbon/", carbon.CarbonPage.as_view(), name="carbon")]
 CHANGES = [
     path("usage/changes/", changes.ChangeSetsPage.as_view(), name="change_sets"),
     path("usage/changes/add/", changes.AddChangeSet.as_view(), name="change_set_add"),
@@ -50,4 +52,4 @@ ESTIMATES = [
     ),
 ]
 
-urlpatterns: list = [*FINDINGS, *PROOF, *CHANGES, *IMPORTS, *CONNECTIONS, *ESTIMATES]
+urlpatterns: list = [*FINDINGS, *PROOF, *CHANGES, *IMPORTS, *CONNECTIONS, *CARBON, *ESTIMATES]

@@ -7,14 +7,14 @@ from django.utils.translation import gettext as _
 
 from finops_site.models import GroupMapping
 from finops_site.people.roles import ROLES
-from finops_site.sign_in.group_grants import BadMapping, check_mapping
+from finops_site.sign_in.group_grants import SCIM, BadMapping, check_mapping
 from finops_site.sign_in.providers import identity_providers
 from finops_site.translation import gettext_lazy as _lazy
 
 
 def provider_names() -> dict[str, str]:
     """{id: name} of the providers that there are."""
-    return {one.id: one.name for one in identity_providers().values()}
+    return {one.id: one.name for one in identity_providers().values()} | {SCIM: "SCIM"}
 
 
 class GroupMappingForm(forms.ModelForm):

@@ -16,6 +16,9 @@ from django.utils.translation import gettext as _
 from finops_site.models import GroupGrant, GroupMapping, Membership, User
 from finops_site.people.roles import ROLES, weightiest
 
+# The provider of groups that came by SCIM.
+SCIM = "scim"
+
 
 class BadMapping(ValueError):
     """Why a group cannot give this; the message says what to change."""
@@ -62,12 +65,15 @@ def delete_mapping(mapping: GroupMapping) -> None:
 
 
 def _apply_anew(groups: Collection[str]) -> None:
-    """For everybody who was in one of these groups when she came last."""
+    """For everybody who was in one of these groups when she came last, or is by SCIM."""
     wanted = Q()
     for group in groups:
         wanted |= Q(extra_data__groups__contains=[group])
     for account in SocialAccount.objects.filter(wanted).select_related("user"):
         apply_groups(account.user, account.provider, account.extra_data["groups"])
+    members = User.objects.filter(scim_groups__display_name__in=groups).distinct().prefetch_related("scim_groups")
+    for person in members:
+        apply_groups(person, SCIM, [group.display_name for group in person.scim_groups.all()])
 
 
 @transaction.atomic

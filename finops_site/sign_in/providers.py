@@ -85,6 +85,8 @@ def _checked(entry: object) -> IdentityProvider:
         raise ImproperlyConfigured(f"FINOPS_OIDC_PROVIDERS: {', '.join(unknown)} is no setting of a provider.")
     if missing := [name for name in ("id", "issuer", "client_id") if not entry.get(name)]:
         raise ImproperlyConfigured(f"FINOPS_OIDC: a provider has no {', '.join(missing)}.")
+    if entry["id"] == "scim":
+        raise ImproperlyConfigured("FINOPS_OIDC_PROVIDERS: scim is what groups are called that came by SCIM.")
     if not NAME_OF_ID.fullmatch(str(entry["id"])):
         raise ImproperlyConfigured("FINOPS_OIDC_PROVIDERS: an id is small letters, digits and hyphens, at most 30.")
     domains = entry.get("domains", settings.FINOPS_SIGN_IN_DOMAINS)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
@@ -10,10 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from finops_site.api.base import BadRequest, ExactModelSerializer, HoldsPermission, VisibleRows, refusals
-from finops_site.lib.money import ISO_4217
+from finops_site.lib.money import ISO_4217, exact_text
 from finops_site.models import Team
 from usage.estimates import estimate_changes
+from usage.estimates.effects import effect_rows
 from usage.estimates.estimate_changes import CannotEstimate
+from usage.estimates.figures import scenarios_of
 from usage.models import Estimate, EstimateLine, Scenario
 
 REFUSED = OpenApiResponse(BadRequest, "It cannot be estimated so: `detail` holds the line and the reason.")
@@ -49,6 +52,22 @@ class EstimateSerializer(ExactModelSerializer):
             *("id", "name", "team", "currency", "starts", "tag_key", "tag_value", "note", "made_by", "made_at"),
             *("archived_at", "scenarios"),
         ]
+
+
+class ScenarioValueSerializer(serializers.Serializer):
+    scenario = serializers.CharField()
+    value = serializers.CharField(allow_null=True)
+
+
+class EffectSerializer(serializers.Serializer):
+    """A figure as it is, and as it would be with each scenario; null is not known, and `note` says why."""
+
+    label = serializers.CharField()
+    before = serializers.CharField(allow_null=True)
+    after = ScenarioValueSerializer(many=True)
+    unit = serializers.CharField()
+    currency = serializers.CharField()
+    note = serializers.CharField()
 
 
 class LinesBody(serializers.Serializer):
@@ -108,6 +127,32 @@ class EstimateViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         with refusals(CannotEstimate):
             estimate_changes.add_scenario(request.user, self.get_object(), **body.validated_data)
         return Response(EstimateSerializer(self._again(int(pk))).data)
+
+    @extend_schema(
+        summary="What its scenarios would change: budgets, the forecast, commitments, unit cost",
+        responses={200: EffectSerializer(many=True)},
+    )
+    @action(detail=True, pagination_class=None)
+    def effects(self, request: Request, pk: str) -> Response:
+        estimate = self.get_object()
+        figures = scenarios_of(estimate)
+        names = [one.scenario.name for one in figures]
+        rows = effect_rows(request.user, estimate, figures, timezone.now().date())
+        answers = [
+            {
+                "label": row.effect.label,
+                "before": exact_text(row.effect.before),
+                "after": [
+                    {"scenario": name, "value": exact_text(value)}
+                    for name, value in zip(names, row.effect.after, strict=True)
+                ],
+                "unit": str(row.effect.unit),
+                "currency": row.effect.currency,
+                "note": row.effect.note,
+            }
+            for row in rows
+        ]
+        return Response(EffectSerializer(answers, many=True).data)
 
     @extend_schema(summary="Archive an estimate", request=None, responses={200: EstimateSerializer, 400: REFUSED})
     @action(detail=True, methods=["post"])

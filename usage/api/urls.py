@@ -1,8 +1,9 @@
 """The API's addresses of usage."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from usage.api import changes, connections, estimates, findings, imports
+from usage.api import carbon, changes, connections, estimates, findings, imports
 
 router = SimpleRouter()
 router.register("usage-findings", findings.FindingViewSet, "usage-finding")
@@ -12,4 +13,4 @@ router.register("usage-changes", changes.FixSetViewSet, "usage-change")
 router.register("usage-connections", connections.ConnectionViewSet, "usage-connection")
 router.register("estimates", estimates.EstimateViewSet, "estimate")
 
-urlpatterns: list = [*router.urls]
+urlpatterns: list = [*router.urls, path("usage-carbon/", carbon.CarbonView.as_view(), name="usage-carbon")]

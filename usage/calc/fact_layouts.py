@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from costs.calc.providers import AWS, AZURE, GOOGLE
 from costs.formats.sql import literal
 
-METRICS, INVENTORY, ADVICE = "metrics", "inventory", "advice"
+METRICS, INVENTORY, ADVICE, CARBON = "metrics", "inventory", "advice", "carbon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,51 @@ PLAIN_ADVICE = Layout(
     ("provider", "resource", "title", "monthly_saving", "currency"),
     _plain(*_PLACE, "source", "rule", "title", "target", "monthly_saving", "currency", "effort"),
     ("account", "region", "source", "rule", "target", "effort"),
+)
+# The inventory the product started from: its states, types and sizes. The figures of a moment that stand beside them
+# (CPUUtilization) are no measurements of two weeks, and prove nothing.
+MACHINE_LIST = Layout(
+    "list of EC2 machines",
+    INVENTORY,
+    ("ResourceId", "InstanceType", "State", "CreationDate"),
+    {
+        "provider": _same(AWS),
+        "account": "NULL",
+        "region": "[Region]",
+        "resource": "[ResourceId]",
+        "kind": "'machine'",
+        "name": "NULL",
+        "state": "[State]",
+        "attached_to": "NULL",
+        "parent": "NULL",
+        "created_day": "[CreationDate]",
+        "last_used_day": "NULL",
+        "size": "NULL",
+        "size_unit": "NULL",
+        "type": "[InstanceType]",
+        "attributes": "NULL",
+    },
+    ("Region",),
+    # Spreadsheets leave empty rows behind.
+    "[ResourceId] IS NOT NULL OR [State] IS NOT NULL",
+)
+BUCKET_LIST = Layout(
+    "list of S3 buckets",
+    INVENTORY,
+    ("BucketName", "StorageClass", "ObjectCount", "TotalSizeGB"),
+    {
+        **MACHINE_LIST.columns,
+        "resource": "[BucketName]",
+        "kind": "'bucket'",
+        "state": "NULL",
+        "size": "[TotalSizeGB]",
+        "size_unit": "'GB'",
+        "type": "[StorageClass]",
+        "attributes": "json_object('objects', TRY_CAST([ObjectCount] AS BIGINT), "
+        "'versioning', lower([VersionEnabled]) = 'true')",
+    },
+    ("Region", "CreationDate", "VersionEnabled"),
+    "[BucketName] IS NOT NULL OR [StorageClass] IS NOT NULL",
 )
 # AWS Cost Optimization Hub, data exports: COST_OPTIMIZATION_RECOMMENDATIONS.
 _HUB_RULES = " ".join(
@@ -197,6 +242,92 @@ GCP_RECOMMENDER = Layout(
     },
     ("location",),
 )
+# Emissions of greenhouse gases by month, as providers state them (`usage.calc.carbon_reading` for the columns).
+PLAIN_CARBON = Layout(
+    "plain carbon",
+    CARBON,
+    ("provider", "account", "month", "kg_market"),
+    {
+        **_plain("provider", "account", "region", "service", "month"),
+        "scope1": "[kg_scope1]",
+        "scope2_market": "[kg_scope2_market]",
+        "scope2_location": "[kg_scope2_location]",
+        "scope3_market": "[kg_scope3]",
+        "scope3_location": "[kg_scope3]",
+        "market": "[kg_market]",
+        "location": "[kg_location]",
+    },
+    (*("region", "service", "kg_location", "kg_scope1", "kg_scope2_market", "kg_scope2_location", "kg_scope3"),),
+)
+# AWS Data Exports: CARBON_EMISSIONS, in tonnes. Scopes apart are newer than the totals.
+AWS_CARBON = Layout(
+    "AWS carbon emissions (Data Exports)",
+    CARBON,
+    ("usage_account_id", "usage_period_start", "total_mbm_emissions_value", "total_mbm_emissions_unit"),
+    {
+        "provider": _same(AWS),
+        "account": "[usage_account_id]",
+        "region": "[region_code]",
+        "service": "[product_code]",
+        "month": "[usage_period_start]",
+        "scope1": "[total_scope_1_emissions_value]",
+        "scope2_market": "[total_scope_2_mbm_emissions_value]",
+        "scope2_location": "[total_scope_2_lbm_emissions_value]",
+        "scope3_market": "[total_scope_3_mbm_emissions_value]",
+        "scope3_location": "[total_scope_3_lbm_emissions_value]",
+        "market": "[total_mbm_emissions_value]",
+        "location": "[total_lbm_emissions_value]",
+        "unit": "[total_mbm_emissions_unit]",
+        "model": "[model_version]",
+    },
+    (
+        *("region_code", "product_code", "total_lbm_emissions_value", "model_version"),
+        *("total_scope_1_emissions_value", "total_scope_2_mbm_emissions_value", "total_scope_2_lbm_emissions_value"),
+        *("total_scope_3_mbm_emissions_value", "total_scope_3_lbm_emissions_value"),
+    ),
+)
+# Microsoft Cloud for Sustainability, emissions of an enrollment: a row for each scope, in tonnes, market-based.
+AZURE_CARBON = Layout(
+    "Azure emissions of an enrollment",
+    CARBON,
+    ("dateKey", "subscriptionId", "azureServiceName", "azureRegionName", "scopeId", "totalEmissions"),
+    {
+        "provider": _same(AZURE),
+        "account": "lower([subscriptionId])",
+        "region": "[azureRegionName]",
+        "service": "[azureServiceName]",
+        "month": "[dateKey]",
+        "scope": "[scopeId]",
+        "value": "[totalEmissions]",
+        "unit": "'MTCO2e'",
+    },
+)
+# Google Cloud Carbon Footprint, its table of BigQuery saved as CSV, in kilograms.
+GCP_CARBON = Layout(
+    "Google Cloud Carbon Footprint",
+    CARBON,
+    ("usage_month", "project.id", "service.description", "carbon_footprint_total_kgCO2e.market_based"),
+    {
+        "provider": _same(GOOGLE),
+        "account": "coalesce(nullif([project.id], ''), [billing_account_id])",
+        "region": "[location.region]",
+        "service": "[service.description]",
+        "month": "[usage_month]",
+        "scope1": "[carbon_footprint_kgCO2e.scope1]",
+        "scope2_market": "[carbon_footprint_kgCO2e.scope2.market_based]",
+        "scope2_location": "[carbon_footprint_kgCO2e.scope2.location_based]",
+        "scope3_market": "[carbon_footprint_kgCO2e.scope3]",
+        "scope3_location": "[carbon_footprint_kgCO2e.scope3]",
+        "market": "[carbon_footprint_total_kgCO2e.market_based]",
+        "location": "[carbon_footprint_total_kgCO2e.location_based]",
+        "model": "[carbon_model_version]",
+    },
+    (
+        *("billing_account_id", "location.region", "carbon_footprint_kgCO2e.scope1", "carbon_model_version"),
+        *("carbon_footprint_kgCO2e.scope2.market_based", "carbon_footprint_kgCO2e.scope2.location_based"),
+        *("carbon_footprint_kgCO2e.scope3", "carbon_footprint_total_kgCO2e.location_based"),
+    ),
+)
 LAYOUTS = (
     PLAIN_METRICS,
     PLAIN_INVENTORY,
@@ -205,7 +336,13 @@ LAYOUTS = (
     TRUSTED_ADVISOR,
     AZURE_ADVISOR,
     GCP_RECOMMENDER,
+    MACHINE_LIST,
+    BUCKET_LIST,
     PLAIN_ADVICE,
+    AWS_CARBON,
+    AZURE_CARBON,
+    GCP_CARBON,
+    PLAIN_CARBON,
 )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -20,21 +21,25 @@ from finops_site.lib.language import gettext as _
 from finops_site.lib.money import ISO_4217
 from usage.calc import fact_json, fact_layouts
 from usage.calc.aws_inventory import NOTHING
+from usage.calc.carbon_reading import read_carbon
 from usage.calc.estimate_text import delimiter_of
 from usage.calc.fact_json import BadFacts, rows_of_json
-from usage.calc.fact_layouts import ADVICE, INVENTORY, METRICS, Layout, Reject, squeezed
+from usage.calc.fact_layouts import ADVICE, CARBON, INVENTORY, METRICS, Layout, Reject, squeezed
 from usage.calc.facts import FACTS, KINDS
 from usage.calc.facts import METRICS as OWN_METRICS
 
 MOST_REJECTS_KEPT = 1_000
+ROWS_AT_ONCE = 50_000
 MOST_BYTES = fact_json.MOST_BYTES
+# A document of JSON is read as a whole: it takes twelve times as much memory. CSV is not.
+MOST_JSON_BYTES = 64 * 2**20
 # A day or an hour between two values; what is closer is summed into hours.
 DAY_SECONDS, HOUR_SECONDS = 86_400, 3_600
+TABLE_OF = {METRICS: "metrics", INVENTORY: "inventory", ADVICE: "provider_advice"}
 JSON_COLUMNS = {
     METRICS: ("provider", "account", "region", "resource", "metric", "time", "value", "unit", "statistic", "source"),
     INVENTORY: tuple(fact_layouts.PLAIN_INVENTORY.columns),
 }
-TABLE_OF = {METRICS: "metrics", INVENTORY: "inventory", ADVICE: "provider_advice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ def read_facts(db: duckdb.DuckDBPyConnection, path: Path, source: str, out: Path
         raise BadFacts(_("{source}: it is larger than {most} MB.").format(source=source, most=MOST_BYTES // 2**20))
     layout = _read_raw(db, path, source, day)
     _tidy(db, layout)
-    read = {METRICS: _read_metrics, INVENTORY: _read_inventory, ADVICE: _read_advice}[layout.kind]
-    read(db, day)
+    if layout.kind == CARBON:
+        read_carbon(db, day, _reject)
+    else:
+        {METRICS: _read_metrics, INVENTORY: _read_inventory, ADVICE: _read_advice}[layout.kind](db, day)
     listed = db.execute(f"SELECT line, col, why, value FROM rejects ORDER BY line LIMIT {MOST_REJECTS_KEPT}")
     rejects = [Reject(*row) for row in listed.fetchall()]
     count = _one(db, "SELECT count(DISTINCT line) FROM rejects")
@@ -90,6 +97,11 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str, day: date)
     try:
         text = begin.decode("utf-8-sig", "ignore")
         if text.lstrip()[:1] in ("{", "["):
+            if path.stat().st_size > MOST_JSON_BYTES:
+                most = MOST_JSON_BYTES // 2**20
+                raise BadFacts(
+                    _("{source}: JSON may have {most} MB; part it, or send it as CSV.").format(source=source, most=most)
+                )
             return _read_json(db, path.read_text("utf-8-sig"), source, day)
     except UnicodeDecodeError as error:
         raise BadFacts(_("{source}: it is no UTF-8 ({error}).").format(source=source, error=error)) from None
@@ -128,22 +140,31 @@ def _read_raw(db: duckdb.DuckDBPyConnection, path: Path, source: str, day: date)
 
 
 def _read_json(db: duckdb.DuckDBPyConnection, text: str, source: str, day: date) -> Layout:
-    rows = list(rows_of_json(text, source))
-    if not rows:
+    rows = rows_of_json(text, source)
+    first = next(rows, None)
+    if first is None:
         raise BadFacts(_("{source}: it holds nothing.").format(source=source))
-    kind = METRICS if "metric" in rows[0] else INVENTORY
+    kind = METRICS if "metric" in first else INVENTORY
     names = JSON_COLUMNS[kind]
-    if kind == METRICS:
-        # What its provider publishes without a day is of the day on which it comes.
-        rows = [{**row, "time": row.get("time") or day.isoformat()} for row in rows]
     db.execute(f"CREATE OR REPLACE TABLE raw (line BIGINT, {', '.join(f'{name} VARCHAR' for name in names)})")
-    columns = [[None if row.get(name) in (None, "") else str(row[name]) for row in rows] for name in names]
     unnested = ", ".join(f"unnest(${number}::VARCHAR[])" for number in range(1, len(names) + 1))
-    db.execute(f"INSERT INTO raw SELECT row_number() OVER () AS line, * FROM (SELECT {unnested})", columns)
+    # A few at a time: millions of rows as objects of Python take many times their text.
+    chunk, before = [first, *islice(rows, ROWS_AT_ONCE)], 0
+    things: set[str] = set()
+    while chunk:
+        if kind == METRICS:
+            # What its provider publishes without a day is of the day on which it comes.
+            chunk = [{**row, "time": row.get("time") or day.isoformat()} for row in chunk]
+        things |= {str(row.get("kind")) for row in chunk}
+        columns = [[None if row.get(name) in (None, "") else str(row[name]) for row in chunk] for name in names]
+        db.execute(
+            f"INSERT INTO raw SELECT row_number() OVER () + {before} AS line, * FROM (SELECT {unnested})", columns
+        )
+        before += len(chunk)
+        chunk = list(islice(rows, ROWS_AT_ONCE))
     layout = fact_layouts.PLAIN_METRICS if kind == METRICS else fact_layouts.PLAIN_INVENTORY
     # An inventory of disks takes the place of one of disks, and not of one of machines.
-    things = ", ".join(sorted({str(row.get("kind")) for row in rows}))
-    source_name = str(rows[0].get("source") or "JSON") if kind == METRICS else things
+    source_name = str(first.get("source") or "JSON") if kind == METRICS else ", ".join(sorted(things))
     columns_of = {**layout.columns, **({"source": "[source]"} if kind == METRICS else {})}
     own = Layout(f"{layout.name} ({source_name})", kind, (), columns_of, tuple(names))
     _name_columns(db, own, {squeezed(name): name for name in names})
@@ -176,7 +197,8 @@ def _tidy(db: duckdb.DuckDBPyConnection, layout: Layout) -> None:
     """)
     db.execute(f"UPDATE tidy SET provider = {provider_sql('provider')}")
     for name, why in (("resource", _("it names no resource")), ("provider", _("it names no provider"))):
-        _reject(db, name, why, f"coalesce({name}, '') = ''")
+        if name in layout.columns:
+            _reject(db, name, why, f"coalesce({name}, '') = ''")
 
 
 def _reject(db: duckdb.DuckDBPyConnection, column: str, why: str, condition: str) -> None:

@@ -173,7 +173,8 @@ METRICS: Mapping[str, str] = {
 # attached to nothing. `attached_to` is empty where the inventory states nothing is attached, null where it is silent.
 STATES = ("running", "stopped", "deallocated", "available", "in-use")
 # `attributes` that rules know: "targets" (load balancer: how many), "iops" and "throughput" (disk), "memory_mb"
-# (function), "architecture" ("x86_64", "arm64"). `last_used_day` of a machine is the day it was stopped.
+# (function), "architecture" ("x86_64", "arm64"), "objects" (bucket: how many). `last_used_day` of a machine is the day
+# it was stopped.
 # A `type` of a disk is the provider's ("gp2"); `size` is in `size_unit` ("GB").
 
 # What a rule's SELECT returns, in any order; `evidence` and `target` are JSON objects of plain values.

@@ -8,10 +8,9 @@ from decimal import Decimal
 from costs.query.known_until import delivered_bills, is_month_known
 from costs.query.question import Question
 from costs.query.spend import find_spend
-from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person, WholeCompany
-from finops_site.registry import TeamBudget, registry
 from usage.calc.estimate_prices import total
 from usage.models import Estimate, EstimateLine, Scenario
 
@@ -36,16 +35,6 @@ class ScenarioFigures:
     @property
     def yearly(self) -> Decimal:
         return EXACT.multiply(self.cost, Decimal(MONTHS_A_YEAR))
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetEffect:
-    """A budget of the team in the running month beside a scenario: `with_it` is what was spent and an average month."""
-
-    budget: TeamBudget
-    share: Decimal | None
-    left: Decimal
-    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +78,6 @@ def scenarios_of(estimate: Estimate) -> list[ScenarioFigures]:
         difference = cost - first.cost if comparable and first else None
         figures.append(ScenarioFigures(scenario, lines, cost, list_cost, unpriced, saving, difference))
     return figures
-
-
-def budget_effects(person: Person, estimate: Estimate, figures: ScenarioFigures, today: date) -> list[BudgetEffect]:
-    """The team's budgets of the running month in the estimate's currency, beside a scenario; none without a team."""
-    if estimate.team_id is None:
-        return []
-    effects = []
-    for budget in registry.budgets_of(person, estimate.team_id, Month.of(today)):
-        if budget.currency == estimate.currency:
-            left = budget.amount - budget.spent - figures.cost
-            share = ratio(figures.cost, budget.amount) if budget.amount else None
-            effects.append(BudgetEffect(budget, share, left, left < 0))
-    return effects
 
 
 def _tagged_costs(person: Person, estimate: Estimate, months: Sequence[Month]) -> dict[date, Decimal | None]:

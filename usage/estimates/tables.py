@@ -6,7 +6,7 @@ from typing import Any
 import django_tables2
 
 from finops_site.translation import gettext_lazy as _lazy
-from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn
+from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn
 from usage.estimates.figures import ScenarioFigures
 from usage.models import Estimate
 
@@ -20,7 +20,7 @@ class EstimateTable(BaseTable):
     name = django_tables2.Column(linkify=True)
     team = django_tables2.Column(verbose_name=_lazy("Team"))
     monthly = MoneyColumn(verbose_name=_lazy("A month"), accessor="monthly")
-    unpriced = django_tables2.Column(verbose_name=_lazy("Without a price"))
+    unpriced = NumberColumn(verbose_name=_lazy("Without a price"))
     starts = DayColumn(verbose_name=_lazy("Starts"))
     made_by = django_tables2.Column(verbose_name=_lazy("By"))
     made_at = DayColumn(verbose_name=_lazy("Made"))

@@ -19,8 +19,9 @@ from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from usage.estimates import estimate_changes
+from usage.estimates.effects import effect_rows
 from usage.estimates.estimate_changes import CannotEstimate
-from usage.estimates.figures import ScenarioFigures, budget_effects, outcome, scenarios_of
+from usage.estimates.figures import ScenarioFigures, outcome, scenarios_of
 from usage.estimates.forms import EstimateForm, NewEstimateForm, ScenarioForm
 from usage.estimates.tables import EstimateTable, export_rows
 from usage.models import Estimate, EstimateLine, Scenario
@@ -62,7 +63,7 @@ class EstimatesPage(ListPage):
 
 
 class EstimatePage(DetailPage):
-    """Scenarios side by side, what they mean for the team's budgets, and what came of the chosen one."""
+    """Scenarios side by side, what they would change, and what came of the chosen one."""
 
     permission_required = SEE
     model = Estimate
@@ -111,7 +112,7 @@ class EstimatePage(DetailPage):
             scenarios=self.scenarios,
             is_compared=len(self.scenarios) > 1,
             shown=shown,
-            effects=budget_effects(self.person, self.object, shown, today) if shown else [],
+            effects=effect_rows(self.person, self.object, self.scenarios, today),
             outcome=came,
             accuracy=percent_text(came.accuracy / Decimal(100)) if came and came.accuracy is not None else "",
             may_change=self.may_change and not self.object.archived_at,

@@ -11,7 +11,8 @@ import duckdb
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from costs.ingest.postgres_copy import copy_across
+from costs.formats.sql import literal
+from costs.ingest.postgres_copy import copy_across, copy_out
 from costs.models import DeliveryMonth
 from finops_site.ops.locks import wait_for
 from usage.calc.candidates import BILL_TABLES, RESOURCE_KEY
@@ -92,7 +93,7 @@ def store_findings(
     known.
     What is `hushed` is neither gone nor seen: it is kept apart until no quiet rule is about it.
     """
-    judged, unlisted, departed = _judged(db, rules), _unlisted(db, rules), _departed(db)
+    judged, unlisted, departed = _judged(db, rules), _unlisted(db, rules), _departed(db, scratch / "waiting.csv")
     facts_there = [
         (table, account)
         for table in ("metrics", "inventory")
@@ -161,16 +162,17 @@ def _billed_accounts(db: duckdb.DuckDBPyConnection, *, is_stale: bool) -> set[st
     return {account or payer or "" for account, payer in names}
 
 
-def _departed(db: duckdb.DuckDBPyConnection) -> list[str]:
+def _departed(db: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """The keys of findings that wait and are not seen, and whose resource neither bills nor inventories have."""
-    rows = Finding.objects.filter(state__in=CLOSED).order_by().values_list("key", "resource_key")
-    waiting = list(rows.iterator(chunk_size=10_000))
-    if not waiting:
-        return []
-    db.execute(
-        "CREATE OR REPLACE TABLE waiting AS SELECT unnest($1::VARCHAR[]) AS key, unnest($2::VARCHAR[]) AS resource_key",
-        [[key for key, _rest in waiting], [resource_key for _rest, resource_key in waiting]],
-    )
+    states = ", ".join(literal(str(state)) for state in CLOSED)
+    # Millions of them pass by as bytes, through the file `path`.
+    copy_out(f"SELECT key, resource_key FROM usage_finding WHERE state IN ({states})", path)
+    columns = "{'key': 'VARCHAR', 'resource_key': 'VARCHAR'}"
+    db.execute(f"""
+        CREATE OR REPLACE TABLE waiting AS
+        FROM read_csv({literal(str(path))}, header = false, auto_detect = false, columns = {columns})
+    """)
+    path.unlink()
     there = " UNION ALL ".join(
         f"SELECT {RESOURCE_KEY} AS resource_key FROM {name}" for name in ("resources", "inventory")
     )

@@ -1,4 +1,4 @@
-"""What is known of resources beside the bill: imports of metrics, inventories and providers' recommendations."""
+"""What is known beside the bill: imports of metrics, inventories, providers' recommendations, and of carbon."""
 
 from django.conf import settings
 from django.db import models
@@ -20,6 +20,7 @@ class FactImport(models.Model):
         METRICS = "metrics", _lazy("metrics")
         INVENTORY = "inventory", _lazy("inventory")
         ADVICE = "advice", _lazy("recommendations of the provider")
+        CARBON = "carbon", _lazy("carbon")
 
     class State(models.TextChoices):
         CURRENT = "current", _lazy("current")
@@ -72,3 +73,45 @@ class FactImport(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("usage:import", args=[self.pk])
+
+
+def kilograms(help_text: str = "") -> models.DecimalField:
+    """Kilograms of CO2e; null is not delivered, never zero."""
+    return models.DecimalField(max_digits=28, decimal_places=9, null=True, help_text=help_text)
+
+
+class CarbonQuerySet(models.QuerySet):
+    def current(self) -> "CarbonQuerySet":
+        """What counts: of several imports that state a month of an account, the newest one that is current."""
+        is_current = models.Q(fact_import__state=FactImport.State.CURRENT)
+        same = {name: models.OuterRef(name) for name in ("provider", "account", "month")}
+        newer = CarbonMonth.objects.filter(is_current, **same, fact_import__gt=models.OuterRef("fact_import"))
+        return self.filter(is_current).exclude(models.Exists(newer))
+
+
+class CarbonMonth(models.Model):
+    """What a provider states of the emissions of a month, in one account, region and service. It is no money."""
+
+    fact_import = models.ForeignKey(FactImport, models.CASCADE, related_name="carbon_months")
+    provider = models.CharField(max_length=200)
+    account = models.CharField(max_length=200)
+    region = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=300, blank=True)
+    month = models.DateField(help_text=_lazy("its first day"))
+    scope1 = kilograms()
+    scope2_market = kilograms()
+    scope2_location = kilograms()
+    scope3_market = kilograms()
+    scope3_location = kilograms()
+    market = kilograms(_lazy("all scopes, by the electricity that the provider buys"))
+    location = kilograms(_lazy("all scopes, by the electricity of the place"))
+    model = models.CharField(max_length=50, blank=True, help_text=_lazy("the version of the provider's method"))
+
+    objects = CarbonQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-month", "provider", "account", "id"]
+        indexes = [models.Index(fields=["provider", "account", "month"], name="carbon_month_place")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.account} {self.month}"

@@ -24,6 +24,8 @@ CHUNK = 1_000
 Key = tuple[str, str, str, str]
 Costs = dict[tuple[Key, date, str], Decimal]
 ZERO = Decimal(0)
+# What happened to a finding whose proof was withdrawn with its bill.
+UNPROVED = "unproved"
 COVERED = Q(pricing_category="Committed") | ~Q(commitment="")
 
 
@@ -116,7 +118,10 @@ def _rows(findings: Sequence[Finding], known_months: set[Month], costs: Costs, a
 
 
 def _settle(findings: Sequence[Finding], rows: Sequence[SavingMonth]) -> None:
-    """A finding is proved by its newest whole month, or is back: nobody has to look."""
+    """A finding is proved by its newest whole month, or is back: nobody has to look.
+
+    Where the bill that proved it counts no more, and no other does, it waits for proof again.
+    """
     newest: dict[int, SavingMonth] = {}
     for row in rows:
         if row.finding_id not in newest or newest[row.finding_id].month < row.month:
@@ -124,6 +129,8 @@ def _settle(findings: Sequence[Finding], rows: Sequence[SavingMonth]) -> None:
     states: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.pk not in newest:
+            if finding.state == Finding.State.PROVED:
+                states[Finding.State.MENDED].append(finding)
             continue
         gap = Gap(newest[finding.pk].gap)
         if is_proof(gap) and finding.state == Finding.State.MENDED:
@@ -132,7 +139,13 @@ def _settle(findings: Sequence[Finding], rows: Sequence[SavingMonth]) -> None:
             states[Finding.State.BACK].append(finding)
     for state, changed in states.items():
         FindingEvent.objects.bulk_create(
-            FindingEvent(finding=finding, verb=state, before=finding.state, after=state, note=newest[finding.pk].gap)
+            FindingEvent(
+                finding=finding,
+                verb=UNPROVED if state == Finding.State.MENDED else state,
+                before=finding.state,
+                after=state,
+                note=newest[finding.pk].gap if finding.pk in newest else "",
+            )
             for finding in changed
         )
         Finding.objects.filter(pk__in=[finding.pk for finding in changed]).update(state=state)

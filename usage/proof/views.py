@@ -12,8 +12,9 @@ from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, Empty, ListPage
 from finops_site.ui.tables import BaseTable, MoneyColumn, MonthColumn
 from usage.calc.proof import GAP_WORDS, Gap
-from usage.models import SavingMonth
+from usage.models import Finding, SavingMonth
 from usage.proof.reports import mended_without_proof
+from usage.worklist.finding_texts import headline
 
 
 class ProofFilters(django_filters.FilterSet):
@@ -40,6 +41,9 @@ class ProofTable(BaseTable):
         fields = ("finding", "month", "cost_before", "cost_after", "promised", "amount", "gap")
         caption = _lazy("What was saved")
         phone_amount = "amount"
+
+    def render_finding(self, value: Finding) -> str:
+        return headline(value)
 
     def render_gap(self, value: str) -> str:
         return _(GAP_WORDS[Gap(value)])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import duckdb
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
@@ -20,6 +21,7 @@ from usage.calc.fact_json import BadFacts
 from usage.calc.fact_layouts import Reject
 from usage.calc.fact_reading import MOST_BYTES, FactFile, read_facts
 from usage.models import FactImport
+from usage.sources.carbon_rows import store_carbon
 
 FOLDER = "usage-facts"
 CHUNK_BYTES = 2**20
@@ -52,8 +54,8 @@ def receive(path: Path, name: str, person: User | None = None) -> FactImport:
     try:
         with limited_duckdb() as db:
             facts = read_facts(db, path, name, parquet, today)
-        shutil.copyfile(path, received)
-        row = _store(facts, digest, name, person, today)
+            shutil.copyfile(path, received)
+            row = _store(db, facts, digest, name, person, today)
     except BadFacts as error:
         raise CannotImport(str(error)) from None
     except IntegrityError:
@@ -86,7 +88,9 @@ AGAIN = (*GONE, FactImport.State.REPLACED)
 
 
 @transaction.atomic
-def _store(facts: FactFile, digest: str, name: str, person: User | None, today: date) -> FactImport:
+def _store(
+    db: duckdb.DuckDBPyConnection, facts: FactFile, digest: str, name: str, person: User | None, today: date
+) -> FactImport:
     row = FactImport.objects.create(
         kind=facts.kind,
         layout=facts.layout[:MOST_LAYOUT],
@@ -105,6 +109,8 @@ def _store(facts: FactFile, digest: str, name: str, person: User | None, today: 
     )
     if facts.kind == FactImport.Kind.INVENTORY:
         _replace_older(row, set(facts.accounts))
+    if facts.kind == FactImport.Kind.CARBON:
+        store_carbon(db, row)
     return row
 
 

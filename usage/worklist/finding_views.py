@@ -46,6 +46,7 @@ EVENTS = {
     "loud": (_lazy("no quiet rule is about it any more"), "bell"),
     "gone": (_lazy("not seen any more"), "archive"),
     "proved": (_lazy("proved by the bill"), "circle-check"),
+    "unproved": (_lazy("the bill that proved it counts no more"), "hourglass"),
 }
 
 

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from costs.query.scope import NOBODY, UNOWNED
-from finops_site.lib.periods import days_text
+from finops_site.lib.periods import Month, days_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
+from usage.carbon.figures import Carbon, CarbonSum
 from usage.models import Evaluation, Finding
 from usage.worklist import worklist_figures
 from usage.worklist.finding_texts import CONFIDENCES
@@ -61,9 +62,18 @@ class OverviewPage(Page, TemplateView):
             ],
             "url_unknown": _url(saving="unknown"),
             "url_unowned": _url(team=NOBODY),
+            "carbon": self._carbon(),
             "unowned": rows.filter(owner=None).count() if self.person.sees_whole_company else 0,
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _carbon(self) -> tuple[Month, CarbonSum] | None:
+        """The newest month of carbon and its sum; None where nothing is delivered that she may see."""
+        if not self.person.has_perm("usage.view_carbonmonth"):
+            return None
+        carbon = Carbon(self.person)
+        month = carbon.newest if carbon.rows else None
+        return next(((one.month, one) for one in carbon.by_month() if one.month and one.month == month), None)
 
     def _groups(self, rows: Any, field: str, label: str, name: Any, parameter: str = "") -> list[dict[str, Any]]:
         """What saves most first, each with its name and the list behind it."""

@@ -34,6 +34,7 @@ class QuietRuleTable(BaseTable):
         model = QuietRule
         fields = ()
         caption = _lazy("Quiet rules")
+        phone_amount = "until"
 
     def render_rule(self, value: str) -> SafeString:
         url = f"{reverse('usage:findings')}?rule={value}&state=dismissed"

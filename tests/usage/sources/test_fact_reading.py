@@ -6,6 +6,7 @@ from datetime import date
 import duckdb
 import pytest
 
+from usage.calc import fact_reading
 from usage.calc.fact_json import BadFacts
 from usage.calc.fact_reading import read_facts
 
@@ -171,6 +172,14 @@ def test_what_providers_advise_is_read_with_its_saving_of_a_month(tmp_path):
 def test_a_file_that_is_none_of_ours_says_what_would_be(tmp_path, text, words):
     with pytest.raises(BadFacts, match=words):
         read(tmp_path, text)
+
+
+def test_json_that_would_fill_the_memory_is_refused_and_csv_of_that_size_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(fact_reading, "MOST_JSON_BYTES", 100)
+    with pytest.raises(BadFacts, match="JSON may have 0 MB; part it, or send it as CSV"):
+        read(tmp_path, json.dumps({"MetricDataResults": [], "Messages": ["x" * 100]}), "big.json")
+    facts, _rows = read(tmp_path, HEADER + points("i-1", [10] * 24))
+    assert facts.rows_read == 24
 
 
 def test_answers_of_aws_about_other_things_become_an_inventory(tmp_path):

@@ -65,17 +65,20 @@ _stopped = finding_sql(
         CASE WHEN cost = 0 THEN '{Confidence.LOOK}'
             WHEN is_stated OR last_used_day <= last_day - {STOPPED_DAYS} THEN '{Confidence.CERTAIN}'
             ELSE '{Confidence.LIKELY}' END AS confidence,
-        json_object('since', CAST(last_used_day AS VARCHAR), 'type', m.type, 'is_charged', cost <> 0) AS evidence,
+        json_object('since', CAST(last_used_day AS VARCHAR), 'type', m.type, 'is_charged', cost <> 0,
+            'is_terminated', is_terminated) AS evidence,
         json_object() AS target
     FROM stated AS m LEFT JOIN stopped AS i USING ({KEY})
-    WHERE is_stated OR (m.provider = {literal(AZURE)} AND i.state = 'stopped' AND cost > 0)
+    WHERE (is_stated AND NOT (is_terminated AND cost = 0))
+        OR (m.provider = {literal(AZURE)} AND i.state = 'stopped' AND cost > 0)
     """,
     use_sql(
         "stated",
         IS_MACHINE,
         type=f"max({TYPE})",
         system=MACHINE_SYSTEM,
-        is_stated=f"bool_and({TEXT} LIKE '%, stopped')",
+        is_stated=f"bool_and({TEXT} LIKE '%, stopped' OR {TEXT} LIKE '%, terminated')",
+        is_terminated=f"bool_and({TEXT} LIKE '%, terminated')",
     ),
     inventory_sql("stopped", "machine"),
 )
@@ -83,6 +86,8 @@ _stopped = finding_sql(
 
 def _explain_stopped(finding: FindingRow) -> str:
     evidence = finding["evidence"]
+    if evidence.get("is_terminated"):
+        return _("It is terminated, which is for good, and is charged as if it ran: ask whoever charges it why.")
     if not evidence["is_charged"]:
         return _("It is stopped. Its disks are paid all the same, and nothing that is loaded states what they cost.")
     if evidence["since"]:
@@ -97,6 +102,8 @@ def _fix_stopped(finding: FindingRow) -> Sequence[Fix]:
         AWS: "aws ec2 terminate-instances --region {region} --instance-ids {name}",
         AZURE: STOP_MACHINE[AZURE],
     }
+    if finding["evidence"].get("is_terminated"):
+        return []
     return command_fix(_("Give it up; keep an image of it where it may be needed"), finding, give_up)
 
 

@@ -17,6 +17,7 @@ from usage.calc.facts import MONEY
 from usage.calc.rules.base import Confidence, Effort, Fix, Lever, Risk, Rule
 from usage.calc.rules.finding_sql import KEY, finding_sql, inventory_sql, use_sql
 from usage.calc.rules.fix_commands import FindingRow, end_of_id
+from usage.calc.rules.machine_sql import UNNAMED
 from usage.calc.storage_classes import (
     CLASSES,
     GIB,
@@ -38,9 +39,11 @@ MULTIPART_DAYS = 7
 MOVE_AFTER_DAYS = 30
 
 _TEXT = "lower(coalesce(usage_type, '') || ' ' || coalesce(description, ''))"
+# A bill that was made of an inventory names the class alone, and has no requests.
+_UNNAMED = f"{UNNAMED} AND service = 'Amazon Simple Storage Service' AND lower(description) = 'standard storage'"
 IS_STORED = f"""CASE provider
-    WHEN {literal(AWS)} THEN regexp_matches(coalesce(usage_type, ''), 'TimedStorage-ByteHrs$')
-        AND NOT contains({_TEXT}, 'log')
+    WHEN {literal(AWS)} THEN (regexp_matches(coalesce(usage_type, ''), 'TimedStorage-ByteHrs$')
+        AND NOT contains({_TEXT}, 'log')) OR ({_UNNAMED})
     WHEN {literal(AZURE)} THEN regexp_matches({_TEXT}, 'hot .*data stored')
     WHEN {literal(GOOGLE)} THEN regexp_matches({_TEXT}, '^ ?standard storage') ELSE false END"""
 IS_READ = f"""CASE provider
@@ -63,11 +66,12 @@ _tiering = finding_sql(
     SELECT * FROM (
         SELECT b.*, c.class_name, 'storage' AS part, b.cost AS monthly_cost,
             CASE WHEN b.currency = 'USD' THEN CAST(round(
-                b.open_cost * (1 - CASE WHEN c.is_watched THEN least(1, b.read_share)
-                    + c.rate * (1 - least(1, b.read_share)) ELSE c.rate END)
-                - b.gigabytes * b.read_share * c.reading
+                b.open_cost * (1 - CASE WHEN c.is_watched THEN least(1, b.asked_share)
+                    + c.rate * (1 - least(1, b.asked_share)) ELSE c.rate END)
+                - b.gigabytes * b.asked_share * c.reading
                 - b.objects / 1000 * c.watching - b.objects / 1000 * c.moving / {MONTHS}, 6) AS {MONEY}) END AS saving,
-            CASE WHEN b.objects IS NULL THEN '{Confidence.LOOK}' ELSE '{Confidence.LIKELY}' END AS confidence,
+            CASE WHEN b.objects IS NULL OR b.reads IS NULL THEN '{Confidence.LOOK}'
+                ELSE '{Confidence.LIKELY}' END AS confidence,
             json_object('gigabytes', b.gigabytes, 'objects', b.objects, 'reads', b.reads,
                 'read_share', b.read_share) AS evidence,
             json_object('class', c.code, 'name', c.class_name, 'days', {MOVE_AFTER_DAYS}) AS target
@@ -75,22 +79,31 @@ _tiering = finding_sql(
         -- Small objects are never moved; without their number the class that watches them itself is proposed.
         WHERE CASE WHEN b.objects IS NULL THEN c.is_watched OR c.provider <> {literal(AWS)}
             ELSE b.gigabytes * {GIB} / b.objects >= {SMALLEST_BYTES} END
+            -- Where nobody states how much is read, only the class in which reading costs nothing.
+            AND (b.reads IS NOT NULL OR c.is_watched)
     )
     QUALIFY row_number() OVER (
         PARTITION BY provider, account, region, resource, currency ORDER BY saving DESC NULLS LAST, class_name
     ) = 1
     """,
-    use_sql("stored", IS_STORED),
+    use_sql("stored", IS_STORED, is_unnamed=f"bool_and({_UNNAMED})"),
     f"""asked AS (
         SELECT {KEY}, currency, sum(monthly_quantity) AS reads FROM use WHERE {IS_READ} GROUP BY {KEY}, currency
     )""",
     f"""counted AS (
-        SELECT {KEY}, max(average) AS objects FROM metrics WHERE metric = 'objects' AND average > 0 GROUP BY {KEY}
+        SELECT {KEY}, max(objects) AS objects FROM (
+            SELECT {KEY}, average AS objects FROM metrics WHERE metric = 'objects'
+            UNION ALL
+            SELECT {KEY}, TRY_CAST(json_extract_string(attributes, '$.objects') AS DOUBLE) FROM inventory
+            WHERE kind = 'bucket'
+        ) WHERE objects > 0 GROUP BY {KEY}
     )""",
     f"""buckets AS (
-        SELECT s.*, s.quantity AS gigabytes, n.objects, coalesce(a.reads, 0) AS reads,
+        SELECT s.*, s.quantity AS gigabytes, n.objects,
+            CASE WHEN s.is_unnamed THEN NULL ELSE coalesce(a.reads, 0) END AS reads,
             -- A read brings one object: more reads than objects read all of it, over and over.
-            coalesce(a.reads, 0) / n.objects AS read_share
+            CASE WHEN NOT s.is_unnamed THEN coalesce(a.reads, 0) / n.objects END AS read_share,
+            coalesce(a.reads, 0) / n.objects AS asked_share
         FROM stored AS s LEFT JOIN asked AS a USING ({KEY}, currency) LEFT JOIN counted AS n USING ({KEY})
         WHERE s.quantity >= {LEAST_GIGABYTES}
     )""",
@@ -100,6 +113,11 @@ _tiering = finding_sql(
 
 def _explain_tiering(finding: FindingRow) -> str:
     evidence, target = finding["evidence"], finding["target"]
+    if evidence["reads"] is None:
+        return _(
+            "{gigabytes} GB are stored at the usual price, and how often they are read is on no bill: {target} costs "
+            "nothing to read, and less for what nobody reads in thirty days."
+        ).format(gigabytes=number_text(evidence["gigabytes"], 0), target=target["name"])
     if evidence["objects"] is None:
         return _(
             "{gigabytes} GB are stored at the usual price and {reads} objects are read a month; how many there are is "

@@ -223,7 +223,7 @@ ACTIONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0015_backups_by_schedule")]
+    dependencies = [("finops_site", "0016_people_by_scim")]
 
     operations = [
         migrations.CreateModel(
