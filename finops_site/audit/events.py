@@ -74,7 +74,7 @@ def _locked_out(sender: Any, request: HttpRequest, username: str = "", **_: Any)
 
 
 def token_used(token: Any, user: Any) -> None:
-    """Notes that a token was shown: once an hour for each, and not for each request."""
+    """Notes that a token was shown: once an hour for each, and not for each request. `user` may be nobody's account."""
     key = "audit-token:" + hashlib.sha256(f"{type(token).__name__} {token.pk}".encode()).hexdigest()
     try:
         if not cache.add(key, 1, TOKEN_AGAIN_SECONDS):
@@ -83,7 +83,7 @@ def token_used(token: Any, user: Any) -> None:
         # Without the cache there are more entries, and never fewer.
         logger.warning("the cache is away: every use of a token is noted", exc_info=True)
     name = token_name(token)
-    record_safely(AuditEntry.Action.TOKEN_USED, name=name, actor=user.pk, who=user.email[:LONGEST_NAME])
+    record_safely(AuditEntry.Action.TOKEN_USED, name=name, actor=user.pk, who=getattr(user, "email", "")[:LONGEST_NAME])
 
 
 def connect() -> None:

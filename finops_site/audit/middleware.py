@@ -36,7 +36,7 @@ class AuditMiddleware:
 
 
 def _door(path: str) -> str:
-    if path.startswith("/api/"):
+    if path.startswith(("/api/", "/scim/")):
         return AuditEntry.Door.API
     return AuditEntry.Door.ADMIN if path.startswith("/admin/") else AuditEntry.Door.PAGE
 
