@@ -698,6 +698,7 @@ def _web(env: dict[str, str], port: int) -> Child:
     gunicorn = [str(PYTHON), "-m", "gunicorn", "-w", "2", "--threads", "4", "--preload"]
     # The longest address that it can read: a page with many filters has one.
     words = ["-k", "finops_site.ops.web_worker.WebWorker", "--limit-request-line", "8190"]
+    words += ["--logger-class", "finops_site.ops.web_worker.WebLog"]
     return Child("web", [*gunicorn, *words, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
 
 

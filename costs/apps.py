@@ -121,6 +121,7 @@ class CostsConfig(PillarConfig):
         from costs.ingest.demo import load_demo_bills, load_short_bill
         from costs.invoices import pending_decisions
         from costs.invoices.demo import make_invoices
+        from costs.metrics import METRICS
         from costs.programme_facts import exchange_rate, team_costs
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
@@ -213,6 +214,7 @@ class CostsConfig(PillarConfig):
             NightlyCheck("books", health.reconcile_nightly, 10, _lazy("books")),
             NightlyCheck("clusters", of_bills.split_nightly, 12, _lazy("clusters")),
             NightlyCheck("files", health.prune_nightly, 90, _lazy("files")),
+            *METRICS,
             HealthCheck("sources", _lazy("Sources of bills"), health.sources, 20),
             HealthCheck("files", _lazy("Files of bills"), health.bill_files, 21),
             HealthCheck("exports", _lazy("FOCUS exports by schedule"), health.export_places, 22),

@@ -136,7 +136,7 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site.first_day import remove_demo
         from finops_site.first_day.site_steps import SITE_STEPS
         from finops_site.mail import unsent
-        from finops_site.ops import audit_health, home_panels
+        from finops_site.ops import audit_health, home_panels, task_log
         from finops_site.people import roles
         from finops_site.registry import (
             HealthCheck,
@@ -154,6 +154,7 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site.saved_views import home_panel, search
         from finops_site.ui.search import find_pages
 
+        task_log.connect()
         celery_app.conf.beat_schedule = beat_schedule()
         settings.SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"].update(enum_names())  # type: ignore[attr-defined]
         # Permissions are made app by app; after the last app with models they are all there.

@@ -111,6 +111,13 @@ def note_the_cause(headers: dict[str, Any] | None = None, **_: object) -> None:
 
 
 @worker_process_init.connect
+def watch(**_: object) -> None:
+    from finops_site.ops.observers import watch_process
+
+    watch_process()
+
+
+@worker_process_init.connect
 def die_with_the_worker(**_: object) -> None:
     """Ends a pool process when its worker is killed: left alone it would hold its database for ever."""
     set_parent_death_signal = 1

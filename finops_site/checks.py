@@ -7,6 +7,9 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from finops_site.celery import task_exists
+from finops_site.lib.backup_ages import read_keep_rule
+from finops_site.ops.backups import BackupProblem, backup_keys
+from finops_site.ops.observers import missing_packages
 from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
@@ -34,6 +37,24 @@ def address_is_reachable(app_configs: object, **_: object) -> list[CheckMessage]
         return []
     hint = "Set SITE_URL to the address people use: the links in emails are made from it."
     return [Warning(f"SITE_URL is {settings.SITE_URL}.", hint=hint, id="finops_site.W003")]
+
+
+@register()
+def observers_are_installed(app_configs: object, **_: object) -> list[CheckMessage]:
+    return [
+        Warning(f"{setting} is set, and {package} is not installed.", id="finops_site.W009")
+        for setting, package in missing_packages()
+    ]
+
+
+@register()
+def backups_are_named_well(app_configs: object, **_: object) -> list[CheckMessage]:
+    try:
+        read_keep_rule(settings.FINOPS_BACKUP_KEEP)
+        backup_keys()
+    except (ValueError, BackupProblem) as problem:
+        return [Error(str(problem), id="finops_site.E010")]
+    return []
 
 
 @register()

@@ -387,6 +387,20 @@ class HealthCheck:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class MetricSource:
+    """A number for Prometheus, read when it is asked: `read(now)` yields (values of the labels, number) for each line.
+
+    `name` is that of the metric, with its unit at the end (``finops_held_bills``, ``finops_backup_age_seconds``).
+    """
+
+    name: str
+    help: str
+    read: Callable[[datetime], Iterable[tuple[tuple[str, ...], float]]]
+    labels: tuple[str, ...] = ()
+    order: int = 100
+
+
 class NightlyCheckFailed(Exception):
     """Raised by a nightly check that did what it could: the message, as it is, becomes the red line on Health."""
 
@@ -906,6 +920,7 @@ Entry = (
     | ReportMonthSource
     | NightlyCheck
     | HealthCheck
+    | MetricSource
     | OutgoingEmailCheck
     | NotificationKind
     | Possession

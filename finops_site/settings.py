@@ -17,8 +17,16 @@ env = environ.Env()
 # run.py sets EMBEDDED and hands over the secrets it made; a server sets them itself.
 EMBEDDED = env.bool("EMBEDDED", default=False)
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env("SECRET_KEY")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+SECRET_KEY = env("SECRET_KEY", default="")
+# Older keys: what was signed with them is still good, and nothing new is.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set: 50 random characters, the same in every process, kept secret")
+NAMED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+if not (EMBEDDED or DEBUG or NAMED_HOSTS):
+    raise ImproperlyConfigured("ALLOWED_HOSTS is not set: the names, with commas, under which people open the site")
+# And this machine: what asks here beside people.
+ALLOWED_HOSTS = [*NAMED_HOSTS, "127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SITE_URL = env("SITE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}")
 
@@ -51,7 +59,8 @@ FINOPS_ARCHIVE_FOLDER = env("FINOPS_ARCHIVE_FOLDER", default="")
 FINOPS_STORAGE_ENDPOINTS = env.list("FINOPS_STORAGE_ENDPOINTS", default=[])
 # Keys (Fernet) that stored credentials are encrypted with: the first encrypts, all of them open.
 FINOPS_CREDENTIAL_KEYS = env.list("FINOPS_CREDENTIAL_KEYS", default=[]) or [
-    base64.urlsafe_b64encode(hashlib.sha256(f"credentials {SECRET_KEY}".encode()).digest()).decode()
+    base64.urlsafe_b64encode(hashlib.sha256(f"credentials {secret}".encode()).digest()).decode()
+    for secret in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
 ]
 
 # Backups by themselves: a folder, s3://bucket/folder, or what a package of fsspec reaches; empty: none.
@@ -102,6 +111,7 @@ INSTALLED_APPS = [
 INSTALLED_APPS = list(dict.fromkeys(INSTALLED_APPS))
 
 MIDDLEWARE = [
+    "finops_site.ops.request_log.RequestLogMiddleware",
     "finops_site.ui.unreadable_requests.UnreadableRequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -242,7 +252,7 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = FINOPS_VAR / "static"
+STATIC_ROOT = Path(env("FINOPS_STATIC", default=str(FINOPS_VAR / "static")))
 # run.py collects at its start what our own pages load; the rest is served from where it lies, as everything with DEBUG.
 WHITENOISE_USE_FINDERS = EMBEDDED
 WHITENOISE_KEEP_ONLY_HASHED_FILES = EMBEDDED
@@ -256,13 +266,17 @@ FILE_UPLOAD_TEMP_DIR = None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
-HTTPS = env.bool("HTTPS", default=False)
+# On a server pages are served over TLS unless it is said otherwise.
+HTTPS = env.bool("HTTPS", default=not EMBEDDED)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # A load balancer asks inside the network, without TLS.
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
     SECURE_HSTS_SECONDS = 31_536_000
+# About the other hosts of a domain: they are others' to decide about. And about enums of the API's description that one
+# name is not enough for: they get a suffix, and tests/test_schema.py looks at what comes of it.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "drf_spectacular.W001"]
 
 CONTENT_SECURITY_POLICY = {
     # The admin's Alpine needs eval and the API's documentation page needs inline styles.
@@ -305,6 +319,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # What it runs is declared by the apps (pillars.py); an administrator's edits last.
 CELERY_BEAT_SCHEDULER = "finops_site.ops.beat:Scheduler"
+# Each run is written down at once: another beat that goes on queues nothing twice.
+CELERY_BEAT_SYNC_EVERY = 1
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -399,10 +415,24 @@ FINOPS_HOLD_UP_PERCENT = env.int("FINOPS_HOLD_UP_PERCENT", default=50)
 # A load whose heartbeat is older than this was killed and is started again.
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 
+# Who may read /metrics: whoever sends this as a bearer token; without one, programs of this very machine.
+FINOPS_METRICS_TOKEN = env("FINOPS_METRICS_TOKEN", default="")
+# Where faults and traces are sent, if the packages for it are installed.
+FINOPS_SENTRY_DSN = env("FINOPS_SENTRY_DSN", default="")
+FINOPS_OTLP_ENDPOINT = env("FINOPS_OTLP_ENDPOINT", default="")
+
+# Lines for people, or for programs: json has one object each, with the ids of request and task, and a line per answer.
+FINOPS_LOG_FORMAT = env("FINOPS_LOG_FORMAT", default="text")
+if FINOPS_LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured("FINOPS_LOG_FORMAT is text or json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "finops_site.lib.log_lines.JsonLines"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": FINOPS_LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="WARNING")},
+    "loggers": {"finops.requests": {"level": "INFO"}} if FINOPS_LOG_FORMAT == "json" else {},
 }

@@ -53,6 +53,8 @@ urlpatterns = [
     path("notifications/<int:pk>/", notification_views.OpenNotification.as_view(), name="notification"),
     path("notifications/where/", notification_views.PreferencesPage.as_view(), name="notification_preferences"),
     path("healthz", health_views.healthz, name="healthz"),
+    path("readyz", health_views.readyz, name="readyz"),
+    path("metrics", health_views.metrics_for_prometheus, name="metrics"),
     path("admin/", admin.site.urls),
     path("welcome/", FirstAdministrator.as_view(), name="first_administrator"),
     path("set-up/", checklist_views.ChecklistPage.as_view(), name="set_up"),
@@ -89,6 +91,7 @@ urlpatterns = [
 
 handler403 = "finops_site.error_views.not_allowed"
 handler404 = "finops_site.error_views.not_found"
+handler500 = "finops_site.error_views.server_error"
 
 if settings.EMBEDDED:
     urlpatterns += [

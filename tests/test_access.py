@@ -217,6 +217,9 @@ ACCESS = {
     "my_settings": EVERYBODY,
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
+    "readyz": row(200, all=200),
+    # From this machine; tests/finops_site/ops/test_metrics.py asks from others.
+    "metrics": row(200, all=200),
     "token": EVERYBODY,
     "my_sessions": EVERYBODY,
     "usersessions_list": row(302, all=302),
@@ -598,7 +601,15 @@ QUERIES = {
 
 
 # Pages of other packages, one for monitors and one for mail programs, which add names of their own to an address.
-READ_BY_OTHERS = {"api-docs", "api-schema", "healthz", "budgets:acknowledge", "programme:leave_report"}
+READ_BY_OTHERS = {
+    "api-docs",
+    "api-schema",
+    "healthz",
+    "readyz",
+    "metrics",
+    "budgets:acknowledge",
+    "programme:leave_report",
+}
 
 
 CHARGEBACK = {

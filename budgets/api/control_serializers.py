@@ -41,7 +41,7 @@ class ControlEventSerializer(ExactModelSerializer):
         fields = ["at", "verb", "by", "after", "comment"]
 
 
-class LeftOutSerializer(serializers.Serializer):
+class LeftOutResourceSerializer(serializers.Serializer):
     resource = serializers.CharField()
     account = serializers.CharField()
     why = serializers.CharField()
@@ -65,7 +65,7 @@ class ControlChangeSerializer(ExactModelSerializer):
 
 class ControlChangeDetailSerializer(ControlChangeSerializer):
     steps = ControlStepSerializer(many=True)
-    left_out = LeftOutSerializer(many=True)
+    left_out = LeftOutResourceSerializer(many=True)
     events = ControlEventSerializer(many=True)
 
     class Meta(ControlChangeSerializer.Meta):

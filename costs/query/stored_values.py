@@ -39,6 +39,8 @@ from finops_site.models import Team
 # Dimensions of which the values are known before any bill has one.
 CLOSED = {"charge_category": CATEGORIES, "charge_kind": (*KINDS, *CATEGORIES)}
 WHOLE_VALUES = (Operator.IS, Operator.NOT)
+# What values are looked for in; teams, pools and what else has an id are refused where they are not there.
+WITH_VALUES = (Choices.CATALOGUE, Choices.NONE, Choices.COST_CENTERS)
 
 
 def read_filters(filters: Mapping[str, Sequence[str]], user: Person) -> dict[str, list[str]]:
@@ -146,14 +148,14 @@ def as_lines_have_them(dimension: str, values: Sequence[str]) -> list[str]:
 def unmatched_values(user: Person, question: Question) -> dict[str, list[str]]:
     """{name of a filter: its values that nothing she may see has}, of filters by whole values.
 
-    In a catalogue, in any bill; of other dimensions and of tags, in the days of the question. Teams and pools are
-    there or not, whatever they cost.
+    In a catalogue, in any bill; a cost centre, of any team; of other dimensions and of tags, in the days of the
+    question. Teams and pools are there or not, whatever they cost.
     """
     missing: dict[str, list[str]] = {}
     for name, values in question.filters.items():
         dimension, operator = split_name(name)
         choices = named(dimension).choices
-        if operator in WHOLE_VALUES and dimension not in CLOSED and choices in (Choices.CATALOGUE, Choices.NONE):
+        if operator in WHOLE_VALUES and dimension not in CLOSED and choices in WITH_VALUES:
             there = _seen_values(user, question, name) | {""}
             if unknown := [value for value in values if _as_group(dimension, value) not in there]:
                 missing[name] = unknown

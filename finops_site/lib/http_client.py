@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
+from finops_site.lib.language import gettext as _
+
 CONNECT_SECONDS, TOTAL_SECONDS = 3.0, 10.0
 MOST_BYTES = 64 * 1024
 # All that the open internet has of IPv6; what else may be reached through a router of ours is none of it.
@@ -82,11 +84,11 @@ def check_address(url: str, allowed: Collection[str] = ()) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Undeliverable("This is no address.") from None
+        raise Undeliverable(_("This is no address.")) from None
     if not parts.hostname or "@" in parts.netloc or port == 0:
-        raise Undeliverable("Write the address like https://hooks.example.com/path, without name or password.")
+        raise Undeliverable(_("Write the address like https://hooks.example.com/path, without name or password."))
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in allowed):
-        raise Undeliverable("The address must begin with https://.")
+        raise Undeliverable(_("The address must begin with https://."))
     return parts
 
 
@@ -101,10 +103,12 @@ def _resolved(parts: SplitResult, allowed: Collection[str]) -> str:
     try:
         entries = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Undeliverable(f"Nobody knows {parts.hostname}.", temporary=True) from None
+        raise Undeliverable(_("Nobody knows {host}.").format(host=parts.hostname), temporary=True) from None
     places = [str(entry[4][0]).split("%")[0] for entry in entries]
     if parts.hostname not in allowed and not all(is_public(place) for place in places):
-        raise Undeliverable(f"{parts.hostname} lies inside our own network: messages go to public addresses only.")
+        raise Undeliverable(
+            _("{host} lies inside our own network: messages go to public addresses only.").format(host=parts.hostname)
+        )
     return places[0]
 
 
@@ -161,9 +165,13 @@ def _send(
         kind = response.headers.get("Content-Type", "")
         return Answer(response.status, _body(response, deadline, most), kind)
     except urllib3.exceptions.SSLError as error:
-        raise Undeliverable(f"{parts.hostname} has no certificate we trust: {error}") from error
+        raise Undeliverable(
+            _("{host} has no certificate we trust: {error}").format(host=parts.hostname, error=error)
+        ) from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise Undeliverable(f"{parts.hostname} did not answer: {type(error).__name__}.", temporary=True) from error
+        raise Undeliverable(
+            _("{host} did not answer: {error}.").format(host=parts.hostname, error=type(error).__name__), temporary=True
+        ) from error
 
 
 def _body(response: urllib3.BaseHTTPResponse, deadline: float, most: int) -> bytes:
@@ -182,6 +190,10 @@ def _body(response: urllib3.BaseHTTPResponse, deadline: float, most: int) -> byt
 
 def _refusal(answer: Answer) -> str:
     if 300 <= answer.status < 400:
-        return f"The address answers {answer.status} and sends us elsewhere: give the address it means."
+        return _("The address answers {status} and sends us elsewhere: give the address it means.").format(
+            status=answer.status
+        )
     words = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
-    return f"The address answers {answer.status}{': ' + words if words else ''}."
+    if words:
+        return _("The address answers {status}: {words}.").format(status=answer.status, words=words)
+    return _("The address answers {status}.").format(status=answer.status)

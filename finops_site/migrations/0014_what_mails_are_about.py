@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0012_groups_of_providers")]
+    dependencies = [("finops_site", "0013_named_tokens")]
     operations = [
         migrations.AddField(
             model_name="outgoingemail",

@@ -1,4 +1,8 @@
-"""The scheduler of periodic tasks: the database's, where an administrator's edit lasts."""
+"""The scheduler of periodic tasks: the database's, where an administrator's edit lasts, and one of several works.
+
+Every host may run beat. One leads, by a lock in the database that ends with its connection; the others wait, and one of
+them goes on within seconds where it stopped.
+"""
 
 import contextlib
 import logging
@@ -7,6 +11,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import psycopg
+from django.db import connection
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
@@ -16,6 +22,13 @@ from finops_site.pillars import beat_schedule
 
 logger = logging.getLogger(__name__)
 STOPS = (signal.SIGTERM, signal.SIGINT)
+LEADS, SETS_UP = "finops beat leads", "finops beat sets up"
+ASKS_EVERY_SECONDS = 2.0
+# A host that is gone without a word is given up by the database after some 30 seconds.
+GIVE_UP_SILENT = (
+    "SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), "
+    "set_config('tcp_keepalives_count', '4', false)"
+)
 
 
 @contextlib.contextmanager
@@ -35,16 +48,70 @@ def stops_wait() -> Iterator[None]:
             signal.raise_signal(stop)
 
 
+class Leadership:
+    """A lock that one process has, by a connection of its own: the end of either ends it. No pooler may lie between."""
+
+    def __init__(self) -> None:
+        self.session: psycopg.Connection | None = None
+        self.is_held = False
+
+    def ask(self) -> bool:
+        """Whether this process leads: the lock is its own, and the connection that holds it is there."""
+        try:
+            if not self.is_held:
+                self.is_held = bool(self._one("SELECT pg_try_advisory_lock(hashtext(%s))", LEADS))
+            else:
+                self._one("SELECT true")
+        except psycopg.Error:
+            self.is_held, self.session = False, None
+        return self.is_held
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Waits until no other process sets up its schedule."""
+        self._one("SELECT pg_advisory_lock(hashtext(%s))", SETS_UP)
+        try:
+            yield
+        finally:
+            self._one("SELECT pg_advisory_unlock(hashtext(%s))", SETS_UP)
+
+    def _one(self, query: str, *values: str) -> Any:
+        if self.session is None:
+            self.session = psycopg.connect(**connection.get_connection_params(), autocommit=True)
+            self.session.execute(GIVE_UP_SILENT)
+        row = self.session.execute(query.encode(), values).fetchone()
+        return row[0] if row else None
+
+
 class Scheduler(DatabaseScheduler):
     """Writes the entries that the apps declare and it does not know yet, and leaves the others as the admin has them.
 
     django-celery-beat's own writes what is declared over the database at each start.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.leadership, self.leads = Leadership(), False
+        super().__init__(*args, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Queues what is due, where this is the process that leads; returns the seconds until the next look."""
+        led, self.leads = self.leads, self.leadership.ask()
+        if not self.leads:
+            if led:
+                logger.warning("the lock of beat is lost: another may lead")
+                # What another knows better by now.
+                self._dirty.clear()
+            return ASKS_EVERY_SECONDS
+        if not led:
+            logger.warning("this beat leads")
+            # When each entry ran last, as the one before wrote it down.
+            self._initial_read = self._heap_invalidated = True
+        return min(super().tick(*args, **kwargs), ASKS_EVERY_SECONDS)
+
     def setup_schedule(self) -> None:
         # Asked to stop, celery makes the schedule that it does not have yet, to write it: in the middle of one of
         # these queries that waits for itself, for ever.
-        with stops_wait(), as_acting("command", "beat"):
+        with stops_wait(), self.leadership.alone(), as_acting("command", "beat"):
             self.follow_renamed_tasks()
             self.disable_entries_without_a_task()
             super().setup_schedule()

@@ -1,6 +1,7 @@
 """How the system is: the servers it needs, last night, emails that wait, the last backup, room on the disk."""
 
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -28,6 +30,8 @@ OLD_BACKUP = timedelta(days=2)
 OLD_DRILL = timedelta(days=40)
 OLD_NIGHT = timedelta(hours=36)
 PATIENCE_SECONDS = 2
+ASK_TABLES_SECONDS = 60
+_tables_are_there_until = 0.0
 GIGABYTE = 1024**3
 LOW_DISK, LEAST_DISK = 10 * GIGABYTE, 2 * GIGABYTE
 LONGEST_CHECK = timedelta(hours=6)
@@ -54,6 +58,23 @@ def database_answers(database: BaseDatabaseWrapper | None = None) -> bool:
             return bool(cursor.fetchone())
     except Error:
         return False
+
+
+def is_migrated() -> bool:
+    """Whether the database has the tables of this version; it may have more, of a version to come.
+
+    Once it has them it is asked again only after a minute: all migrations are read for it.
+    """
+    global _tables_are_there_until
+    if time.monotonic() < _tables_are_there_until:
+        return True
+    try:
+        executor = MigrationExecutor(connection)
+        is_there = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error:
+        return False
+    _tables_are_there_until = time.monotonic() + ASK_TABLES_SECONDS if is_there else 0.0
+    return is_there
 
 
 def cache_answers() -> bool:

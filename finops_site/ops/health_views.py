@@ -1,9 +1,11 @@
-"""The page Health for administrators, and the address a load balancer asks."""
+"""The page Health for administrators, and the addresses that programs ask: a load balancer, a cluster, Prometheus."""
 
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -11,7 +13,7 @@ from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
 
 from finops_site.lib.words import number_text
-from finops_site.ops import health
+from finops_site.ops import health, metrics
 from finops_site.registry import HealthState
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Page
@@ -59,3 +61,38 @@ def healthz(request: HttpRequest) -> JsonResponse:
     }
     states = {name: "ok" if works else "down" for name, works in answers.items()}
     return JsonResponse(states, status=200 if answers["database"] else 503)
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 where this host may be given requests and tasks, else 503; which part is not ready, and no word more."""
+    database = health.database_answers()
+    answers = {
+        "database": database,
+        "migrations": database and health.is_migrated(),
+        "cache": health.cache_answers(),
+        "broker": health.broker_answers(),
+    }
+    states = {name: "ok" if works else "down" for name, works in answers.items()}
+    return JsonResponse(states, status=200 if all(answers.values()) else 503)
+
+
+@never_cache
+@require_safe
+def metrics_for_prometheus(request: HttpRequest) -> HttpResponse:
+    """Figures without names of people; for the holder of the token, or for this machine alone where there is none."""
+    if not may_read_metrics(request):
+        return HttpResponse(
+            "Metrics are for the holder of FINOPS_METRICS_TOKEN.\n", status=403, content_type="text/plain"
+        )
+    return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+
+
+def may_read_metrics(request: HttpRequest) -> bool:
+    if settings.FINOPS_METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return constant_time_compare(given, f"Bearer {settings.FINOPS_METRICS_TOKEN}")
+    # What a proxy hands on comes from this machine too, and says so.
+    is_handed_on = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-Ip"))
+    return request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not is_handed_on

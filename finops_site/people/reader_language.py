@@ -27,7 +27,7 @@ from finops_site.people.company import company_language, language_of, load_compa
 
 T = TypeVar("T")
 # Who reads here are programs.
-IN_ENGLISH = ("/api/", "/scim/", "/healthz", "/static/")
+IN_ENGLISH = ("/api/", "/scim/", "/healthz", "/readyz", "/metrics", "/static/")
 # Whose language it is at this moment, so that what writes to her inside of it does not ask again.
 _reader: ContextVar[str] = ContextVar("address of the reader", default="")
 

@@ -19,6 +19,9 @@ ROWS_A_PAGE = 36
 MOST_ROWS, MOST_ROWS_ALONE = 12, 18
 # What the first page has room for.
 MOST_GATES = 7
+# The chart of an update with more of them.
+LOW = 130
+ABSENT = "—"
 PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
@@ -84,13 +87,19 @@ def _monthly(report: ComposedReport) -> bytes:
 def _review(report: ComposedReport, is_kept: bool) -> bytes:
     alone = report.kind == ReportKind.UPDATE
     files: dict[str, str | bytes] = {}
+    gates = _gates(report)
+    if alone:
+        # An update has no other page, and room for every target; what has neither that nor a value says nothing.
+        says = [bool(gate.target) or gate.value != ABSENT for gate in report.gates]
+        gates = [gate for gate, is_shown in zip(gates, says, strict=True) if is_shown]
     first: dict[str, Any] = {
         "lead": list(report.lead),
         "stats": [stat_data(stat) for stat in report.stats],
         "charts": [],
     }
     if report.chart:
-        files["first"] = chart_svg.svg(report.chart, width=640 if alone else 420, height=190)
+        height = LOW if alone and len(gates) > MOST_GATES else 190
+        files["first"] = chart_svg.svg(report.chart, width=640 if alone else 420, height=height)
         first["charts"] = [{"file": "first", "title": report.chart.get("title") or _("Chart")}]
     for part in () if alone else report.parts:
         for number, chart in enumerate(part.charts):
@@ -99,8 +108,7 @@ def _review(report: ComposedReport, is_kept: bool) -> bytes:
     sections = [] if alone else [_shortened(section_data(part)) for part in report.parts]
     data = {
         **_head(report),
-        # An update has no other page: all of them stand on its first.
-        "gates": _gates(report) if alone else _gates(report)[:MOST_GATES],
+        "gates": gates if alone else gates[:MOST_GATES],
         "more": "" if alone else _more_text(len(report.gates) - MOST_GATES),
         "first": first,
         "sections": sections,

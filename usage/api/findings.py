@@ -148,14 +148,14 @@ class FindingAnswerSerializer(serializers.Serializer):
         return Answer(**{**data, "verb": Verb(data["verb"]), "quiet": QuietScope(**quiet) if quiet else None})
 
 
-class LeftOutSerializer(serializers.Serializer):
+class LeftOutFindingSerializer(serializers.Serializer):
     name = serializers.CharField()
     reason = serializers.CharField()
 
 
 class FindingOutcomeSerializer(serializers.Serializer):
     count = serializers.IntegerField(help_text="how many findings it was done for")
-    left_out = LeftOutSerializer(many=True)
+    left_out = LeftOutFindingSerializer(many=True)
 
 
 class TicketRequestSerializer(serializers.Serializer):

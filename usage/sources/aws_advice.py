@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from finops_site.translation import gettext_lazy as _lazy
-from usage.sources.aws_questions import Client, Row, answers
+from usage.sources.aws_questions import Client, answers
+from usage.sources.readings import Row
 
 OPTIMIZER_RIGHT = "compute-optimizer:GetEC2InstanceRecommendations"
 HUB_RIGHT = "cost-optimization-hub:ListRecommendations"

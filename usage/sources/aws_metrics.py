@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from usage.sources.aws_questions import Client, Row, answers, chunks
+from usage.sources.aws_questions import Client, answers, chunks
+from usage.sources.readings import Row
 
 RIGHT = "cloudwatch:GetMetricData"
 # Rules judge by two weeks that are whole; a day more than that is asked for.

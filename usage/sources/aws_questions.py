@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from finops_site.translation import gettext_lazy as _lazy
 from usage.calc.aws_inventory import READERS
+from usage.sources.readings import CannotRead, Row
 
-Row = dict[str, Any]
 # boto3 makes the classes of its clients at run time.
 Client = Any
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
@@ -30,18 +30,6 @@ BUSY = (
     *("TooManyRequestsException", "BandwidthLimitExceeded", "LimitExceededException"),
 )
 NOT_THERE = ("NoSuchLifecycleConfiguration", "NoSuchBucket", "404")
-
-
-class CannotRead(Exception):
-    """A question has no whole answer; the message says why, in words without any secret.
-
-    `right` is the missing one, where one is; `is_closed` where nothing can be there, as the region is not enabled;
-    `is_expired` where no other question will be answered either.
-    """
-
-    def __init__(self, reason: str, *, right: str = "", is_closed: bool = False, is_expired: bool = False) -> None:
-        super().__init__(reason)
-        self.right, self.is_closed, self.is_expired = right, is_closed, is_expired
 
 
 @contextmanager

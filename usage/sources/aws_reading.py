@@ -1,8 +1,7 @@
 """An AWS account asked what there is, what was measured and what AWS advises, by a role that only reads."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,8 +14,8 @@ from costs.sources.storage import StorageProblem
 from usage.models import Connection, FactImport
 from usage.sources.aws_advice import ADVICE
 from usage.sources.aws_metrics import METRICS, RIGHT, measurements
-from usage.sources.aws_questions import QUESTIONS, CannotRead, Client, Lack, Question, Row, answers, first_page
-from usage.sources.collected_facts import Collection
+from usage.sources.aws_questions import QUESTIONS, Client, Lack, Question, answers, first_page
+from usage.sources.readings import METRICS_LABEL, CannotRead, Reading, Row
 
 Kind = FactImport.Kind
 # Where accounts are asked who they are and which regions they have.
@@ -32,29 +31,6 @@ RIGHTS: Sequence[str] = tuple(
         ]
     )
 )
-METRICS_LABEL = "metrics"
-
-
-@dataclass(slots=True)
-class Part:
-    """What became of one question, in all accounts and regions: how many rows, and what was not answered."""
-
-    label: str
-    rows: int = 0
-    problems: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Reading:
-    """A reading under way: what is collected, and what is to be told of each question."""
-
-    connection: Connection
-    collection: Collection
-    now: datetime
-    parts: dict[str, Part] = field(default_factory=dict)
-
-    def part(self, key: str, label: str) -> Part:
-        return self.parts.setdefault(key, Part(label))
 
 
 @dataclass(frozen=True, slots=True)

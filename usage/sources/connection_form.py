@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from costs.sources.places import endpoint_choices
 from finops_site.translation import gettext_lazy as _lazy
 from usage.models import Connection
-from usage.sources.connections import READERS, normalised
+from usage.sources.connections import normalised
 
 
 class ConnectionForm(forms.ModelForm):
@@ -28,8 +28,6 @@ class ConnectionForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoint_choices()
         cast(forms.ModelChoiceField, self.fields["credential"]).empty_label = _("the machine's own identity")
-        provider = cast(forms.ChoiceField, self.fields["provider"])
-        provider.choices = [choice for choice in Connection.Provider.choices if choice[0] in READERS]
 
     def clean_accounts(self) -> str:
         return normalised(self.cleaned_data["accounts"])

@@ -20,9 +20,9 @@ from finops_site.lib.words import number_text
 from finops_site.models import User
 from usage.models import Connection
 from usage.models.connections import listed
-from usage.sources.aws_questions import CannotRead
-from usage.sources.aws_reading import Reading, missing_rights, read_aws
+from usage.sources import aws_reading, azure_reading, google_reading
 from usage.sources.collected_facts import Collection, store
+from usage.sources.readings import CannotRead, Reading
 
 State = Connection.State
 READ = "usage.change_connection"
@@ -30,9 +30,15 @@ ABANDONED_AFTER = timedelta(hours=6)
 # The night's evaluation begins later.
 EARLIEST_HOUR = 1
 MOST_PROBLEMS = 20
-READERS: Mapping[str, Callable[[Reading], None]] = {Connection.Provider.AWS: read_aws}
+READERS: Mapping[str, Callable[[Reading], None]] = {
+    Connection.Provider.AWS: aws_reading.read_aws,
+    Connection.Provider.AZURE: azure_reading.read_azure,
+    Connection.Provider.GOOGLE: google_reading.read_google,
+}
 TESTS: Mapping[str, Callable[[Connection], tuple[str, list[str], list[str]]]] = {
-    Connection.Provider.AWS: missing_rights
+    Connection.Provider.AWS: aws_reading.missing_rights,
+    Connection.Provider.AZURE: azure_reading.missing_rights,
+    Connection.Provider.GOOGLE: google_reading.missing_rights,
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from finops_site.people.roles import ENGINEERING, FINANCE
 from finops_site.registry import (
     AdviceSource,
+    MessageQueue,
     NavItem,
     NavTab,
     NotificationKind,
@@ -21,7 +22,7 @@ SEE = "usage.view_finding"
 def entries() -> list[Any]:
     """Entries of the registry."""
     # The worker makes tickets by it; nobody else asks for the module.
-    from usage.worklist import panels, search, tasks, to_do  # noqa: F401
+    from usage.worklist import panels, search, tasks, to_do, unsent  # noqa: F401
 
     nav = "usage:overview"
     return [
@@ -43,5 +44,6 @@ def entries() -> list[Any]:
         ),
         AdviceSource("usage", panels.usage_advice, SEE, 55),
         SearchSource("findings", _lazy("Findings"), "bulb", search.find_findings, SEE, 62),
+        MessageQueue("tickets", _lazy("Tickets"), unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 30),
         NotificationKind("finding-assigned", _lazy("Findings that you are given"), SEE, 35),
     ]

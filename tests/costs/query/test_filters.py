@@ -391,6 +391,7 @@ def test_fay_hears_which_value_nothing_has(bill, fay, client_of):
         ("service", "Amazn S3", "Nothing here has Service Amazn S3."),
         ("tag:Team", "Pyments", "Nothing here has Tag Team Pyments."),
         ("instance_type__not", "m9.huge", "Nothing here has Instance type m9.huge."),
+        ("cost_center", "CC-404", "Nothing here has Cost centre CC-404."),
     ):
         for address in ("/costs/", "/costs/lines/"):
             page = client.get(address, {name: value, **DAYS}).content.decode()

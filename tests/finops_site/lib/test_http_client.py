@@ -5,6 +5,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.utils import translation
 
 from finops_site.lib import http_client
 from finops_site.lib.http_client import Undeliverable
@@ -181,3 +182,10 @@ def test_a_name_that_changes_its_mind_gains_nothing(receiver, monkeypatch):
     monkeypatch.setattr(http_client.socket, "getaddrinfo", lambda *_, **__: next(answers))
     with pytest.raises(Undeliverable, match="inside our own network"):
         http_client.post("https://rebinding.example.com/", b"", {})
+
+
+def test_what_is_wrong_with_an_address_is_said_in_the_language_of_who_typed_it():
+    with translation.override("de"), pytest.raises(Undeliverable, match="muss mit https:// beginnen"):
+        http_client.check_address("http://hooks.example.com/new")
+    with translation.override("fr"), pytest.raises(Undeliverable, match="dans notre propre réseau"):
+        http_client.check_address_resolves("https://127.0.0.1/new")

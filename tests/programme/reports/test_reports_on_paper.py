@@ -15,6 +15,7 @@ from pypdf import PdfReader
 
 from costs.query.known_until import known_in
 from costs.web import period_report
+from finops_site.lib import charts
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month, Period
 from finops_site.models import SavedView, Team
@@ -125,6 +126,24 @@ def test_the_review_has_savings_by_pillar_on_its_page_in_its_pdf_and_in_the_work
     # Who does not read the model has no such part.
     of_lea = compose.compose("quarterly", readers.scope_of(lea), QUARTER, TODAY)
     assert "savings-by-pillar" not in [part.name for part in of_lea.parts]
+
+
+def test_an_update_with_every_target_of_the_programme_is_one_page_in_every_language():
+    gates = [
+        Gate(f"Einsparungen durch Commitments {number}", "12.345,00 USD", "at least 150,000.00 USD", "met", "", "")
+        for number in range(18)
+    ]
+    nothing = Gate("Waste found", "—", "", "", "", "")
+    chart = {"id": "days", "kind": "bar", "title": "Days", "categories": ["1", "2"], "currency": "USD",
+             "series": [charts.series("Days", [Decimal(1), Decimal(2)])]}  # fmt: skip
+    lead = ["A sentence of an update that goes on over the end of its line, as those of figures do, twice."] * 8
+    made = replace(report(part(text="Spend.", charts=[chart]), kind="update"), gates=[*gates, nothing], lead=lead)
+    for language in ("en", "de"):
+        with translation.override(language):
+            (text,) = pages_of(paper.render(made))
+        assert text.count("Einsparungen durch Commitments") == 18
+        # What has neither a value nor a target says nothing.
+        assert "Waste found" not in text
 
 
 def test_what_the_archive_keeps_draws_the_same_bytes(quarter):

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from costs.models import Credential
-from tests.people import person, signed_in
+from tests.people import person, signed_in, waiting_for
 from tests.usage.worklist.helpers import finding
 from usage.changes import fix_runs, fix_sets
 from usage.changes.fix_sets import CannotChange
@@ -315,6 +315,9 @@ def test_eli_makes_one_on_the_page_of_a_finding_and_lea_acts_by_page_and_api(aws
     assert page.redirect_chain[-1][0] == fix_set.get_absolute_url()
     browser.post(fix_set.get_absolute_url(), {"verb": "dry_run"})
     browser.post(fix_set.get_absolute_url(), {"verb": "submit"})
+    # Home says to lea that it waits for her, and not to eli, who made it.
+    assert any("Fixes of findings wait" in text for text in waiting_for(lea))
+    assert not any("Fixes of findings wait" in text for text in waiting_for(eli))
     url = f"/api/v1/usage-changes/{fix_set.pk}/act/"
     answer = signed_in(lea).post(url, json.dumps({"verb": "approve"}), content_type="application/json")
     assert (answer.status_code, answer.json()["state"]) == (200, "approved")

@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import timezone
 
 from costs.models import Credential
 from finops_site.lib import http_client
 from finops_site.lib.http_client import Undeliverable
 from finops_site.models import Team
 from finops_site.ui.bulk_results import BulkRefused
+from tests.people import signed_in
 from tests.usage.worklist.helpers import finding, two_rules  # noqa: F401
 from usage.models import Ticket, Tracker
-from usage.worklist import tickets
+from usage.worklist import tickets, unsent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("two_rules")]
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -99,6 +101,29 @@ def test_what_is_refused_for_good_is_said_and_can_be_asked_for_again(eli, jira, 
     assert ask(row, jira, eli).count == 1
     tickets.send_tickets(NOW)
     assert Ticket.objects.get().reference == "PAY-9"
+
+
+def test_a_ticket_that_was_not_made_stands_on_the_page_of_unsent_messages_and_is_tried_again(
+    eli, ola, ada, jira, monkeypatch
+):
+    answered(monkeypatch, issue=[Undeliverable("The address answers 401."), {"key": "PAY-9"}])
+    row = finding(name="old-data")
+    ask(row, jira, eli)
+    tickets.send_tickets(NOW)
+    assert unsent.state(NOW).failed == 1
+    page = signed_in(eli).get("/messages/not-sent/").content.decode()
+    assert "Unattached disk: old-data" in page
+    assert "The address answers 401." in page
+    assert "Work of Payments" in page
+    # Ola's teams have no such finding, and ada may not ask for tickets.
+    assert "old-data" not in signed_in(ola).get("/messages/not-sent/").content.decode()
+    pk = Ticket.objects.get().pk
+    assert [unsent.retry(person, [pk], NOW) for person in (ola, ada)] == [0, 0]
+    picked = {"verb": "some", "pick": f"tickets:{pk}"}
+    assert signed_in(eli).post("/messages/not-sent/", picked).status_code == 302
+    tickets.send_tickets(timezone.now())
+    assert Ticket.objects.get().reference == "PAY-9"
+    assert unsent.unsent(eli) == []
 
 
 def test_github_gets_an_issue_and_its_address_is_kept(eli, jira, monkeypatch):
