@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 
 from finops_site.audit.context import LONGEST_THROUGH, address_of, as_acting
 from finops_site.audit.events import record_safely
+from finops_site.lib import log_lines
 from finops_site.models import AuditEntry
 
 # What is no page and no answer to a program, but something to keep.
@@ -26,8 +27,8 @@ class AuditMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         door = _door(request.path)
-        given = request.META.get("HTTP_X_REQUEST_ID", "") or request.META.get("HTTP_X_CORRELATION_ID", "")
-        known = {"request_id": given} if given and given.isprintable() and given.isascii() else {}
+        # The same as in the lines of the log (ops/request_log.py).
+        known = {"request_id": name} if (name := log_lines.request_id.get()) else {}
         with as_acting(door, request=request, address=address_of(request), person=None, **known):
             response = self.get_response(request)
             if is_file(response):
