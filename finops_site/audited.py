@@ -3,7 +3,7 @@
 from finops_site.pillars import AuditRule
 
 AUDITED = {
-    "User": AuditRule(left_out=("last_login", "hides_setup", "sessions_ended"), name="email"),
+    "User": AuditRule(left_out=("last_login", "hides_setup", "sessions_ended", "second_step_asked_on"), name="email"),
     # Of the tables between two models the row is that of the first.
     "User_groups": AuditRule(identity="user"),
     "User_user_permissions": AuditRule(identity="user"),

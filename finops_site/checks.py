@@ -10,10 +10,11 @@ from finops_site.celery import task_exists
 from finops_site.lib.backup_ages import read_keep_rule
 from finops_site.ops.backups import BackupProblem, backup_keys
 from finops_site.ops.observers import missing_packages
-from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
+from finops_site.people.roles import ROLES, forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
 from finops_site.sign_in.providers import identity_providers
+from finops_site.ui.limits import read_limit
 from finops_site.ui.navigation import HOME
 
 
@@ -98,11 +99,25 @@ def every_tab_has_its_entry_and_every_letter_one(app_configs: object, **_: objec
 
 
 @register()
+def limits_can_be_read(app_configs: object, **_: object) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    for name in ("FINOPS_API_LIMIT", "FINOPS_TOKEN_LIMIT", "FINOPS_LINK_LIMIT"):
+        try:
+            read_limit(getattr(settings, name))
+        except ImproperlyConfigured as error:
+            problems.append(Error(f"{name}: {error}", id="finops_site.E012"))
+    return problems
+
+
+@register()
 def somebody_can_sign_in(app_configs: object, **_: object) -> list[CheckMessage]:
     try:
         providers = identity_providers()
     except (ImproperlyConfigured, TypeError) as error:
         return [Error(str(error), id="finops_site.E009")]
+    unknown = sorted(set(settings.FINOPS_MFA_REQUIRED_ROLES) - set(ROLES))
+    if unknown:
+        return [Error(f"FINOPS_MFA_REQUIRED_ROLES: {unknown[0]} is no role.", id="finops_site.E013")]
     problems: list[CheckMessage] = [
         Warning(
             f"nobody can sign in by {one.name}: it is trusted with no domain.",

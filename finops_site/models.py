@@ -52,6 +52,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     hides_setup = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Home does not show her the checklist.")
     )
+    second_step_asked_on = models.DateField(
+        null=True, blank=True, editable=False, help_text=_lazy("when her role first asked for a second step at sign-in")
+    )
     sessions_ended = models.PositiveIntegerField(
         default=0, editable=False, help_text=_lazy("how often all her sessions were ended at once")
     )

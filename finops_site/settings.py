@@ -128,6 +128,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "finops_site.audit.middleware.AuditMiddleware",
+    "finops_site.sign_in.second_step.SecondStepMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
     "finops_site.ui.answer_time.AnswerTimeMiddleware",
@@ -200,7 +201,10 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A passkey signs in without a password; browsers know none for http, but of this computer.
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED
 # An invitation comes by mail, so that whoever followed it has that address.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 # Sign-in by an identity provider (docs/sign-in.md): one by these, several as a JSON list of objects.
@@ -235,6 +239,11 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"
 
+# How often: the API by each token or person, the page that makes tokens by each person, links in mails by each address.
+FINOPS_API_LIMIT = env("FINOPS_API_LIMIT", default="600/minute")
+FINOPS_TOKEN_LIMIT = env("FINOPS_TOKEN_LIMIT", default="20/hour")
+FINOPS_LINK_LIMIT = env("FINOPS_LINK_LIMIT", default="120/minute")
+
 # English is what the code says; the others are translated in <app>/locale, and chosen by people/reader_language.py.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
@@ -268,6 +277,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 # On a server pages are served over TLS unless it is said otherwise.
 HTTPS = env.bool("HTTPS", default=not EMBEDDED)
+# Roles that must have a second step beside the password, and for how many days they may go on without. A laptop asks
+# nobody: it has no https, and its people are those of the demo.
+FINOPS_MFA_REQUIRED_ROLES = env.list("FINOPS_MFA_REQUIRED_ROLES", default=["administrator", "finance"] if HTTPS else [])
+FINOPS_MFA_GRACE_DAYS = env.int("FINOPS_MFA_GRACE_DAYS", default=7)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -338,6 +351,7 @@ REST_FRAMEWORK = {
     ],
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "finops_site.api.base.answer_error",
+    "DEFAULT_THROTTLE_CLASSES": ["finops_site.api.throttles.ApiThrottle"],
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "FinOps API",

@@ -18,6 +18,7 @@ from budgets.alerts.emails import alert_facts
 from budgets.alerts.letter_parts import LetterParts
 from budgets.models import Alert, Budget
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.limits import HasLimit
 
 
 class CommentForm(forms.Form):
@@ -31,7 +32,8 @@ class CommentForm(forms.Form):
     )
 
 
-class AcknowledgePage(TemplateView):
+class AcknowledgePage(HasLimit, TemplateView):
+    limit_name = "FINOPS_LINK_LIMIT"
     template_name = "budgets/acknowledge.html"
 
     @cached_property

@@ -4,8 +4,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from finops_site.people.backends import password_opens_for
 from finops_site.people.reader_language import in_language_of
@@ -18,6 +21,14 @@ ROLE_BACKEND = "finops_site.people.backends.RoleBackend"
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:
+        """Where passwords are off a passkey opens no more than a password does: who left the provider is out."""
+        by_provider = bool((kwargs.get("signal_kwargs") or {}).get("sociallogin"))
+        if not by_provider and not password_opens_for(user.email):  # type: ignore[attr-defined]
+            messages.error(request, _("Sign in by your company's provider."))
+            return redirect("account_login")
+        return super().pre_login(request, user, **kwargs)
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """However somebody signed in, her session asks our own backend who she is and what she may do."""

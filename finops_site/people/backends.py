@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -46,6 +47,9 @@ class RoleBackend(ModelBackend):
                 company=Subquery(Company.objects.values(row=JSONObject(**{name: name for name in COMPANY}))[:1]),
                 has_demo=Exists(DemoCompany.objects.filter(removed_at=None)),
                 demo_step=Subquery(demo_steps()),
+                has_second_step=Exists(
+                    Authenticator.objects.filter(user=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
+                ),
                 unread_notifications=Subquery(unread.values(count=Count("*"))),
             )
             .first()

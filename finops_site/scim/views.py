@@ -59,6 +59,8 @@ class ScimView(APIView):
         response = Response({**body, **({"scimType": kind} if kind else {})}, status=code)
         if code == status.HTTP_401_UNAUTHORIZED:
             response["WWW-Authenticate"] = "Bearer"
+        if wait := getattr(error, "wait", None):
+            response["Retry-After"] = str(int(wait))
         response.exception = True
         return response
 

@@ -14,14 +14,16 @@ from django.views.generic import TemplateView, View
 from finops_site.people.tokens import CannotMakeToken, end_token, make_token
 from finops_site.sign_in.token_forms import TokenForm
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.limits import HasLimit
 from finops_site.ui.pages import Page
 
 
 @method_decorator(never_cache, "dispatch")
-class TokensPage(Page, TemplateView):
+class TokensPage(HasLimit, Page, TemplateView):
     """The tokens of one's own programs."""
 
     template_name = "token.html"
+    limit_name, limited_methods = "FINOPS_TOKEN_LIMIT", ("POST",)
     permission_required = None
     title = _lazy("API tokens")
     subtitle = _lazy("What your scripts and spreadsheets sign in with. They see what you see, and nothing more.")

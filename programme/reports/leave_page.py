@@ -11,12 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.generic import TemplateView
 
+from finops_site.ui.limits import HasLimit
 from programme.models import ReportSchedule
 from programme.reports import schedules
 from programme.reports.leaving import LeaveLink, leave_report, read_leave_link
 
 
-class LeavePage(TemplateView):
+class LeavePage(HasLimit, TemplateView):
+    limit_name = "FINOPS_LINK_LIMIT"
     template_name = "programme/leave.html"
 
     @cached_property

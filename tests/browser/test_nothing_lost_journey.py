@@ -34,7 +34,7 @@ def test_ada_is_offline_for_a_moment_and_then_signed_out(visit):
     page.get_by_role("button", name="Save").click()
     page.locator("input[name=login]").fill("ada@demo.example")
     page.locator("input[name=password]").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator("#typed-text-notice")).to_contain_text("nothing was saved")
     expect(page.locator("input[name=name]")).to_have_value("Workshop & Tools")
     expect(page.locator("input[name=cost_center]")).to_have_value("CC-4711")

@@ -5,7 +5,7 @@ from finops_site.people.roles import role_of
 from finops_site.sign_in import group_grants
 from tests.browser.conftest import DESKTOP, is_complaint
 from tests.finops_site.sign_in.conftest import provider  # noqa: F401 (pytest finds it here)
-from tests.people import person
+from tests.people import PASSWORD, person
 
 
 def test_kim_signs_in_with_example_and_has_her_role_and_her_team(provider, chromium, live_server, transactional_db):  # noqa: F811
@@ -28,3 +28,26 @@ def test_kim_signs_in_with_example_and_has_her_role_and_her_team(provider, chrom
     assert (role_of(kim), [str(team) for team in kim.teams.all()]) == ("engineering", ["Payments"])
     context.close()
     assert [text for text in complaints if "403" not in text] == []
+
+
+def test_lea_signs_in_with_a_passkey_and_no_password(visit):
+    page = visit("lea")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    devtools.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "isUserVerified": True, "automaticPresenceSimulation": True}},
+    )
+    page.goto("/accounts/2fa/webauthn/add/")
+    # Who adds one proves once more that it is she.
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("main form button[type=submit]").first.click()
+    page.locator("input[name=passwordless]").check()
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url(lambda url: "/add/" not in url)
+    page.context.clear_cookies()
+    page.goto("/accounts/login/?next=/settings/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url(lambda url: url.endswith("/settings/"))
+    assert "Lea" in page.locator(".user-button").inner_text()

@@ -11,7 +11,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 # The last migrations before the rule, with those that were on their way when it came.
 BEFORE = {
-    "finops_site": 16,
+    "finops_site": 18,
     "costs": 44,
     "tagging": 44,
     "budgets": 17,

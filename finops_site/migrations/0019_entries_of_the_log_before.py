@@ -59,6 +59,6 @@ def forget_entries(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contenttypes", "0002_remove_content_type_name"), ("finops_site", "0017_audit_log")]
+    dependencies = [("contenttypes", "0002_remove_content_type_name"), ("finops_site", "0018_audit_log")]
 
     operations = [migrations.RunPython(copy_entries, forget_entries)]

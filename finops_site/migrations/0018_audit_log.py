@@ -223,7 +223,7 @@ ACTIONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finops_site", "0016_people_by_scim")]
+    dependencies = [("finops_site", "0017_second_step_asked")]
 
     operations = [
         migrations.CreateModel(
