@@ -3,6 +3,7 @@ from datetime import date
 
 from celery.schedules import crontab
 
+from budgets.audited import AUDITED, NOT_AUDITED
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
@@ -55,6 +56,8 @@ class BudgetsConfig(PillarConfig):
     name = "budgets"
     urls = "budgets.urls"
     api_urls = "budgets.api.urls"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     begins_with = {"budgets.Night"}
     permissions = {
         # What every role sees, each in its own rows.
@@ -98,8 +101,6 @@ class BudgetsConfig(PillarConfig):
     }
 
     def ready(self) -> None:
-        from auditlog.registry import auditlog
-
         from budgets import (  # noqa: F401
             demo_removal,
             kpis,
@@ -114,26 +115,6 @@ class BudgetsConfig(PillarConfig):
         from budgets.controls import panels as control_panels
         from budgets.forecast.cost_forecast import forecast_spans
 
-        for name in (
-            _lazy("Budget"),
-            "BudgetPeriod",
-            _lazy("Threshold"),
-            _lazy("Recipient"),
-            _lazy("Anomaly"),
-            "AnomalySensitivity",
-            "CompanyYear",
-            "KnownCharge",
-            "ProposedChange",
-        ):
-            auditlog.register(
-                self.get_model(name),
-                exclude_fields=["evaluated_as_of", "not_evaluated"] if name == "Budget" else [],
-                # The address of a channel is as secret as a key.
-                mask_fields=["url"] if name == "Recipient" else [],
-                mask_callable="budgets.alerts.masking.only_the_host" if name == "Recipient" else None,
-            )
-        for name in (_lazy("Control"), "ControlPolicy", "ControlAccess", "ControlChangeSet"):
-            auditlog.register(self.get_model(name))
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
             NavItem(_lazy("Budgets"), "budgets:budgets", "target", may_see, 30, _lazy("Spend"), key="b"),

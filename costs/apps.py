@@ -1,5 +1,6 @@
 from celery.schedules import crontab
 
+from costs.audited import AUDITED, NOT_AUDITED
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
@@ -55,6 +56,8 @@ class CostsConfig(PillarConfig):
         *("costs.ClusterUsage", "costs.ConformanceResult", "costs.InvoiceFile", "costs.InvoiceCost"),
     }
     warm_up = "costs.query.drilldown.warm_up"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {"costs.view_costline", "costs.view_exchangerate"},
@@ -112,8 +115,6 @@ class CostsConfig(PillarConfig):
     }
 
     def ready(self) -> None:
-        from auditlog.registry import auditlog
-
         from costs import demo_removal, health, search
         from costs.clusters import of_bills
         from costs.clusters.invariants import check_shares
@@ -126,18 +127,8 @@ class CostsConfig(PillarConfig):
         from costs.versions.decisions import held_deliveries
         from costs.web import home_forecast, panels, period_report, report_section
 
-        auditlog.register(self.get_model("Pool"))
-        auditlog.register(self.get_model("AccountGroup"))
-        auditlog.register(self.get_model("GroupedAccount"))
-        auditlog.register(
-            self.get_model("Delivery"),
-            include_fields=["source", "status", "received_by", "decided_by", "beside"],
-            m2m_fields={"beside"},
-        )
-        auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
-        auditlog.register(self.get_model("Invoice"))
-        auditlog.register(self.get_model("ExportPlace"), exclude_fields=["marks", "written_at", "problem"])
         register_checks(check_shares)
+        register_checks(health.audit_checks)
 
         may_see, costs, bills = "costs.view_costline", "costs:explorer", "costs:deliveries"
         registry.add(

@@ -1,5 +1,6 @@
 """What costs shows on the page Health, and checks at night."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 
 from django.template.defaultfilters import filesizeformat
@@ -10,12 +11,14 @@ from django.utils.translation import ngettext
 
 from costs import retention
 from costs.models import Delivery, ExportPlace, Source
-from costs.reconciliation import reconcile
+from costs.reconciliation import Check, reconcile
 from costs.sources.health import source_health, with_last_delivery
-from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.periods import Month, day_text, moment_text
+from finops_site.ops import audit_health
 from finops_site.people.demo_rows import without_demo
 from finops_site.registry import HealthState, HealthStatus, NightlyCheckFailed
 
+WHOLE = "whole"
 # A source's state as the pages of health show it.
 STATES = {
     "good": HealthState.GOOD,
@@ -32,6 +35,13 @@ def sources(now: datetime) -> list[HealthStatus]:
         health = source_health(source, source.last_delivery, now)
         statuses.append(HealthStatus(source.name, STATES[health.state], health.words, reverse("costs:sources")))
     return statuses
+
+
+def audit_checks(month: Month | None) -> Iterator[Check]:
+    """That the audit log is as it was sealed, and written of every table: asked with all months."""
+    if month is None:
+        problems = "; ".join(audit_health.problems()) or WHOLE
+        yield Check("the audit log = as it was sealed", "every entry", problems, WHOLE)
 
 
 def a_bill_counts() -> bool:

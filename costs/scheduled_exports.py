@@ -21,7 +21,9 @@ from costs.sources.folder import ExportFolder
 from costs.sources.google_cloud import GoogleBucket
 from costs.sources.places import place_problem
 from costs.sources.storage import StorageProblem
+from finops_site.audit.events import record
 from finops_site.lib.periods import Month
+from finops_site.models import AuditEntry
 
 
 class Target(Protocol):
@@ -92,6 +94,8 @@ def write_place(place: ExportPlace, now: datetime) -> list[Month]:
             folder = "/".join(filter(None, [place.prefix.strip("/"), f"billing_month={month}"]))
             target.store(f"{folder}/{name}", scratch / name)
             target.store(f"{folder}/manifest.json", scratch / "manifest.json")
+            exported = {"file": (None, f"{folder}/{name}"), "sha256": (None, manifest["sha256"])}
+            record(AuditEntry.Action.EXPORT, place, changes=exported)
         if mark:
             place.marks[str(month)] = mark
         else:

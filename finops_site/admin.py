@@ -9,8 +9,6 @@ from typing import Any
 
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
-from auditlog.admin import LogEntryAdmin as PackagedLogEntryAdmin
-from auditlog.models import LogEntry
 from axes.admin import AccessAttemptAdmin as PackagedAccessAttemptAdmin
 from axes.models import AccessAttempt
 from django import forms
@@ -28,7 +26,17 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from finops_site.lib.person import Person
 from finops_site.mail import invitations
-from finops_site.models import ApiToken, Dashboard, GroupMapping, Membership, OutgoingEmail, SavedView, Team, User
+from finops_site.models import (
+    ApiToken,
+    AuditEntry,
+    Dashboard,
+    GroupMapping,
+    Membership,
+    OutgoingEmail,
+    SavedView,
+    Team,
+    User,
+)
 from finops_site.people.leaving import leave
 from finops_site.people.roles import ROLES
 from finops_site.people.signed_in import signed_in_user
@@ -38,7 +46,7 @@ from finops_site.translation import gettext_lazy as _lazy
 
 MOST_ROWS = 1_000
 # What the packages register is either shown in our style below or, like groups, kept elsewhere (roles.py).
-for packaged in (Group, LogEntry, AccessAttempt, PeriodicTask, SocialAccount, SocialApp, SocialToken, UserSession):
+for packaged in (Group, AccessAttempt, PeriodicTask, SocialAccount, SocialApp, SocialToken, UserSession):
     admin.site.unregister(packaged)
 
 
@@ -229,14 +237,6 @@ class SocialAccountAdmin(FactAdmin):
         return rows if user.has_perm("socialaccount.view_socialaccount") else rows.none()
 
 
-@admin.register(LogEntry)
-class LogEntryAdmin(PackagedLogEntryAdmin, ModelAdmin):
-    """Who changed what, from what to what, when and from where."""
-
-    search_fields = ["object_repr", "changes", "actor__email", "actor__name"]
-    list_filter = ["action"]
-
-
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(PackagedAccessAttemptAdmin, ModelAdmin):
     """Sign-ins that failed; deleting one lets the person try again."""
@@ -272,6 +272,19 @@ class SharedAdmin(FactAdmin):
     list_display = ["name", "owner", "team", "with_company", "created_at"]
     list_filter = ["with_company"]
     search_fields = ["name"]
+
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+        return rows.visible_to(user)  # type: ignore[attr-defined]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(FactAdmin):
+    """Who changed what, from what to what, when and from where; the page /audit/ has it with its search."""
+
+    list_display = ["at", "who", "action", "model", "name", "door", "through", "address"]
+    list_filter = ["action", "door"]
+    search_fields = ["name", "who", "model"]
+    exclude = ["actor", "digest", "hash"]
 
     def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)  # type: ignore[attr-defined]

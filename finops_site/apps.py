@@ -3,9 +3,11 @@
 from celery.schedules import crontab
 from django.apps import apps
 from django.conf import settings
+from django.db.backends.signals import connection_created
 from django.db.models.signals import class_prepared, post_migrate
 from django.utils import translation
 
+from finops_site.audited import AUDITED, NOT_AUDITED
 from finops_site.field_names import translate_names
 from finops_site.lib import language
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
@@ -19,6 +21,8 @@ class_prepared.connect(translate_names, dispatch_uid="finops_site.field_names")
 class FinopsSiteConfig(PillarConfig):
     name = "finops_site"
     verbose_name = _lazy("People")
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     permissions = {
         EVERYBODY: {"finops_site.view_team"},
         ADMINISTRATOR: {
@@ -43,7 +47,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.view_outgoingemail",
             "finops_site.view_nightlyrun",
             *("finops_site.share_savedview", "finops_site.view_savedview", "finops_site.view_dashboard"),
-            "auditlog.view_logentry",
+            "finops_site.view_auditentry",
             "axes.view_accessattempt",
             "axes.delete_accessattempt",
             "django_celery_beat.view_periodictask",
@@ -60,12 +64,18 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.add_team",
             "finops_site.view_membership",
             "finops_site.share_savedview",
-            "auditlog.view_logentry",
+            "finops_site.view_auditentry",
         },
         ENGINEERING: {"finops_site.open_admin"},
     }
     # What ran while nobody was here yet.
-    begins_with = {"finops_site.NightlyRun", "finops_site.Backup", "finops_site.RestoreDrill"}
+    begins_with = {
+        "finops_site.AuditEntry",
+        "finops_site.AuditStream",
+        "finops_site.NightlyRun",
+        "finops_site.Backup",
+        "finops_site.RestoreDrill",
+    }
     schedule = {
         "send-emails-that-are-left-every-ten-minutes": {
             "task": "finops_site.tasks.send_outgoing_emails",
@@ -78,6 +88,10 @@ class FinopsSiteConfig(PillarConfig):
         "watch-queues-of-messages-every-ten-minutes": {
             "task": "finops_site.tasks.watch_queues",
             "schedule": crontab(minute="8-59/10"),
+        },
+        "seal-the-audit-log-every-minute": {
+            "task": "finops_site.tasks.seal_audit_log",
+            "schedule": crontab(),
         },
         "clear-old-emails-every-night": {
             "task": "finops_site.tasks.clear_old_emails",
@@ -114,21 +128,23 @@ class FinopsSiteConfig(PillarConfig):
 
     def ready(self) -> None:
         language.connect(translation.gettext, translation.ngettext, translation.pgettext, translation.get_language)
-        from auditlog.registry import auditlog
 
         # Celery's app is made with Django's, so that tasks queued by any process go to our broker.
         from finops_site import checks  # noqa: F401
+        from finops_site.audit import context, events, triggers
         from finops_site.celery import app as celery_app
         from finops_site.first_day import remove_demo
         from finops_site.first_day.site_steps import SITE_STEPS
         from finops_site.mail import unsent
-        from finops_site.ops import home_panels, task_log
+        from finops_site.ops import audit_health, home_panels, task_log
         from finops_site.people import roles
         from finops_site.registry import (
+            HealthCheck,
             MessageQueue,
             NavItem,
             NavSection,
             NavTab,
+            NightlyCheck,
             NotificationKind,
             Panel,
             PendingDecisionSource,
@@ -144,21 +160,9 @@ class FinopsSiteConfig(PillarConfig):
         # Permissions are made app by app; after the last app with models they are all there.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(roles.sync_roles, sender=last, dispatch_uid="finops_site.sync_roles")
-
-        auditlog.register(
-            self.get_model("User"),
-            exclude_fields=["password", "last_login", "hides_setup", "sessions_ended", "second_step_asked_on"],
-            m2m_fields={"groups"},
-        )
-        auditlog.register(self.get_model("Team"))
-        auditlog.register(self.get_model("Company"))
-        auditlog.register(self.get_model("Membership"))
-        auditlog.register(self.get_model("GroupMapping"))
-        for name in ("ApiToken", "ScimToken"):
-            auditlog.register(self.get_model(name), exclude_fields=["key_hash", "last_used_at"])
-        auditlog.register(self.get_model("ScimGroup"), m2m_fields={"members"})
-        for name in ("SavedView", "Dashboard", "ViewMail"):
-            auditlog.register(self.get_model(name), exclude_fields=["queued_for"])
+        post_migrate.connect(triggers.sync_triggers, sender=last, dispatch_uid="finops_site.sync_triggers")
+        connection_created.connect(context.tell_every_statement, dispatch_uid="finops_site.audit.tell")
+        events.connect()
         registry.add(
             NavSection("", 0),
             NavSection(_lazy("Spend"), 10),
@@ -189,6 +193,9 @@ class FinopsSiteConfig(PillarConfig):
             NavItem(
                 _lazy("Set up"), "set_up", "clipboard-check", "finops_site.follow_setup", 85, _lazy("System"), key="s"
             ),
+            NightlyCheck("audit-log", audit_health.check_nightly, 95, _lazy("audit log")),
+            HealthCheck("audit-log", _lazy("Audit log"), audit_health.statuses, 90),
+            NavTab(_lazy("Audit log"), "audit", "health", "finops_site.view_auditentry", 20),
             NavItem(
                 _lazy("Health"),
                 "health",

@@ -10,13 +10,14 @@ import ctypes
 import logging
 import os
 import signal
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from celery import Celery
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import NotRegistered
-from celery.signals import worker_process_init
+from celery.signals import before_task_publish, worker_process_init
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -26,6 +27,18 @@ logger = logging.getLogger(__name__)
 WORKER = os.getpid()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finops_site.settings")
+
+
+# Of a message that asks for a task: who caused it.
+HEADER = "finops_cause"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who caused a task, as far as the audit log needs it: a person by her number and address."""
+
+    pk: int
+    email: str
 
 
 class FollowUpTask(DjangoTask):
@@ -38,10 +51,17 @@ class FollowUpTask(DjangoTask):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The work of a task; what it writes for nobody in particular is in the company's language."""
+        from finops_site.audit.context import as_acting
         from finops_site.people.reader_language import in_company_language
 
-        with in_company_language():
+        with in_company_language(), as_acting("task", self.name, **self._who_asked()):
             return super().__call__(*args, **kwargs)
+
+    def _who_asked(self) -> dict[str, Any]:
+        """For the audit log: the id of this run, and who caused it, as whoever queued it noted."""
+        facts = {"request_id": self.request.id} if self.request.id else {}
+        cause = getattr(self.request, HEADER, None) or (self.request.headers or {}).get(HEADER) or {}
+        return facts | ({"person": Cause(**cause)} if cause else {})
 
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
         """Queues the task after the commit; at once where there is no transaction."""
@@ -78,6 +98,16 @@ def task_exists(name: str) -> bool:
         return task(name) is not None
     except (ImportError, ValueError, NotRegistered):
         return False
+
+
+@before_task_publish.connect
+def note_the_cause(headers: dict[str, Any] | None = None, **_: object) -> None:
+    """A task that somebody's click has queued is hers in the audit log, done by the task."""
+    from finops_site.audit.context import current_facts
+
+    facts = current_facts()
+    if headers is not None and "actor" in facts:
+        headers[HEADER] = {"pk": facts["actor"], "email": facts.get("who", "")}
 
 
 @worker_process_init.connect

@@ -102,3 +102,32 @@ class NotificationQuerySet(models.QuerySet):
 
     def unread(self) -> "NotificationQuerySet":
         return self.filter(read_at=None)
+
+
+class AuditQuerySet(models.QuerySet):
+    """Entries of the audit log."""
+
+    def visible_to(self, user: Any) -> "AuditQuerySet":
+        """All of it for whoever makes the accounts; for finance what was done with money and by itself, and no
+        sign-ins, tokens or files of others."""
+        if user.has_perm("finops_site.view_user"):
+            return self
+        if not user.has_perm("finops_site.view_auditentry"):
+            return self.none()
+        from finops_site.pillars import installed_pillars
+
+        ours = models.Q(actor=user.pk)
+        for label in (pillar.label for pillar in installed_pillars() if pillar.label != "finops_site"):
+            ours |= models.Q(model__startswith=f"{label}.")
+        return self.filter(ours)
+
+    def about(self, row: models.Model) -> "AuditQuerySet":
+        """What was done with one row, and to what else it was joined, the newest first."""
+        joins = [field.remote_field.through for field in row._meta.many_to_many]
+        made = [model._meta.label_lower for model in joins if model is not None and model._meta.auto_created]
+        labels = [row._meta.label_lower, *made]
+        return self.filter(model__in=labels, object_pk=str(row.pk)).order_by("-id")
+
+    def of(self, model: type[models.Model]) -> "AuditQuerySet":
+        """What was done with the rows of one table, the newest first."""
+        return self.filter(model=model._meta.label_lower).order_by("-id")

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
 from django.db import connection, models
 from django.db.models.functions import Lower, Now
@@ -16,6 +17,7 @@ from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import day_text, moment_text, time_zones
 from finops_site.managers import (
     TEAMS_OF_USER,
+    AuditQuerySet,
     NotificationQuerySet,
     OfAdministratorsQuerySet,
     SharedQuerySet,
@@ -532,6 +534,87 @@ class DemoCompany(models.Model):
     def is_being_made(self) -> bool:
         """Whether it is not whole: it is being made now, or whoever made it was killed."""
         return bool(self.ids_before)
+
+
+class AuditEntry(models.Model):
+    """One line of the audit log: written by triggers of the database and by audit/events.py, and by nothing else.
+
+    The database refuses to change or delete one (audit/upkeep.py says who may). `number`, `digest` and `hash` are set
+    when it is sealed: the hash is that of the one before and of this one's content (audit/chain.py).
+    """
+
+    class Door(models.TextChoices):
+        PAGE = "page", _lazy("a page")
+        API = "api", _lazy("the API")
+        ADMIN = "admin", _lazy("the admin")
+        TASK = "task", _lazy("a task")
+        COMMAND = "command", _lazy("a command")
+        DATABASE = "database", _lazy("the database itself")
+
+    class Action(models.TextChoices):
+        INSERT = "insert", _lazy("made")
+        UPDATE = "update", _lazy("changed")
+        DELETE = "delete", _lazy("deleted")
+        TRUNCATE = "truncate", _lazy("all rows deleted")
+        SIGN_IN = "sign-in", _lazy("signed in")
+        SIGN_IN_FAILED = "sign-in failed", _lazy("sign-in failed")
+        LOCKED_OUT = "locked out", _lazy("locked out after failures")
+        SIGN_OUT = "sign-out", _lazy("signed out")
+        TOKEN_USED = "token used", _lazy("token used")
+        DOWNLOAD = "download", _lazy("downloaded")
+        EXPORT = "export", _lazy("exported")
+        RETRY = "retry", _lazy("tried again")
+        COMMAND_RUN = "command", _lazy("command run")
+        ERASE = "erase", _lazy("a person erased from the log")
+        CLEAR = "clear", _lazy("old entries cleared")
+
+    at = models.DateTimeField()
+    action = models.CharField(max_length=20, choices=Action)
+    model = models.CharField(max_length=100, blank=True, help_text=_lazy("of what kind of row, like budgets.budget"))
+    object_pk = models.CharField(max_length=64, blank=True)
+    name = models.CharField(max_length=300, blank=True)
+    changes = models.JSONField(default=dict, help_text=_lazy("{field: [before, after]}; secrets are hidden"))
+    # No constraint: the log outlives a person, and the database lets nobody write "nobody" into it.
+    actor = models.ForeignKey(
+        User, models.DO_NOTHING, null=True, blank=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    who = models.CharField(max_length=254, blank=True, help_text=_lazy("the address of the person at that time"))
+    door = models.CharField(max_length=10, choices=Door)
+    through = models.CharField(max_length=300, blank=True, help_text=_lazy("which page, token, task or command"))
+    address = models.GenericIPAddressField(null=True, blank=True)
+    request = models.CharField(max_length=64, blank=True, help_text=_lazy("what one request or one task wrote has one"))
+    number = models.BigIntegerField(null=True, blank=True, unique=True)
+    digest = models.BinaryField(null=True, blank=True)
+    hash = models.BinaryField(null=True, blank=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _lazy("entry of the audit log")
+        verbose_name_plural = _lazy("entries of the audit log")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["model", "object_pk", "-id"], name="audit_of_a_row"),
+            models.Index(fields=["actor", "-id"], name="audit_of_a_person", condition=models.Q(actor__isnull=False)),
+            BrinIndex(fields=["at"], name="audit_by_time"),
+            models.Index(fields=["id"], name="audit_not_sealed", condition=models.Q(number=None)),
+        ]
+
+    def __str__(self) -> str:
+        about = " ".join(filter(None, (self.model, self.name or self.object_pk)))
+        return f"{self.get_action_display()} {about}".strip()
+
+
+class AuditStream(models.Model):
+    """How far the audit log was sent on (audit/stream.py): one row for each place it is sent to."""
+
+    target = models.CharField(max_length=300, unique=True)
+    number = models.BigIntegerField(default=0, help_text=_lazy("the last entry that was sent"))
+    sent_at = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True, help_text=_lazy("why the next ones were not sent"))
+
+    def __str__(self) -> str:
+        return self.target
 
 
 class Shareable(models.Model):

@@ -6,10 +6,31 @@ PillarConfig, and what it shows is registered in `ready()` (see registry.py).
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.apps import AppConfig, apps
 from django.utils.module_loading import import_string
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRule:
+    """A table whose rows the audit log follows (finops_site/audit).
+
+    `left_out`: columns that machines write and nobody decides, as a progress or a heartbeat. `secret`: columns of which
+    the log says that they changed, and never their value; those named like a password, a token, a secret or a key
+    are secret anyhow. `name`: the column that names a row to people; found by its usual names where it is empty.
+    `identity`: the column that tells rows apart, where the primary key is a secret. `made_by_machines`: that a row is
+    new is no entry, what becomes of it is. `summed_up`: a statement about many rows, as a price list, is one entry with
+    their number and their sha256.
+    """
+
+    left_out: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    name: str = ""
+    identity: str = ""
+    made_by_machines: bool = False
+    summed_up: bool = False
 
 
 class PillarConfig(AppConfig):
@@ -27,6 +48,12 @@ class PillarConfig(AppConfig):
 
     never_for_administrators: ClassVar[Collection[str]] = ()
     """Permissions that whoever runs the system may not hold: who makes the accounts decides on no money."""
+
+    audited: ClassVar[Mapping[str, AuditRule]] = {}
+    """Its tables that the audit log follows, by the names of their models (of packages with their label)."""
+
+    not_audited: ClassVar[Mapping[str, str]] = {}
+    """The others, each with the reason: a test finds a table that is in neither."""
 
     schedule: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Entries of Celery's beat, by name: what an empty schedule is filled with. The admin changes them from there."""

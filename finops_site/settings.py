@@ -100,7 +100,6 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "axes",
-    "auditlog",
     "csp",
     "django_celery_beat",
     "finops_site",
@@ -128,8 +127,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "finops_site.audit.middleware.AuditMiddleware",
     "finops_site.sign_in.second_step.SecondStepMiddleware",
-    "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
     "finops_site.ui.answer_time.AnswerTimeMiddleware",
@@ -397,6 +396,10 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost
 FINOPS_ANSWER_SECONDS = env.int("FINOPS_ANSWER_SECONDS", default=30)
 # Notifications on the site, read or not, are removed after so many days (0: never).
 FINOPS_KEEP_NOTIFICATIONS_DAYS = env.int("FINOPS_KEEP_NOTIFICATIONS_DAYS", default=90)
+# Entries of the audit log are cleared after so many days; 0: never.
+FINOPS_KEEP_AUDIT_DAYS = env.int("FINOPS_KEEP_AUDIT_DAYS", default=0)
+# Where they are sent on as they come: the path of a file, or syslog://host:port (finops_site/audit/stream.py).
+FINOPS_AUDIT_STREAM = env("FINOPS_AUDIT_STREAM", default="")
 # Reports that were made are kept for ten years, as books are in most countries; 0: for ever.
 FINOPS_KEEP_REPORTS_DAYS = env.int("FINOPS_KEEP_REPORTS_DAYS", default=3653)
 # A folder of fonts for scripts that the fonts here do not have: Chinese, Japanese, Korean, Hindi.

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from finops_site.audit import stream
 from finops_site.first_day import remove_demo as removal
 from finops_site.mail import notifications, outbox, watchdog
 from finops_site.ops import nightly, restore_drill, scheduled_backups
@@ -19,6 +20,12 @@ def send_outgoing_emails() -> int:
 def watch_queues() -> int:
     """Writes to administrators when messages wait for too long."""
     return watchdog.watch_queues(timezone.now())
+
+
+@shared_task
+def seal_audit_log() -> int:
+    """Seals the audit log and sends it on, where it goes anywhere; what fails is tried again a minute later."""
+    return stream.send_on(timezone.now())
 
 
 @shared_task

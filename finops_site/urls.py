@@ -12,7 +12,7 @@ from finops_site.first_day.first_administrator_views import FirstAdministrator, 
 from finops_site.home_views import DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
 from finops_site.my_settings_views import MySettingsPage
-from finops_site.ops import health_views
+from finops_site.ops import audit_views, health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.saved_views import dashboard_pages, view_pages
@@ -46,6 +46,8 @@ urlpatterns = [
     path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),
     path("reports/<month:month>/pdf/", views.ReportPdf.as_view(), name="report_pdf"),
     path("health/", health_views.HealthPage.as_view(), name="health"),
+    path("audit/", audit_views.AuditPage.as_view(), name="audit"),
+    path("audit/<int:pk>/", audit_views.AuditEntryPage.as_view(), name="audit_entry"),
     path("messages/not-sent/", unsent_views.UnsentPage.as_view(), name="unsent_messages"),
     path("notifications/", notification_views.NotificationsPage.as_view(), name="notifications"),
     path("notifications/<int:pk>/", notification_views.OpenNotification.as_view(), name="notification"),

@@ -16,6 +16,7 @@ from finops_site.registry import (
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
+from programme.audited import AUDITED, NOT_AUDITED
 
 # Finance decides what is aimed at, and administrators never do: who makes the accounts decides on no money.
 DECIDES = {"programme.change_kpi", "programme.change_assumption"}
@@ -42,6 +43,8 @@ class ProgrammeConfig(PillarConfig):
     name = "programme"
     urls = "programme.urls"
     api_urls = "programme.api.urls"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     begins_with = {"programme.KpiDay"}
     as_delivered = {"programme.MadeReport"}
     permissions = {
@@ -68,21 +71,14 @@ class ProgrammeConfig(PillarConfig):
     }
 
     def ready(self) -> None:
-        from auditlog.registry import auditlog
-
-        auditlog.register(self.get_model("Kpi"), exclude_fields=["changed_by", "changed_at"])
         self.register_kpis()
         self.register_roadmap()
         self.register_savings_model()
         self.register_reports()
 
     def register_reports(self) -> None:
-        from auditlog.registry import auditlog
-
         from programme.reports import demo, letters, schedules, sections
 
-        for name in ("ReportSchedule", "ReportRecipient"):
-            auditlog.register(self.get_model(name), exclude_fields=["pause_reason", "url"])
         made, reports = "programme.view_madereport", "reports"
         registry.add(
             NavTab(_lazy("Reviews and updates"), "programme:reports", reports, made, 10),
@@ -126,21 +122,13 @@ class ProgrammeConfig(PillarConfig):
         )
 
     def register_roadmap(self) -> None:
-        from auditlog.registry import auditlog
+        from programme.roadmap.registrations import ROADMAP
 
-        from programme.roadmap.registrations import AUDITED, NIGHTLY_FIELDS, ROADMAP
-
-        for name in AUDITED:
-            auditlog.register(self.get_model(name), exclude_fields=NIGHTLY_FIELDS.get(name, []))
         registry.add(*ROADMAP)
 
     def register_savings_model(self) -> None:
-        from auditlog.registry import auditlog
-
         from programme.savings_model import demo, kpis, period_report
 
-        for name in ("SavingsModel", "Assumption"):
-            auditlog.register(self.get_model(name))
         registry.add(
             NavTab(_lazy("Savings model"), "programme:savings", "programme:overview", "programme.view_assumption", 30),
             *kpis.KPIS,

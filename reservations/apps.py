@@ -28,6 +28,7 @@ from finops_site.registry import (
     registry,
 )
 from finops_site.translation import gettext_lazy as _lazy
+from reservations.audited import AUDITED, NOT_AUDITED
 
 # Requested by one, approved by another, and bought by finance alone.
 BUY = {
@@ -47,6 +48,8 @@ class ReservationsConfig(PillarConfig):
     name = "reservations"
     urls = "reservations.urls"
     api_urls = "reservations.api.urls"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {
@@ -82,18 +85,11 @@ class ReservationsConfig(PillarConfig):
     enum_names = {"CommitmentKind": "reservations.models.choices.KIND_CHOICES"}
 
     def ready(self) -> None:
-        from auditlog.registry import auditlog
-
         from costs import reconciliation
         from reservations import receivers  # noqa: F401
         from reservations.inventory import usage_checks
         from reservations.savings import ledger
 
-        for name in ("Commitment", "Rate", "BuyingPolicy", "ApproverLimit", "StandingOrder"):
-            auditlog.register(self.get_model(name))
-        # What a worker notes while it buys is no decision of anybody.
-        unaudited = ["heartbeat_at", "request_snapshot", "baseline"]
-        auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=unaudited)
         reconciliation.register_checks(ledger.ledger_checks)
         reconciliation.register_checks(usage_checks.commitment_checks)
         self.register_panels()

@@ -2,6 +2,7 @@ from celery.schedules import crontab
 
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
+from tagging.audited import AUDITED, NOT_AUDITED
 
 RULE_OWNERSHIP = {
     "tagging.change_fixer",
@@ -31,6 +32,8 @@ class TaggingConfig(PillarConfig):
     name = "tagging"
     urls = "tagging.urls"
     api_urls = "tagging.api_urls"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     # The policy of the first day (migration 0011).
     begins_with = {"tagging.TagRequirement"}
     as_delivered = {

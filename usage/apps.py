@@ -3,6 +3,7 @@ from celery.schedules import crontab
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import registry
+from usage.audited import AUDITED, NOT_AUDITED
 
 # Engineers and leads answer for their own resources; finance for all of them.
 ANSWER = {"usage.change_finding", "usage.add_ticket", "usage.add_quietrule"}
@@ -24,6 +25,8 @@ class UsageConfig(PillarConfig):
     name = "usage"
     urls = "usage.urls"
     api_urls = "usage.api.urls"
+    audited = AUDITED
+    not_audited = NOT_AUDITED
     begins_with = {"usage.Evaluation"}
     as_delivered = {"usage.Finding"}
     permissions = {

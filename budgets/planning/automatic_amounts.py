@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from auditlog.models import LogEntry
-
 from budgets.calc.amounts import automatic_amount, since_first_cost
 from budgets.forecast.spending import DailyCost, bills_of_budgets, daily_costs
 from budgets.models import Budget, BudgetPeriod
 from costs.calc.known_until import Bill
 from costs.query.known_until import is_month_known
-from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, Period
 
 # A bill so late still gives its month's budget an amount.
@@ -45,12 +42,6 @@ def create_automatic_periods(as_of: date, budgets: Sequence[int] | None = None) 
             row.is_automatic = True
             rows.append(row)
     BudgetPeriod.objects.bulk_create(rows, ignore_conflicts=True)
-    # The audit log does not see what is created in bulk: its entries are written here.
-    starts = {(row.budget_id, row.start) for row in rows}
-    for row in BudgetPeriod.objects.filter(budget__in=[pk for pk, _ in starts], is_automatic=True):
-        if (row.budget_id, row.start) in starts:
-            changes = {"amount": ["None", str(exact_text(row.amount))]}
-            LogEntry.objects.log_create(row, force_log=True, changes=changes, action=LogEntry.Action.CREATE)
     return len(rows)
 
 

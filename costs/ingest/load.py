@@ -27,9 +27,11 @@ from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratc
 from costs.models import ConformanceResult, DeliveredAccount, Delivery, DeliveryMonth, Reject
 from costs.retention import FilesRemoved
 from costs.versions.decisions import AlreadyDelivered, same_bill, tell_not_read_again
+from finops_site.audit.events import record
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.lib.words import number_text
+from finops_site.models import AuditEntry
 from finops_site.ops.locks import wait_for
 
 logger = logging.getLogger(__name__)
@@ -235,8 +237,8 @@ def retry_delivery(delivery: Delivery) -> bool:
             if failed.files_removed_at:
                 raise FilesRemoved(failed)
             failed.status, failed.message, failed.progress = Delivery.Status.RECEIVED, "", 0
-            # Saved, so that the audit log names who tried again.
             failed.save(update_fields=["status", "message", "progress"])
+            record(AuditEntry.Action.RETRY, failed)
             task("costs.tasks.load_delivery").delay_on_commit(failed.pk)
     except IntegrityError:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None

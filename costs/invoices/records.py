@@ -7,7 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from auditlog.models import LogEntry
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +18,6 @@ from costs.models import Invoice, InvoiceFile, Source
 from finops_site.lib.money import exact_text
 from finops_site.lib.words import some_of
 from finops_site.models import User
-from finops_site.people import audit
 
 # What an invoice that comes again may bring anew.
 UPDATED = ("issuer", "total", "tax", "issued_on", "tolerance_amount", "tolerance_percent", "explanation")
@@ -71,9 +69,6 @@ def upsert_invoices(
         )
     Invoice.objects.bulk_create(new, batch_size=1000)
     Invoice.objects.bulk_update([invoice for invoice, _ignored in changed], UPDATED, batch_size=1000)
-    created = [(invoice, {"total": ("", f"{exact_text(invoice.total)} {invoice.currency}")}) for invoice in new]
-    audit.record_changes(created, LogEntry.Action.CREATE, user)
-    audit.record_changes(changed, LogEntry.Action.UPDATE, user)
     return UpsertResult(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from auditlog.models import LogEntry
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from finops_site.api.base import ExactDecimalField, HoldsPermission, KeysetPages
+from finops_site.api.base import ExactDecimalField, HoldsPermission, KeysetPages, VisibleRows
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.models import AuditEntry
 from finops_site.ops import health
 from finops_site.people.roles import role_of
 from finops_site.registry import Better, HealthState, PendingDecision, ToDo, Unit, registry
@@ -224,48 +225,61 @@ class HealthOfSystem(APIView):
 
 
 class AuditEntrySerializer(serializers.ModelSerializer):
-    at = serializers.DateTimeField(source="timestamp")
-    action = serializers.CharField(source="get_action_display")
-    by = serializers.CharField(source="actor_email", allow_null=True, help_text="null: the system itself")
-    thing = serializers.CharField(source="content_type.model", default="", help_text="what kind of row, like budget")
-    name = serializers.CharField(source="object_repr")
-    changes = serializers.SerializerMethodField(help_text="{field: [before, after]}")
+    by = serializers.CharField(source="who", help_text="the address of a person; empty: the system itself")
+    thing = serializers.CharField(source="model", help_text="what kind of row, like budgets.budget")
+    changes = serializers.SerializerMethodField(help_text="{field: [before, after]}; amounts are text")
+    remote_addr = serializers.CharField(source="address", allow_null=True, help_text="where the request came from")
+    hash = serializers.SerializerMethodField(help_text="hexadecimal; null until it is sealed")
 
     class Meta:
-        model = LogEntry
-        fields = ["id", "at", "action", "by", "thing", "object_pk", "name", "changes", "remote_addr"]
+        model = AuditEntry
+        fields = [
+            *("id", "at", "action", "by", "thing", "object_pk", "name", "changes", "remote_addr"),
+            *("door", "through", "request", "number", "hash"),
+        ]
 
     @extend_schema_field(serializers.DictField())
-    def get_changes(self, entry: LogEntry) -> dict[str, Any]:
+    def get_changes(self, entry: AuditEntry) -> dict[str, Any]:
         return entry.changes or {}
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_hash(self, entry: AuditEntry) -> str | None:
+        return None if entry.hash is None else bytes(entry.hash).hex()
 
 
 class AuditFilter(filters.FilterSet):
-    thing = filters.CharFilter(field_name="content_type__model", help_text="the kind of row, like budget")
+    thing = filters.CharFilter(method="filter_thing", help_text="the kind of row, like budgets.budget or budget")
     object_pk = filters.CharFilter()
-    by = filters.CharFilter(field_name="actor__email", lookup_expr="iexact", help_text="the address of a person")
-    after_day = filters.DateFilter(field_name="timestamp", lookup_expr="date__gte", help_text="on that day or later")
-    before_day = filters.DateFilter(field_name="timestamp", lookup_expr="date__lt", help_text="before that day")
+    by = filters.CharFilter(field_name="who", lookup_expr="iexact", help_text="the address of a person")
+    action = filters.ChoiceFilter(choices=AuditEntry.Action.choices)
+    door = filters.ChoiceFilter(choices=AuditEntry.Door.choices, help_text="how it was done")
+    request_id = filters.CharFilter(field_name="request", help_text="what one request or task wrote")
+    after_number = filters.NumberFilter(field_name="number", lookup_expr="gt", help_text="sealed behind that number")
+    after_day = filters.DateFilter(field_name="at", lookup_expr="date__gte", help_text="on that day or later")
+    before_day = filters.DateFilter(field_name="at", lookup_expr="date__lt", help_text="before that day")
 
     class Meta:
-        model = LogEntry
+        model = AuditEntry
         fields: list[str] = []
+
+    def filter_thing(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        return rows.filter(model=value.lower()) if "." in value else rows.filter(model__endswith=f".{value.lower()}")
 
 
 @extend_schema_view(
-    list=extend_schema(summary="The audit log: who changed what, the newest first"),
+    list=extend_schema(summary="The audit log: who did what, the newest first"),
     retrieve=extend_schema(summary="One entry of the audit log"),
 )
-class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """Who changed what, from what to what, when and from where: for those who may open the log."""
+class AuditViewSet(VisibleRows, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Who did what, from what to what, when and from where: for those who may open the log."""
 
-    queryset = LogEntry.objects.select_related("content_type", "actor")
+    queryset = AuditEntry.objects.all()
     serializer_class = AuditEntrySerializer
     permission_classes = [HoldsPermission]
-    permission_required = "auditlog.view_logentry"
+    permission_required = "finops_site.view_auditentry"
     filterset_class = AuditFilter
     pagination_class = KeysetPages
-    keyset = ("-timestamp", "-id")
+    keyset = ("-id",)
     lookup_value_regex = r"\d{1,18}"
 
 

@@ -16,6 +16,7 @@ from django.db import connection
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from finops_site.audit.context import as_acting
 from finops_site.celery import task_exists
 from finops_site.pillars import beat_schedule
 
@@ -110,7 +111,7 @@ class Scheduler(DatabaseScheduler):
     def setup_schedule(self) -> None:
         # Asked to stop, celery makes the schedule that it does not have yet, to write it: in the middle of one of
         # these queries that waits for itself, for ever.
-        with stops_wait(), self.leadership.alone():
+        with stops_wait(), self.leadership.alone(), as_acting("command", "beat"):
             self.follow_renamed_tasks()
             self.disable_entries_without_a_task()
             super().setup_schedule()

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import AutoField, Max, Model, ProtectedError, Q, QuerySet, RestrictedError
 from django.utils.translation import gettext as _
 
-from finops_site.models import DemoCompany, Team, User
+from finops_site.models import AuditEntry, DemoCompany, Team, User
 from finops_site.pillars import installed_pillars
 
 Rows = TypeVar("Rows", bound=QuerySet)
@@ -73,6 +73,8 @@ def _note_growth(company: DemoCompany, before: Mapping[str, int]) -> None:
 
 def _newest_ids() -> dict[str, int]:
     models = [model for pillar in installed_pillars() for model in pillar.get_models(include_auto_created=True)]
+    # What was done with the demo is no part of it, and stays.
+    models.remove(AuditEntry)
     return {
         model._meta.label_lower: model._base_manager.aggregate(newest=Max("pk"))["newest"] or 0
         for model in models

@@ -19,7 +19,8 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from finops_site.models import OutgoingEmail, User
+from finops_site.audit import upkeep
+from finops_site.models import AuditEntry, OutgoingEmail, User
 from finops_site.people.leaving import leave
 from finops_site.people.roles import ADMINISTRATOR
 from finops_site.pillars import as_delivered
@@ -100,10 +101,16 @@ def _go_through(user: User) -> list[Trace]:
     for column in _columns():
         columns[column.table].append(column)
     delivered = {apps.get_model(name)._meta.db_table for name in as_delivered()}
+    # Last: that a name was replaced elsewhere is an entry with the name in it.
+    of_the_log = columns.pop(AuditEntry._meta.db_table)
     traces = []
     for table, its_columns in sorted(columns.items()):
         for column, rows in _rows_with(its_columns, patterns):
             traces.append(Trace(table, column.name, rows, _treat(column, patterns, table in delivered)))
+    with upkeep.rewriting(pseudonym_of(user)):
+        upkeep.forget_addresses(user)
+        for column, rows in _rows_with(of_the_log, patterns):
+            traces.append(Trace(AuditEntry._meta.db_table, column.name, rows, _treat(column, patterns, False)))
     return traces
 
 

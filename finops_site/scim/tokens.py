@@ -9,6 +9,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from finops_site.audit.events import token_used
 from finops_site.models import ScimToken, User
 from finops_site.people.tokens import NOTE_USE_EVERY, SHOWN_CHARACTERS, hash_of
 
@@ -39,6 +40,7 @@ class ScimAuthentication(BaseAuthentication):
         if token is None:
             raise AuthenticationFailed("Send the token that an administrator made under People, as a bearer token.")
         _note_use(token, timezone.now())
+        token_used(token, Provisioner())
         return Provisioner(), token
 
     def authenticate_header(self, request: HttpRequest) -> str:

@@ -62,11 +62,3 @@ ROADMAP = (
     DemoStep("programme", demo.make_programme, 95),
     DemoPart("programme", _lazy("The programme"), demo.counts, demo.remove_programmes, 5),
 )
-AUDITED = ("Programme", "Phase", "Milestone", "Risk", "DecisionPoint", "SignOff", "Communication", "ProgrammeTemplate")
-# What each night writes is no change of anybody's.
-NIGHTLY_FIELDS = {
-    "Programme": ["checked_on"],
-    "Milestone": ["last_value", "last_unit", "last_currency", "read_on", "why_unknown", "reminded_on"],
-    "Risk": ["last_value", "last_unit", "last_currency", "read_on", "why_unknown"],
-    "DecisionPoint": ["reminded_on"],
-}

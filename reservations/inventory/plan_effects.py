@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Period, day_text
 from finops_site.lib.person import Person
 from finops_site.registry import PlanEffect, PlannedUse, Unit
@@ -54,7 +54,7 @@ def plan_effects(
     taken = [_covered(plan, unused) for plan in plans]
     left = sum((one.on_demand for one in unused), ZERO)
     note = _("At on-demand prices, of the 30 days to {day}; unused now: {unused} {currency} a month.").format(
-        day=day_text(period.last_day), unused=left.quantize(Decimal("0.01")), currency=currency
+        day=day_text(period.last_day), unused=formatted(left, currency), currency=currency
     )
     if without:
         note += " " + _("Of some commitments nothing states what they cover: they count as covering nothing.")

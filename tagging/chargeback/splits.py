@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from auditlog.context import disable_auditlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -194,15 +193,13 @@ def preview_split(
         save_point = transaction.savepoint()
         try:
             check_split(split, parts)
-            # No entry in the audit log: it is rolled back.
-            with disable_auditlog():
-                copy = Split.objects.get(pk=split.pk) if split.pk else Split()
-                for name in SETTINGS:
-                    setattr(copy, name, getattr(split, name))
-                copy.save()
-                copy.parts.all().delete()
-                for party, share in parts.items():
-                    _create_part(copy, party, share)
+            copy = Split.objects.get(pk=split.pk) if split.pk else Split()
+            for name in SETTINGS:
+                setattr(copy, name, getattr(split, name))
+            copy.save()
+            copy.parts.all().delete()
+            for party, share in parts.items():
+                _create_part(copy, party, share)
             after = allocate_month(period.month, discounts=period.discounts)
         finally:
             transaction.savepoint_rollback(save_point)

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from finops_site.models import User
-from finops_site.people import audit
 from finops_site.ui.bulk_results import BulkRefused, BulkResult, LeftOut, check_count
 from tagging.models import TagException, TaggedResource
 from tagging.policy import compliance
@@ -80,7 +78,6 @@ def request_exceptions(
             TagException.objects.bulk_create(todo, batch_size=2000)
     except IntegrityError:
         raise BulkRefused(_("Somebody has requested some of these at the same moment: do it again.")) from None
-    audit.record_changes(((row, {"state": ("", str(row.state))}) for row in todo), LogEntry.Action.CREATE, user)
     return BulkResult(len(todo), tuple(left_out))
 
 

@@ -1,9 +1,8 @@
 """Services of virtual tags: write them, set one by hand, end one, undo a batch. Each queues its own application."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
-from auditlog.models import LogEntry
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
@@ -11,7 +10,6 @@ from django.utils.translation import gettext as _
 from finops_site.celery import task
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.models import User
-from finops_site.people import audit
 from tagging.calc.policy_problems import tag_problem
 from tagging.models import Suggestion, SuggestionDecision, TaggedResource, VirtualTag, VirtualTagBatch
 
@@ -39,7 +37,6 @@ def write_tags(tags: Sequence[VirtualTag], user: User) -> int:
     """Writes the tags, each in the place of an open one of the same key, with audit log entries; returns how many."""
     end_open_tags(tags, user)
     VirtualTag.objects.bulk_create(tags, batch_size=BATCH_SIZE)
-    _log(tags, LogEntry.Action.CREATE, "", user)
     return len(tags)
 
 
@@ -47,26 +44,17 @@ def end_open_tags(tags: Sequence[VirtualTag], user: User) -> None:
     """Open tags of the same key end where the new ones begin; one that would not hold for a day is undone."""
     starts = {(tag.resource_key, tag.key.lower()): tag.start for tag in tags}
     open_tags = VirtualTag.objects.open().filter(resource_key__in={key for key, _ignored in starts}).order_by("pk")
-    ended, changes = [], []
+    ended = []
     for tag in open_tags.select_for_update():
         start = starts.get((tag.resource_key, tag.key.lower()))
         if start is None:
             continue
         if start > tag.start:
             tag.end = start
-            changes.append((tag, {"end": ("None", start.isoformat())}))
         else:
-            changes.append((tag, {"state": (str(tag.state), str(VirtualTag.State.UNDONE))}))
             tag.state = VirtualTag.State.UNDONE
         ended.append(tag)
     VirtualTag.objects.bulk_update(ended, ["end", "state"], batch_size=BATCH_SIZE)
-    audit.record_changes(changes, LogEntry.Action.UPDATE, user)
-
-
-def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: User) -> None:
-    """The audit log does not see `bulk_create` and `update`: an entry by hand for each tag, all at once."""
-    changes = ((tag, {"state": (state_before, str(tag.state)), "value": ("", tag.value)}) for tag in tags)
-    audit.record_changes(changes, action, user)
 
 
 @transaction.atomic
@@ -142,6 +130,5 @@ def undo_batch(pk: int, *, user: User, now: datetime) -> int:
     same = batch.tags.filter(resource_key=OuterRef("resource_key"), key=OuterRef("tag"), value=OuterRef("value"))
     accepted = SuggestionDecision.objects.filter(answer=SuggestionDecision.Answer.ACCEPTED)
     accepted.filter(Exists(same.filter(pk__in=[tag.pk for tag in tags]))).delete()
-    _log(tags, LogEntry.Action.UPDATE, VirtualTag.State.ACTIVE, user)
     queue_application(batch)
     return len(tags)

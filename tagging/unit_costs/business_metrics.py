@@ -7,7 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 
-from auditlog.models import LogEntry
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.utils.translation import gettext as _
@@ -24,12 +23,11 @@ from costs.query.spend import SpendRow, find_spend, find_unknown
 from costs.query.stored_values import CLOSED
 from finops_site.celery import task
 from finops_site.lib.addresses import BadFilter
-from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period, day_text, last_months, short_day_text
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.lib.words import in_sentence
 from finops_site.models import Team
-from finops_site.people import audit
 from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc import unit_costs
 from tagging.calc.unit_costs import EntryKey, MetricEntry, UnitCostPoint
@@ -124,26 +122,9 @@ def save_values(metric: Metric, values: Sequence[MetricEntry], *, user: Person, 
         unique_fields=["metric", "team", "of", "day"],
         update_fields=["value", "changed_at"],
     )
-    _log(metric, values, before, user)
     # A split may go by it: drafts follow, and differences to closed months are booked as corrections.
     task("tagging.tasks.refresh_chargeback").delay_on_commit()
     return _difference(before, values)
-
-
-def _log(metric: Metric, values: Sequence[MetricEntry], before: dict[EntryKey, Decimal], user: Person) -> None:
-    """An entry for each value that is new or another one than before."""
-    new_values = {entry.key: entry.value for entry in values}
-    changed = {key: value for key, value in new_values.items() if before.get(key) != value}
-    days = [day for *_ignored, day in changed] or [date.min]
-    rows = metric.values.filter(day__gte=min(days), day__lte=max(days)).select_related("team", "metric")
-    by_key = {key: row for row in rows if (key := (row.team_id, row.of, row.day)) in changed}
-    for action, is_new in ((LogEntry.Action.CREATE, True), (LogEntry.Action.UPDATE, False)):
-        entries = (
-            (row, {"value": (exact_text(before.get(key)) or "", exact_text(changed[key]) or "")})
-            for key, row in by_key.items()
-            if (key not in before) is is_new
-        )
-        audit.record_changes(entries, action, user)
 
 
 @dataclass(frozen=True, slots=True)

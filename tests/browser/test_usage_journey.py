@@ -74,7 +74,7 @@ def test_eli_mends_it_and_the_next_bill_proves_what_it_saved(idle_address, visit
     page = visit("eli")
     follow(page, "Usage", "Findings")
     expect(page.locator("#list")).to_contain_text("365.00")
-    page.locator("#list tbody a[href*=\"/usage/findings/\"]").first.click()
+    page.locator('#list tbody a[href*="/usage/findings/"]').first.click()
     expect(page.locator("main")).to_contain_text("The bill charges it as an address that is not in use.")
     expect(page.locator("main")).to_contain_text("aws ec2 release-address")
     page.locator("summary", has_text="Mended").click()

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.urls import reverse
 
 from budgets.anomalies import detection
@@ -13,7 +12,7 @@ from budgets.models import Anomaly, AnomalySensitivity
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month, Period
-from finops_site.models import OutgoingEmail, Team
+from finops_site.models import AuditEntry, OutgoingEmail, Team
 from tests import bills
 from tests.budgets.conftest import at
 from tests.shared_fixtures import shared
@@ -181,7 +180,7 @@ def test_lea_sets_the_sensitivity_of_her_team_and_not_of_olas(payments, lea, eli
     client_of(lea).post(url, data)
     row = AnomalySensitivity.objects.get()
     assert (row.team, row.level) == (payments, "low")
-    assert LogEntry.objects.get_for_object(row).filter(actor=lea).exists()
+    assert AuditEntry.objects.about(row).filter(actor=lea).exists()
     assert client_of(ola).get(reverse("budgets:sensitivity", args=[row.pk])).status_code == 404
     assert "already" in client_of(fay).post(url, data).content.decode()
     for person, may in ((lea, True), (eli, False)):

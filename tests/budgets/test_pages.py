@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.utils import timezone
 from budgets.models import Alert, Budget, BudgetPeriod
 from budgets.planning import budget_changes
 from finops_site.lib.periods import Month
-from finops_site.models import Company
+from finops_site.models import AuditEntry, Company
 from finops_site.registry import registry
 from tests.people import waiting_for
 from tests.shared_fixtures import shared
@@ -130,7 +129,7 @@ def test_the_grid_is_saved_together_or_not_at_all(budget, fay, client_of):
     assert dict(back.context["rows"][0]["cells"])[MARCH_2026] == "3,500", "what was typed is still there"
     assert client.post(url, {**cells, "why": "plan", "save": "1"}).status_code == 302
     assert budget.periods.get(start=MARCH.start).amount == 3500
-    entry = LogEntry.objects.get_for_object(budget.periods.get(start=MARCH.start)).first()
+    entry = AuditEntry.objects.about(budget.periods.get(start=MARCH.start)).first()
     assert entry.changes["amount"][1].startswith("3500")
 
 

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from auditlog.models import LogEntry
 from django.urls import URLPattern, get_resolver, reverse
 
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from finops_site.models import Membership, OutgoingEmail, SavedView, Team, ViewMail, ViewPin
+from finops_site.models import AuditEntry, Membership, OutgoingEmail, SavedView, Team, ViewMail, ViewPin
 from finops_site.saved_views import keep_views, scheduled_mails
 from finops_site.saved_views.opened_pages import figures_of, open_page, page_class
 from finops_site.saved_views.sharing import CannotSave
@@ -313,7 +312,7 @@ def test_the_api_keeps_changes_and_deletes_as_the_page_does(company):
     assert signed_in(person("eli")).get(url).json()["is_yours"] is False
     changed = lea.patch(url, {"name": "Our team"}, "application/json").json()
     assert (changed["name"], changed["team"], changed["mail_every"]) == ("Our team", "Payments", "month")
-    assert LogEntry.objects.get_for_object(SavedView.objects.get()).count() == 2
+    assert AuditEntry.objects.about(SavedView.objects.get()).count() == 2
     assert lea.delete(url).status_code == 204
     assert SavedView.objects.count() == 0
 

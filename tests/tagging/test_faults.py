@@ -12,13 +12,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from auditlog.models import LogEntry
 
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Credential
 from finops_site.lib.periods import Month
-from finops_site.models import OutgoingEmail, Team
+from finops_site.models import AuditEntry, OutgoingEmail, Team
 from tagging.chargeback import draft_statements, invariants
 from tagging.models import (
     ChangeSet,
@@ -223,7 +222,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     numbers = Statement.objects.exclude(number=None).order_by("number").values_list("number", flat=True)
     assert list(numbers) == [f"{month}-{place:04}" for month in months for place in (1, 2)]
     assert not StatementLine.objects.filter(kind="correction").exists()
-    closings = [entry for entry in LogEntry.objects.get_for_model(ChargebackPeriod) if "state" in entry.changes]
+    closings = [entry for entry in AuditEntry.objects.of(ChargebackPeriod) if "state" in entry.changes]
     assert len([entry for entry in closings if entry.changes["state"][1] == "closed"]) == len(months)
     letters = Counter(OutgoingEmail.objects.filter(key__startswith="statement ").values_list("to", flat=True))
     assert letters == {"lea@demo.example": len(months), "ola@demo.example": len(months)}

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from finops_site.api.base import HoldsPermission
+from finops_site.api.base import BadRequest, HoldsPermission
 from finops_site.lib.money import exact_text
 from usage.carbon.figures import Carbon, CarbonSum
 
@@ -41,12 +42,15 @@ class CarbonView(APIView):
     @extend_schema(
         summary="Carbon of a month, by provider and by team",
         parameters=[OpenApiParameter("month", str, description="2026-03; without it the newest that all delivered")],
-        responses={200: CarbonAnswer},
+        responses={200: CarbonAnswer, 400: OpenApiResponse(BadRequest, "Nothing is delivered of the month.")},
     )
     def get(self, request: Request) -> Response:
         carbon = Carbon(request.user)
-        wanted = request.query_params.get("month", "")
-        month = next((one for one in carbon.months if str(one) == wanted), carbon.newest) if carbon.rows else None
+        month = carbon.newest
+        if wanted := request.query_params.get("month", ""):
+            month = next((one for one in carbon.months if carbon.rows and str(one) == wanted), None)
+            if month is None:
+                raise ValidationError({"detail": f"month: nothing is delivered of {wanted[:80]!r}."})
         return Response(
             {
                 "month": None if month is None else str(month),

@@ -78,7 +78,7 @@ class PricedItem:
 def read_lines(text: str) -> list[PricedItem]:
     """Every line of a typed text; empty ones and those that begin with # are left out. Raises BadLine with its line."""
     items = []
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.lstrip("\ufeff").splitlines()]
     if len(lines) > MOST_LINES:
         raise BadLine(_("These are more than {most} lines: make several estimates.").format(most=MOST_LINES))
     for number, line in enumerate(lines, 1):
@@ -104,7 +104,7 @@ def read_line(line: str) -> PricedItem:
     if len(line) > MOST_LINE:
         raise BadLine(_("it has more than {most} characters.").format(most=MOST_LINE))
     first, *rest = [part.strip() for part in re.split(r"(?<!\d),|,(?!\d)|;", line)]
-    thing, place, region = re.match(r"(.*?)(?:\s+(in)\b\s*(.*))?\Z", first, re.DOTALL).groups("")  # type: ignore[union-attr]
+    thing, place, region = re.match(r"(.*?)(?:\s+(in)\b\s*(.*))?\Z", first, re.DOTALL | re.IGNORECASE).groups("")  # type: ignore[union-attr]
     item = replace(_read_thing(thing.strip(), line), region=region.strip().lower())
     if place and not item.region:
         raise BadLine(_("after “in” there is no region."))
@@ -250,7 +250,10 @@ def read_csv(text: str, source: str) -> list[PricedItem]:
             )
         )
     rows.fieldnames = names
-    return list(_csv_items(rows, source))
+    items = list(_csv_items(rows, source))
+    if not items:
+        raise BadLine(_("{source}: there is no row below the header.").format(source=source))
+    return items
 
 
 def _csv_items(rows: "csv.DictReader[str]", source: str) -> Iterator[PricedItem]:

@@ -75,7 +75,7 @@ def read_facts(db: duckdb.DuckDBPyConnection, path: Path, source: str, out: Path
         raise BadFacts(_("{source}: it has a header and no rows.").format(source=source))
     if rows == count:
         first = rejects[0] if rejects else None
-        why = f" {first.reason}" if first else ""
+        why = f" {first.reason[:1].upper()}{first.reason[1:]}." if first else ""
         raise BadFacts(_("{source}: no row of it could be read.").format(source=source) + why)
     db.execute(f"COPY facts TO {literal(str(out))} (FORMAT parquet, COMPRESSION zstd)")
     span = db.execute("SELECT min(first_day), max(last_day) FROM spans").fetchone() or (None, None)

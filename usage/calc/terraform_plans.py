@@ -50,8 +50,8 @@ def read_plan(text: str, source: str) -> list[PricedItem]:
             _("{source}: this is no Terraform plan. Make it with: terraform show -json plan.out").format(source=source)
         )
     try:
-        regions = _regions(plan)
-        items = [item for change in _changes(plan) for item in _items(*change, regions)]
+        regions, aliases = _regions(plan), _regions_of_aliases(plan)
+        items = [item for change in _changes(plan) for item in _items(*change, _region_at(change[0], aliases, regions))]
     except (AttributeError, TypeError, KeyError, RecursionError) as error:
         raise BadLine(
             _("{source}: it is not built as Terraform builds a plan ({error}).").format(source=source, error=error)
@@ -100,14 +100,50 @@ def _regions(plan: Values) -> Mapping[str, str]:
     """{prefix of a resource type: the region of its provider}, where the plan states one."""
     regions: dict[str, str] = {}
     providers = (plan.get("configuration") or {}).get("provider_config") or {}
-    for name, provider in providers.items():
-        expression = (provider.get("expressions") or {}).get("region") or {}
-        value = expression.get("constant_value")
-        for variable in expression.get("references") or ():
-            value = value or ((plan.get("variables") or {}).get(str(variable).removeprefix("var.")) or {}).get("value")
-        if isinstance(value, str):
+    # The one without an alias first: it is of every resource that names none.
+    for name, provider in sorted(providers.items(), key=lambda one: "alias" in one[1]):
+        if value := _region_of_provider(plan, provider):
             regions.setdefault(str(provider.get("name", name)), value)
     return regions
+
+
+def _region_of_provider(plan: Values, provider: Values) -> str:
+    """The region that it states, by itself or by a variable; empty where it states none."""
+    expression = (provider.get("expressions") or {}).get("region") or {}
+    value = expression.get("constant_value")
+    for variable in expression.get("references") or ():
+        value = value or ((plan.get("variables") or {}).get(str(variable).removeprefix("var.")) or {}).get("value")
+    return value if isinstance(value, str) else ""
+
+
+def _regions_of_aliases(plan: Values) -> Mapping[str, str]:
+    """{address without indexes: region} of the resources whose provider has an alias; empty where it states none."""
+    configuration = plan.get("configuration") or {}
+    providers = {
+        name: _region_of_provider(plan, provider)
+        for name, provider in (configuration.get("provider_config") or {}).items()
+        if "alias" in provider
+    }
+    return dict(_aliased(configuration.get("root_module") or {}, "", providers)) if providers else {}
+
+
+def _aliased(module: Values, place: str, providers: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, str]]:
+    if depth > MOST_DEPTH:
+        return
+    for resource in module.get("resources") or ():
+        if (key := str(resource.get("provider_config_key", ""))) in providers:
+            yield f"{place}{resource.get('address', '')}", providers[key]
+    for name, call in (module.get("module_calls") or {}).items():
+        yield from _aliased(call.get("module") or {}, f"{place}module.{name}.", providers, depth + 1)
+
+
+def _region_at(address: str, aliases: Mapping[str, str], regions: Mapping[str, str]) -> Mapping[str, str]:
+    """The regions of providers for one resource: an alias of it is the only one of its kind."""
+    bare = re.sub(r"\[[^\]]*\]", "", address)
+    if bare not in aliases:
+        return regions
+    prefix = bare.rpartition(".")[0].rpartition(".")[2].partition("_")[0]
+    return {**regions, prefix: aliases[bare]}
 
 
 def _items(address: str, kind: str, values: Values, sign: int, regions: Mapping[str, str]) -> Iterator[PricedItem]:

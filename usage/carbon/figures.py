@@ -181,11 +181,11 @@ class Carbon:
             return rows
         return rows.filter(account__in=[row["account"] for row in self._of(month)])
 
-    def export_rows(self, month: Month) -> Iterator[list[Any]]:
+    def export_rows(self, month: Month | None) -> Iterator[list[Any]]:
         """Every row of the month that she may see, with all digits; what is not delivered is empty."""
         names = ("scope1", "scope2_market", "scope2_location", "scope3_market", "scope3_location", "market", "location")
         yield ["month", "provider", "account", "region", "service", *(f"kg_{name}" for name in names), "model"]
-        for row in self._visible_rows(month).iterator():
+        for row in self._visible_rows(month).iterator() if month else ():
             figures = [getattr(row, name) for name in names]
             yield [str(month), row.provider, row.account, row.region, row.service, *figures, row.model]
 

@@ -21,6 +21,7 @@ class CarbonPage(Page, TemplateView):
     permission_required = "usage.view_carbonmonth"
     title = _lazy("Carbon")
     template_name = "usage/carbon.html"
+    parameters = ("month",)
     exports = ("csv",)
 
     @cached_property
@@ -41,8 +42,9 @@ class CarbonPage(Page, TemplateView):
         )
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.GET.get("_export") and self.month:
-            return csv_download(self.carbon.export_rows(self.month), f"carbon-{self.month}")
+        if request.GET.get("_export"):
+            name = f"carbon-{self.month}" if self.month else "carbon"
+            return csv_download(self.carbon.export_rows(self.month), name)
         return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

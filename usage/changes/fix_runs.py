@@ -92,19 +92,41 @@ def rehearse(step: FixStep, call: FixCall) -> str:
 def dry_run(pk: int, *, user: User, now: datetime) -> FixSet:
     """Reads the state of each target, shows the exact call and what undoes it, and changes nothing there.
 
-    An outcome that is unknown is settled by what AWS shows. Raises PermissionDenied and CannotChange.
+    An outcome that is unknown is settled by what AWS shows. A call that is another than the one which was approved is
+    approved anew. Raises PermissionDenied and CannotChange.
     """
     if not (user.has_perm(APPLY) or user.has_perm(APPROVE)):
         raise PermissionDenied
     row = FixSet.objects.get(pk=pk)
     if row.state in FixSet.UNDER_WAY or row.state == SetState.UNDONE:
         raise CannotChange(_("It cannot be looked at now: {state}.").format(state=row.get_state_display()))
+    is_unseen = False
     for step in row.steps.filter(result__in=TO_LOOK):
+        result, call = step.result, step.call
         _look(step, now)
-        step.save()
-    row.dry_run_at = now
-    row.message = summary(row)
-    row.save(update_fields=["dry_run_at", "message"])
+        is_other = step.result == Result.READY and step.call != call
+        if is_other and row.state in (SetState.PARTLY, SetState.APPLIED):
+            # Part of it is done and may be undone: the rest is approved in a change set of its own.
+            step.result, step.call = Result.CHANGED, call
+            step.message = _("what would be sent is not what was approved: put it into a new change set")
+        _save_look(step, result)
+        is_unseen |= is_other
+    return _save_looked_at(row, now, is_unseen)
+
+
+def _save_look(step: FixStep, result: str) -> None:
+    """Stores what a dry run saw, unless the step was begun meanwhile: what is done stays done."""
+    names = ("result", "message", "before", "call", "undo_call", "done_at")
+    steps = FixStep.objects.filter(pk=step.pk, result=result).exclude(fix_set__state__in=FixSet.UNDER_WAY)
+    steps.update(**{name: getattr(step, name) for name in names})
+
+
+def _save_looked_at(row: FixSet, now: datetime, is_unseen: bool) -> FixSet:
+    FixSet.objects.filter(pk=row.pk).exclude(state__in=FixSet.UNDER_WAY).update(dry_run_at=now, message=summary(row))
+    if is_unseen:
+        again = FixSet.objects.filter(pk=row.pk, state=SetState.APPROVED)
+        again.update(state=SetState.REVIEW, reviewed_by=None, reviewed_at=None)
+    row.refresh_from_db()
     return row
 
 

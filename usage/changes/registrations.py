@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from auditlog.registry import auditlog
-from django.apps import apps
-
 from finops_site.registry import NavTab, PendingDecisionSource
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -14,10 +11,6 @@ def entries() -> list[Any]:
     # The worker applies by it; nobody else asks for the module.
     from usage.changes import pending_decisions, tasks  # noqa: F401
 
-    auditlog.register(apps.get_model("usage", "FixAccess"))
-    auditlog.register(
-        apps.get_model("usage", "FixSet"), exclude_fields=["heartbeat_at", "attempt", "started_at", "finished_at"]
-    )
     return [
         NavTab(_lazy("Change sets"), "usage:change_sets", "usage:overview", "usage.view_fixset", 20),
         PendingDecisionSource(

@@ -156,27 +156,41 @@ def price_today(items: Sequence[PricedItem], currency: str, today: date) -> list
     """Every item at the prices of a day, in `currency`; what has no exchange rate has no price."""
     names = sorted({item.item for item in items})
     rates: dict[str, Decimal | None] = {}
+    # {item: the currency of a price that cannot be brought into that of the estimate}
+    foreign: dict[str, str] = {}
 
-    def converted(amount: Decimal, code: str) -> Decimal | None:
+    def converted(item: str, amount: Decimal, code: str) -> Decimal | None:
         if code not in rates:
             rates[code] = registry.exchange_rate(code, currency, Month.of(today))
         rate = rates[code]
-        return None if rate is None else EXACT.multiply(amount, rate)
+        if rate is None:
+            foreign[item.lower()] = code
+            return None
+        return EXACT.multiply(amount, rate)
 
     listed = [price for source in registry.of(UnitPriceSource) for price in source.prices(names, today)]
     prices = [
         replace(price, price=amount, currency=currency)
         for price in listed
-        if (amount := converted(price.price, price.currency)) is not None
+        if (amount := converted(price.item, price.price, price.currency)) is not None
     ]
     # Asked once: it is found by what every bill of the company has delivered.
     month = newest_whole_month(today)
     own = [
         OwnRate(rate.item, rate.region, rate.unit, amount, currency)
         for rate in (own_rates(items, month) if month else ())
-        if (amount := converted(rate.price, rate.currency)) is not None
+        if (amount := converted(rate.item, rate.price, rate.currency)) is not None
     ]
-    return price_items(items, prices, own, usual_region(month) if month else "")
+    priced = price_items(items, prices, own, usual_region(month) if month else "")
+    return [_with_currency(price, foreign.get(price.item.item.lower(), ""), currency) for price in priced]
+
+
+def _with_currency(price: LinePrice, foreign: str, currency: str) -> LinePrice:
+    """Of what has a price in another currency alone that is the reason, and not that nobody lists it."""
+    if price.cost is not None or price.item.monthly_quantity is None or not foreign:
+        return price
+    words = _("its price is in {other}, and no exchange rate of {other} into {currency} is known")
+    return replace(price, problem=words.format(other=foreign, currency=currency))
 
 
 def _line(scenario: Scenario, position: int, price: LinePrice) -> EstimateLine:

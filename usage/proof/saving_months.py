@@ -24,8 +24,8 @@ CHUNK = 1_000
 Key = tuple[str, str, str, str]
 Costs = dict[tuple[Key, date, str], Decimal]
 ZERO = Decimal(0)
-# What happened to a finding whose proof was withdrawn with its bill.
-UNPROVED = "unproved"
+# What happened to a finding whose proof was withdrawn with its bill, or what had brought it back.
+UNPROVED, UNSHOWN = "unproved", "unshown"
 COVERED = Q(pricing_category="Committed") | ~Q(commitment="")
 
 
@@ -127,13 +127,14 @@ def _settle(findings: Sequence[Finding], rows: Sequence[SavingMonth]) -> None:
         if row.finding_id not in newest or newest[row.finding_id].month < row.month:
             newest[row.finding_id] = row
     states: dict[str, list[Finding]] = defaultdict(list)
+    by_bill = _brought_back_by_bill(findings)
     for finding in findings:
         if finding.pk not in newest:
-            if finding.state == Finding.State.PROVED:
+            if finding.state == Finding.State.PROVED or finding.pk in by_bill:
                 states[Finding.State.MENDED].append(finding)
             continue
         gap = Gap(newest[finding.pk].gap)
-        if is_proof(gap) and finding.state == Finding.State.MENDED:
+        if is_proof(gap) and (finding.state == Finding.State.MENDED or finding.pk in by_bill):
             states[Finding.State.PROVED].append(finding)
         elif is_back(gap) and finding.state in (Finding.State.MENDED, Finding.State.PROVED):
             states[Finding.State.BACK].append(finding)
@@ -141,7 +142,7 @@ def _settle(findings: Sequence[Finding], rows: Sequence[SavingMonth]) -> None:
         FindingEvent.objects.bulk_create(
             FindingEvent(
                 finding=finding,
-                verb=UNPROVED if state == Finding.State.MENDED else state,
+                verb=_verb(finding.state, state),
                 before=finding.state,
                 after=state,
                 note=newest[finding.pk].gap if finding.pk in newest else "",
@@ -149,3 +150,20 @@ def _settle(findings: Sequence[Finding], rows: Sequence[SavingMonth]) -> None:
             for finding in changed
         )
         Finding.objects.filter(pk__in=[finding.pk for finding in changed]).update(state=state)
+
+
+def _brought_back_by_bill(findings: Sequence[Finding]) -> set[int]:
+    """The keys of those that a whole month brought back, and nothing since: a corrected bill takes it back.
+
+    What days after it was mended show, or a person says, stands on its own.
+    """
+    back = [finding.pk for finding in findings if finding.state == Finding.State.BACK]
+    newest = FindingEvent.objects.filter(finding__in=back).order_by("finding_id", "-at", "-pk").distinct("finding_id")
+    of_a_month = [gap.value for gap in Gap if is_back(gap)]
+    return {event.finding_id for event in newest if event.verb == Finding.State.BACK and event.note in of_a_month}
+
+
+def _verb(before: str, after: str) -> str:
+    if after != Finding.State.MENDED:
+        return after
+    return UNPROVED if before == Finding.State.PROVED else UNSHOWN

@@ -24,6 +24,8 @@ class AdviceQuestion:
     right: str
     ask: Callable[[Client], list[Row]]
     source: str
+    # What is asked to see whether the right is there.
+    operation: str
     region: str = ""
 
 
@@ -79,6 +81,12 @@ def _hub(client: Client) -> list[Row]:
     ]
 
 
+def first_advice(client: Client, question: AdviceQuestion) -> None:
+    """Asks the least that shows whether the right is there. Raises CannotRead."""
+    with answers(question.right):
+        getattr(client, question.operation)(maxResults=1)
+
+
 ADVICE: Sequence[AdviceQuestion] = (
     AdviceQuestion(
         _lazy("Recommendations of Compute Optimizer"),
@@ -86,6 +94,7 @@ ADVICE: Sequence[AdviceQuestion] = (
         OPTIMIZER_RIGHT,
         _optimizer,
         "AWS Compute Optimizer",
+        "get_ec2_instance_recommendations",
     ),
     AdviceQuestion(
         _lazy("Recommendations of the Cost Optimization Hub"),
@@ -93,6 +102,7 @@ ADVICE: Sequence[AdviceQuestion] = (
         HUB_RIGHT,
         _hub,
         "AWS Cost Optimization Hub",
+        "list_recommendations",
         region="us-east-1",
     ),
 )

@@ -92,6 +92,14 @@ def measurements(client: Client, things: Iterable[Row], until: datetime) -> Iter
         yield list(_values(client, part, end - timedelta(days=DAYS), end))
 
 
+def first_measurement(client: Client, until: datetime) -> None:
+    """Asks the least that shows whether the right is there. Raises CannotRead."""
+    row = {"kind": "machine", "resource": "i-0"}
+    query = _query("m0", row, METRICS["machine"][1][0])
+    with answers(RIGHT):
+        client.get_metric_data(MetricDataQueries=[query], StartTime=until - timedelta(hours=2), EndTime=until)
+
+
 def _values(client: Client, part: Sequence[tuple[Row, Metric]], start: datetime, end: datetime) -> Iterator[Row]:
     queries = [_query(f"m{number}", row, metric) for number, (row, metric) in enumerate(part)]
     window = {"MetricDataQueries": queries, "StartTime": start, "EndTime": end, "ScanBy": "TimestampAscending"}

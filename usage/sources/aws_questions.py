@@ -22,14 +22,14 @@ DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Aut
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 # What AWS answers for a region that the account has not enabled; its credentials were good a moment before.
 NOT_ENABLED = (
-    *("AuthFailure", "OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidToken"),
-    *("SubscriptionRequiredException", "IllegalLocationConstraintException"),
+    *("AuthFailure", "OptInRequired", "OptInRequiredException", "UnrecognizedClientException", "InvalidClientTokenId"),
+    *("InvalidToken", "SubscriptionRequiredException", "IllegalLocationConstraintException"),
 )
 BUSY = (
     *("Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "SlowDown"),
     *("TooManyRequestsException", "BandwidthLimitExceeded", "LimitExceededException"),
 )
-NOT_THERE = ("NoSuchLifecycleConfiguration", "NoSuchBucket", "404")
+NOT_THERE = ("NoSuchLifecycleConfiguration", "NoSuchBucket", "404", "TargetGroupNotFound")
 
 
 @contextmanager
@@ -69,12 +69,21 @@ def pages(client: Client, operation: str, right: str, name: str, **query: Any) -
 
 @dataclass(slots=True)
 class Lack:
-    """What about things that are listed is not known: the rights that were denied, and how often."""
+    """What about things that are listed is not known: rights that were denied, or had no answer, and how often."""
 
     denied: dict[str, int] = field(default_factory=dict)
+    unanswered: dict[str, int] = field(default_factory=dict)
 
-    def note(self, right: str) -> None:
-        self.denied[right] = self.denied.get(right, 0) + 1
+    def note(self, right: str, problem: CannotRead) -> None:
+        counts = self.denied if problem.right else self.unanswered
+        counts[right] = counts.get(right, 0) + 1
+
+    def texts(self) -> Iterator[str]:
+        """A sentence for each right."""
+        for right, count in self.denied.items():
+            yield _("{right} is denied for {count} of them.").format(right=right, count=count)
+        for right, count in self.unanswered.items():
+            yield _("{right} had no answer for {count} of them.").format(right=right, count=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +117,19 @@ def _load_balancers(client: Client, lack: Lack) -> list[Row]:
     return list(READERS["LoadBalancers"]({"LoadBalancers": balancers}))
 
 
-def _target_counts(client: Client, lack: Lack) -> dict[str, int] | None:
-    """{load balancer: its targets}; None where that is denied."""
+def _target_counts(client: Client, lack: Lack, most: int | None = None) -> dict[str, int] | None:
+    """{load balancer: its targets}, by at most so many groups; None where that is denied."""
     counts: dict[str, int] = {}
     groups_right, health_right = (f"elasticloadbalancing:Describe{name}" for name in ("TargetGroups", "TargetHealth"))
     try:
-        for group in pages(client, "describe_target_groups", groups_right, "TargetGroups"):
-            with answers(health_right):
-                health = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+        for group in pages(client, "describe_target_groups", groups_right, "TargetGroups")[:most]:
+            health = _answer_about(health_right, client.describe_target_health, TargetGroupArn=group["TargetGroupArn"])
             for balancer in group.get("LoadBalancerArns", ()):
-                counts[balancer] = counts.get(balancer, 0) + len(health["TargetHealthDescriptions"])
+                counts[balancer] = counts.get(balancer, 0) + len(health.get("TargetHealthDescriptions", ()))
     except CannotRead as problem:
         if not problem.right:
             raise
-        lack.note(problem.right)
+        lack.note(problem.right, problem)
         return None
     return counts
 
@@ -129,11 +137,18 @@ def _target_counts(client: Client, lack: Lack) -> dict[str, int] | None:
 def _buckets(client: Client, lack: Lack) -> list[Row]:
     """Buckets with their region, versioning and lifecycle; what is denied of one of them stays unknown."""
     buckets = pages(client, "list_buckets", "s3:ListAllMyBuckets", "Buckets")
+    _describe_buckets(client, lack, buckets)
+    return list(READERS["Buckets"]({"Buckets": buckets}))
+
+
+def _describe_buckets(client: Client, lack: Lack, buckets: Sequence[Any]) -> None:
     for bucket in buckets:
         name = bucket["Name"]
         place = _of_bucket(lack, "s3:GetBucketLocation", client.get_bucket_location, name)
         if place is not None:
-            bucket["Region"] = place.get("LocationConstraint") or "us-east-1"
+            region = place.get("LocationConstraint") or "us-east-1"
+            # As buckets of old name the first region of Europe.
+            bucket["Region"] = "eu-west-1" if region == "EU" else region
         versioning = _of_bucket(lack, "s3:GetBucketVersioning", client.get_bucket_versioning, name)
         if versioning is not None:
             bucket["versioning"] = versioning.get("Status", "off").lower()
@@ -141,29 +156,33 @@ def _buckets(client: Client, lack: Lack) -> list[Row]:
         rules = _of_bucket(lack, "s3:GetLifecycleConfiguration", lifecycle, name)
         if rules is not None:
             bucket["lifecycle"] = [rule.get("ID", "") for rule in rules.get("Rules", ())]
-    return list(READERS["Buckets"]({"Buckets": buckets}))
 
 
 def _of_bucket(
     lack: Lack, right: str, operation: Callable[..., Mapping[str, Any]], name: str
 ) -> Mapping[str, Any] | None:
     """An answer about one bucket; empty where the bucket has none of it, None where it is denied."""
-    from botocore.exceptions import ClientError
-
     try:
-        with answers(right):
-            try:
-                return operation(Bucket=name)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in NOT_THERE:
-                    return {}
-                raise
+        return _answer_about(right, operation, Bucket=name)
     except CannotRead as problem:
         if problem.is_expired:
             raise
         # Buckets of other regions answer in their own ways: that one is unknown, and the others are not.
-        lack.note(right)
+        lack.note(right, problem)
         return None
+
+
+def _answer_about(right: str, operation: Callable[..., Mapping[str, Any]], **query: Any) -> Mapping[str, Any]:
+    """An answer about one thing; empty where it has none of it, or left since it was listed. Raises CannotRead."""
+    from botocore.exceptions import ClientError
+
+    with answers(right):
+        try:
+            return operation(**query)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in NOT_THERE:
+                return {}
+            raise
 
 
 def _ec2(kind: str, label: str, operation: str, right: str, name: str, **query: Any) -> Question:
@@ -225,8 +244,8 @@ QUESTIONS: Sequence[Question] = (
 )
 
 
-def first_page(client: Client, question: Question) -> None:
-    """Asks the least that shows whether the right is there. Raises CannotRead."""
+def first_page(client: Client, question: Question, lack: Lack) -> None:
+    """Asks the least that shows whether its rights are there, of one thing what is asked of each. Raises CannotRead."""
     from botocore.exceptions import ParamValidationError
 
     calls: dict[str, tuple[str, dict[str, Any]]] = {
@@ -245,9 +264,13 @@ def first_page(client: Client, question: Question) -> None:
     operation, query = calls[question.kind]
     with answers(question.rights[0]):
         try:
-            getattr(client, operation)(**query)
+            page = getattr(client, operation)(**query)
         except ParamValidationError:
             raise CannotRead(_("AWS takes no such call.")) from None
+    if question.service == "s3":
+        _describe_buckets(client, lack, page["Buckets"][:1])
+    elif question.service == "elbv2":
+        _target_counts(client, lack, most=1)
 
 
 def chunks(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,8 +13,8 @@ from costs.sources.aws import aws_client
 from costs.sources.aws_calls import AwsAddress
 from costs.sources.storage import StorageProblem
 from usage.models import Connection, FactImport
-from usage.sources.aws_advice import ADVICE
-from usage.sources.aws_metrics import METRICS, RIGHT, measurements
+from usage.sources.aws_advice import ADVICE, first_advice
+from usage.sources.aws_metrics import METRICS, RIGHT, first_measurement, measurements
 from usage.sources.aws_questions import QUESTIONS, Client, Lack, Question, answers, first_page
 from usage.sources.readings import METRICS_LABEL, CannotRead, Reading, Row
 
@@ -160,8 +161,11 @@ def _ask(reading: Reading, account: Account, region: str, question: Question) ->
     except CannotRead as problem:
         if problem.is_expired:
             raise
-        part.problems.append(_place(account, "" if question.is_global else region, str(problem)))
-        if problem.is_closed:
+        # What is asked once says nothing of a region.
+        closed = problem.is_closed and not question.is_global and _is_not_enabled(account, region)
+        text = str(problem) if closed or not problem.is_closed else refused_words(question.rights[0])
+        part.problems.append(_place(account, "" if question.is_global else region, text))
+        if closed:
             return CLOSED
         reading.collection.leave_out(
             Kind.INVENTORY, AWS, account.number, "" if question.is_global else region, question.kind
@@ -172,10 +176,30 @@ def _ask(reading: Reading, account: Account, region: str, question: Question) ->
         row["account"] = account.number
         row["region"] = row["region"] or ("" if question.is_global else region)
     part.rows += reading.collection.add(Kind.INVENTORY, rows)
-    for right, count in lack.denied.items():
-        text = _("{right} is denied for {count} of them.").format(right=right, count=count)
-        part.problems.append(_place(account, "" if question.is_global else region, text))
+    place = "" if question.is_global else region
+    part.problems += [_place(account, place, text) for text in lack.texts()]
     return rows
+
+
+def _is_not_enabled(account: Account, region: str) -> bool:
+    """Whether the account says itself that it has not enabled a region. Raises CannotRead where its credentials ended:
+    AWS answers the same to those, and what they do not see is not gone."""
+    try:
+        client = account.client("ec2", HOME)
+        with answers(REGIONS):
+            listed = client.describe_regions(RegionNames=[region], AllRegions=True)["Regions"]
+    except CannotRead as problem:
+        if problem.is_closed:
+            raise CannotRead(_("AWS does not know these credentials."), is_expired=True) from None
+        if problem.is_expired:
+            raise
+        return False
+    return any(one.get("OptInStatus") == "not-opted-in" for one in listed)
+
+
+def refused_words(right: str) -> str:
+    """What is told where AWS refuses credentials that it took a moment before."""
+    return _("{right}: AWS did not take these credentials.").format(right=right)
 
 
 def _place(account: Account, region: str, text: str) -> str:
@@ -193,7 +217,8 @@ def _read_metrics(reading: Reading, account: Account, region: str, things: Seque
     except CannotRead as problem:
         if problem.is_expired:
             raise
-        part.problems.append(_place(account, region, str(problem)))
+        text = refused_words(RIGHT) if problem.is_closed else str(problem)
+        part.problems.append(_place(account, region, text))
         reading.collection.leave_out(Kind.METRICS, AWS, account.number, region, "")
         return
     reading.collection.answered.add(Kind.METRICS)
@@ -210,13 +235,17 @@ def _read_advice(reading: Reading, account: Account, regions: Sequence[str]) -> 
             except CannotRead as problem:
                 if problem.is_expired:
                     raise
-                text = _place(account, "" if question.region else region, str(problem))
-                part.problems.append(text)
+                place = "" if question.region else region
+                part.problems.append(_place(account, place, advice_words(problem)))
                 if not problem.is_closed:
-                    place = "" if question.region else region
                     reading.collection.leave_out(Kind.ADVICE, AWS, account.number, place, question.source)
                 continue
             part.rows += reading.collection.add(Kind.ADVICE, rows)
+
+
+def advice_words(problem: CannotRead) -> str:
+    """Why there is no advice: AWS gives it to accounts that asked for it."""
+    return _("It is not switched on in the account.") if problem.is_closed else str(problem)
 
 
 def policy_document() -> dict[str, Any]:
@@ -234,9 +263,23 @@ def missing_rights(connection: Connection) -> tuple[str, list[str], list[str]]:
     region = regions_of(connection, known)[0]
     denied: list[str] = []
     problems: list[str] = []
+    lack = Lack()
     for question in QUESTIONS:
         try:
-            first_page(known.client(question.service, region), question)
+            first_page(known.client(question.service, region), question, lack)
         except CannotRead as problem:
             (denied if problem.right else problems).append(problem.right or str(problem))
+    denied += lack.denied
+    problems += [_("{right} had no answer.").format(right=right) for right in lack.unanswered]
+    if connection.with_metrics:
+        try:
+            first_measurement(known.client("cloudwatch", region), datetime.now(UTC))
+        except CannotRead as problem:
+            (denied if problem.right else problems).append(problem.right or str(problem))
+    for advice in ADVICE if connection.with_advice else ():
+        try:
+            first_advice(known.client(advice.service, advice.region or region), advice)
+        except CannotRead as problem:
+            words = f"{advice.label}: {advice_words(problem)}"
+            (denied if problem.right else problems).append(problem.right or words)
     return known.number, denied, problems

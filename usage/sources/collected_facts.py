@@ -34,6 +34,10 @@ KEPT_DAYS = 7
 Unread = tuple[str, str, str, str]
 
 
+class ConnectionGone(Exception):
+    """Somebody deleted the connection while it was read: what it answered is nobody's."""
+
+
 @dataclass(slots=True)
 class Collection:
     """Rows of one reading, in files of `folder`, by kind of fact; and what was not listed."""
@@ -101,7 +105,11 @@ def _store_kind(
             f"SELECT DISTINCT provider, account FROM read_parquet({literal(str(target))}) ORDER BY 1, 2"
         ).fetchall()
     with transaction.atomic():
-        FactImport.objects.filter(pk__in=[row.pk for row in before]).update(state=FactImport.State.REPLACED)
+        if not Connection.objects.select_for_update().filter(pk=connection.pk).exists():
+            target.unlink(missing_ok=True)
+            raise ConnectionGone
+        replaced = [*(row.pk for row in before), *_of_deleted(connection, kind, accounts)]
+        FactImport.objects.filter(pk__in=replaced).update(state=FactImport.State.REPLACED)
         return FactImport.objects.create(
             kind=kind,
             layout=connection.get_provider_display(),
@@ -122,6 +130,14 @@ def _store_kind(
 
 def _current(connection: Connection, kind: str) -> list[FactImport]:
     return list(connection.imports.filter(kind=kind, state=FactImport.State.CURRENT))
+
+
+def _of_deleted(connection: Connection, kind: str, accounts: Sequence[tuple[str, str]]) -> list[int]:
+    """Imports of connections that were deleted, of accounts that this one reads: nobody would replace them any more."""
+    alike = FactImport.objects.filter(
+        kind=kind, layout=connection.get_provider_display(), connection=None, path="", state=FactImport.State.CURRENT
+    )
+    return [one.pk for one in alike if {(pair[0], pair[1]) for pair in one.accounts} <= set(accounts)]
 
 
 def _read_chunk(db: duckdb.DuckDBPyConnection, path: Path, connection: Connection, today: date, sums: _Sums) -> None:

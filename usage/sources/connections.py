@@ -21,7 +21,7 @@ from finops_site.models import User
 from usage.models import Connection
 from usage.models.connections import listed
 from usage.sources import aws_reading, azure_reading, google_reading
-from usage.sources.collected_facts import Collection, store
+from usage.sources.collected_facts import Collection, ConnectionGone, store
 from usage.sources.readings import CannotRead, Reading
 
 State = Connection.State
@@ -95,17 +95,19 @@ def _free(now: datetime) -> Q:
 
 
 def read(pk: int, now: datetime, person: User | None = None) -> bool:
-    """Reads a connection and stores what it answers; whether it was this worker that did.
+    """Reads a connection and stores what it answers; whether it was this worker that did, and it is still there.
 
     What could not be read is written beside it: nothing of it counts as gone.
     """
     claimed = Connection.objects.filter(_free(now), pk=pk).update(state=State.RUNNING, started_at=now)
-    if not claimed:
+    connection = Connection.objects.select_related("credential").filter(pk=pk).first() if claimed else None
+    if connection is None:
         return False
-    connection = Connection.objects.select_related("credential").get(pk=pk)
     ours = Connection.objects.filter(pk=pk, state=State.RUNNING, started_at=now)
     try:
         _read(connection, now, person)
+    except ConnectionGone:
+        return False
     except CannotRead as problem:
         ours.update(state=State.FAILED, message=str(problem)[:2000], parts=[], read_at=now)
     except ValidationError as error:

@@ -15,8 +15,8 @@ METRICS_LABEL = "metrics"
 class CannotRead(Exception):
     """A question has no whole answer; the message says why, in words without any secret.
 
-    `right` is the missing one, where one is; `is_closed` where nothing can be there, as the region is not enabled;
-    `is_expired` where no other question will be answered either.
+    `right` is the missing one, where one is; `is_closed` where AWS answers so in a region that is not enabled, or to
+    credentials that ended a moment ago; `is_expired` where no other question will be answered either.
     """
 
     def __init__(self, reason: str, *, right: str = "", is_closed: bool = False, is_expired: bool = False) -> None:

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from auditlog.registry import auditlog
-from django.apps import apps
-
 from finops_site.registry import HealthCheck, NavTab
 from finops_site.translation import gettext_lazy as _lazy
 
@@ -13,10 +10,6 @@ def entries() -> list[Any]:
     """Entries of the registry."""
     from usage.sources import health
 
-    auditlog.register(
-        apps.get_model("usage", "Connection"),
-        exclude_fields=["state", "message", "parts", "started_at", "read_at"],
-    )
     return [
         NavTab(_lazy("Imports"), "usage:imports", "usage:overview", "usage.view_factimport", 70),
         NavTab(_lazy("Connections"), "usage:connections", "usage:overview", "usage.view_connection", 72),

@@ -47,6 +47,7 @@ EVENTS = {
     "gone": (_lazy("not seen any more"), "archive"),
     "proved": (_lazy("proved by the bill"), "circle-check"),
     "unproved": (_lazy("the bill that proved it counts no more"), "hourglass"),
+    "unshown": (_lazy("the bill that showed it still there counts no more"), "hourglass"),
 }
 
 

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from auditlog.registry import auditlog
-from django.apps import apps
-
 from finops_site.people.roles import ENGINEERING, FINANCE
 from finops_site.registry import (
     AdviceSource,
@@ -27,8 +24,6 @@ def entries() -> list[Any]:
     # The worker makes tickets by it; nobody else asks for the module.
     from usage.worklist import panels, search, tasks, to_do, unsent  # noqa: F401
 
-    for name in ("Tracker", "QuietRule"):
-        auditlog.register(apps.get_model("usage", name))
     nav = "usage:overview"
     return [
         NavItem(_lazy("Usage"), nav, "bulb", SEE, 55, _lazy("Improve"), tab=_lazy("Overview"), key="u"),

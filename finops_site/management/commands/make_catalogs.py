@@ -12,6 +12,7 @@ from finops_site.ops.commands import PlainCommand
 
 
 class Command(PlainCommand):
+    is_audited = False
     help = "Writes <app>/locale/<language>/LC_MESSAGES/django.po (and djangojs.po) anew, and compiles them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

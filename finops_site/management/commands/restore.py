@@ -9,6 +9,8 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from finops_site.audit.events import record_safely
+from finops_site.models import AuditEntry
 from finops_site.ops.backup_targets import TargetProblem, split_address
 from finops_site.ops.backups import BackupProblem
 from finops_site.ops.commands import BadInput, PlainCommand
@@ -17,6 +19,8 @@ from finops_site.ops.scheduled_backups import scratch_folder
 
 
 class Command(PlainCommand):
+    # Before it there may be no table to write to, and what was written would be replaced.
+    is_audited = False
     help = "Brings back what `backup` wrote, then checks the books; exits with 1 when they do not hold."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +33,7 @@ class Command(PlainCommand):
             done = self._restore(options["file"], replace=options["replace"])
         except (BackupProblem, TargetProblem) as problem:
             raise BadInput(problem) from None
+        record_safely(AuditEntry.Action.COMMAND_RUN, name="restore", changes={"options": (None, options["file"])})
         # The ground floor knows this command by its name only.
         output, holds = io.StringIO(), True
         try:

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from auditlog.models import LogEntry
 from django.urls import reverse
 
 from budgets.alerts.alert_summary import alert_headline
 from budgets.models import Alert, Budget, CompanyYear, Forecast
 from finops_site.lib.periods import Month
+from finops_site.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 FORM = {
@@ -53,7 +53,7 @@ def test_fay_sets_the_year_and_new_budgets_are_offered_it(set_year, add, fay, ad
     set_year(APRIL)
     year = CompanyYear.objects.get()
     assert (year.calendar.code, str(year)) == ("04", "a year from April")
-    assert LogEntry.objects.get_for_object(year).filter(actor=fay).exists()
+    assert AuditEntry.objects.about(year).filter(actor=fay).exists()
     assert client_of(ada).get(reverse("budgets:company_year")).status_code == 403
     assert client_of(fay).get(reverse("budgets:add")).context["form"]["calendar"].value() == "04"
     fiscal = add("Fiscal", kind="quarter", calendar="04", start="2026-05-10", end="2027-04-01", amount="900")

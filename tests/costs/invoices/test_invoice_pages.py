@@ -7,7 +7,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -19,6 +18,7 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.invoices import records
 from costs.models import Invoice
+from finops_site.models import AuditEntry
 from tests import bills
 from tests.people import person, signed_in, token_of, waiting_for
 
@@ -85,7 +85,7 @@ def test_fay_writes_an_invoice_down_explains_it_and_signs_it_off(fay, march):
     assert "Explained" in fay.get(f"{LIST}{invoice.pk}/").text
     done = fay.post(f"{LIST}{invoice.pk}/", {"verb": "sign_off"}, follow=True).text
     assert "Signed off, with 15 USD in the books." in done
-    entries = LogEntry.objects.get_for_object(invoice)
+    entries = AuditEntry.objects.about(invoice)
     assert {entry.actor for entry in entries} == {person("fay")}
     assert any("signed_at" in entry.changes for entry in entries)
 
@@ -102,7 +102,7 @@ def test_a_signed_invoice_is_opened_again_before_it_is_edited_or_removed(fay, ma
     assert Invoice.objects.get().invoice_id == "A"
     fay.post(url, {"verb": "remove"})
     assert not Invoice.objects.exists()
-    assert LogEntry.objects.filter(action=LogEntry.Action.DELETE, object_pk=str(invoice.pk)).exists()
+    assert AuditEntry.objects.filter(action=AuditEntry.Action.DELETE, object_pk=str(invoice.pk)).exists()
 
 
 def test_a_bill_that_changes_after_the_signature_is_shown_everywhere(fay, march, api):

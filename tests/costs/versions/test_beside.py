@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.urls import reverse
 
@@ -16,7 +15,7 @@ from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth, Mo
 from costs.sources.health import with_last_delivery
 from costs.web.delivery_figures import version_history
 from finops_site.lib.periods import Month
-from finops_site.models import OutgoingEmail
+from finops_site.models import AuditEntry, OutgoingEmail
 from finops_site.ops.commands import BadInput
 from tests import bills
 from tests.costs.versions.test_held import api_of, load_queued
@@ -214,8 +213,8 @@ class TestBeside:
         assert not august.restatements.exists(), "it changed nothing"
         page = page_of(people["fay"], august)
         assert f"#{july.pk}</a>: other rows of the same accounts and days" in page
-        changes = LogEntry.objects.get_for_object(august).filter(actor=people["fay"])
-        assert any("beside" in entry.changes for entry in changes)
+        changes = AuditEntry.objects.about(august).filter(actor=people["fay"])
+        assert any("to_delivery_id" in entry.changes for entry in changes)
         assert_green()
 
     def test_fay_may_say_that_it_replaces(self, crossover, people):

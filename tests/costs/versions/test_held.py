@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
@@ -14,7 +13,7 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.ingest.withdraw import count_again, withdraw_delivery
 from costs.models import CostLine, Delivery, Stream
-from finops_site.models import OutgoingEmail
+from finops_site.models import AuditEntry, OutgoingEmail
 from tests import bills
 from tests.people import signed_in, token_of, waiting_for
 
@@ -195,7 +194,7 @@ class TestHeld:
         load_queued()
         held.refresh_from_db()
         assert (held.status, billed(), held.decided_by) == ("current", 300, people["fay"])
-        assert LogEntry.objects.get_for_object(held).filter(actor=people["fay"]).exists()
+        assert AuditEntry.objects.about(held).filter(actor=people["fay"]).exists()
         assert_green()
 
     def test_fay_rejects_and_may_count_it_later_all_the_same(self, deliver, people):
@@ -219,7 +218,7 @@ class TestHeld:
         assert billed() == 300
         assert deliver(1).status == "current"
         assert not Stream.objects.get().is_judged
-        assert LogEntry.objects.get_for_object(Stream.objects.get()).filter(actor=people["fay"]).exists()
+        assert AuditEntry.objects.about(Stream.objects.get()).filter(actor=people["fay"]).exists()
 
     @pytest.mark.parametrize("name", ["ada", "max", "lea", "eli"])
     def test_nobody_else_decides(self, deliver, people, name):

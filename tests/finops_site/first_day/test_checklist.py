@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
-from auditlog.context import set_actor
 from django.contrib.auth.models import Group
 from django.core import mail
 from django.utils import timezone
 
 from budgets.models import Budget
 from costs.models import Delivery, Source
+from finops_site.audit.context import as_person
 from finops_site.first_day.checklist import checklist, next_line
 from finops_site.mail import outbox
 from finops_site.models import Backup, Company, DemoCompany, Membership, OutgoingEmail, Team, User
@@ -60,7 +60,7 @@ def test_a_line_is_ticked_by_what_somebody_did(demo_people, settings):
     assert next_line(ada).step.name == "sign-in"
     assert "bill" not in done(ada), "a bill that is held does not count"
     source.deliveries.update(status=Delivery.Status.CURRENT)
-    with set_actor(ivy):
+    with as_person(ivy):
         TagRequirement.objects.first().save()
         assert "policy" not in done(ada), "nothing was changed"
         row = TagRequirement.objects.first()

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from finops_site.models import AuditEntry
 from finops_site.ops.commands import BadInput
 from finops_site.registry import Better, Kpi, Measure, MeasureInput, NightlyCheckFailed, Unit, registry
 from finops_site.translation import text_lazy
@@ -154,7 +154,7 @@ def test_fay_sets_the_target_and_home_the_list_and_the_api_go_by_it(answer, fay,
     assert "Target at least 35%: met" in page(max_, "/programme/").content.decode()
     assert f'href="/programme/kpis/{NAME}/"' in page(max_, "/programme/").content.decode()
     assert "changed by Fay" in " ".join(page(max_).content.decode().split())
-    entry = LogEntry.objects.get_for_model(KpiSettings).latest("timestamp")
+    entry = AuditEntry.objects.of(KpiSettings).latest("id")
     assert entry.actor == fay
     assert entry.changes["target"][1] == "35"
     edited = signed_in(fay).get(f"/programme/kpis/{NAME}/edit/").context["form"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from costs.models import Credential
 from finops_site.lib.periods import day_text
-from finops_site.models import OutgoingEmail, Team
+from finops_site.models import AuditEntry, OutgoingEmail, Team
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, BuyingPolicy, Plan, PurchaseRequest, StandingOrder
 from reservations.purchases import approvals, buying_policy, purchase_requests
@@ -213,14 +213,13 @@ def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
 
 
 def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F811
-    from auditlog.models import LogEntry
 
     approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
     buying_policy.set_limit(fay, fred, 7)
     buying_policy.set_buying_switch(stop=True)
     for entry in (row, ApproverLimit.objects.get(), BuyingPolicy.get()):
-        assert LogEntry.objects.get_for_object(entry).exists()
-    assert "approved" in LogEntry.objects.get_for_object(row).first().changes["state"][1]
+        assert AuditEntry.objects.about(entry).exists()
+    assert "approved" in AuditEntry.objects.about(row).first().changes["state"][1]
 
 
 def test_an_approval_says_what_it_commits_to_and_what_if_demand_falls(row, fay, client_of):

@@ -5,11 +5,10 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.urls import reverse
 
-from finops_site.models import Team
+from finops_site.models import AuditEntry, Team
 from reservations import demo, panels
 from reservations.calc import purchase_rules
 from reservations.calc.discount_application import OwnedCommitment, Usage
@@ -85,8 +84,8 @@ def test_fay_sets_the_policy_and_it_is_noted_who_did(people, fay, eli, client_of
     assert default_parameters() == Parameters(
         terms=(12, 36), target_coverage=0.8, cash_rate=0.065, minimum_utilisation=None, max_upfront=None
     )
-    entry = LogEntry.objects.get_for_object(BuyingPolicy.get()).first()
-    assert (entry.actor, entry.changes["longest_term"]) == (fay, ["12", "36"])
+    entry = AuditEntry.objects.about(BuyingPolicy.get()).first()
+    assert (entry.actor, entry.changes["longest_term"]) == (fay, [12, 36])
     refused = client_of(fay).post(url, values | {"cash_percent": "-1"}).content.decode()
     assert "greater than or equal to 0" in refused
 

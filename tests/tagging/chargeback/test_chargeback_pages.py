@@ -6,7 +6,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +15,7 @@ from budgets.models import Budget
 from budgets.planning import budget_changes
 from costs import reconciliation
 from finops_site.mail import outbox
-from finops_site.models import OutgoingEmail, Team
+from finops_site.models import AuditEntry, OutgoingEmail, Team
 from tagging.chargeback import closing, disputes, emails
 from tagging.chargeback.web.forms import PeriodForm
 from tagging.models import (
@@ -69,7 +68,7 @@ def test_the_month_shows_the_bill_as_an_equation_and_finance_closes_it(march, fa
     assert march.is_closed
     again = browser.post(month_url("chargeback_close"), {"seen": march.fingerprint}, follow=True).content.decode()
     assert "was closed by Fay" in again
-    entry = LogEntry.objects.get_for_object(march).filter(changes__state__1="closed").get()
+    entry = AuditEntry.objects.about(march).filter(changes__state__1="closed").get()
     assert entry.changes["state"] == ["draft", "closed"]
 
 
@@ -251,7 +250,7 @@ def test_finance_previews_a_split_before_she_saves_it(march, fay, client_of):
     assert Split.objects.get().method == "direct"
     assert client_of(fay).post(url, fields).status_code == 302
     assert dict(Split.objects.get().parts.values_list("team__name", "share")) == {"Payments": 25, "Data": 75}
-    logged = LogEntry.objects.get_for_object(split).filter(action=LogEntry.Action.UPDATE).first()
+    logged = AuditEntry.objects.about(split).filter(action=AuditEntry.Action.UPDATE).first()
     assert logged.changes["method"] == ["direct", "fixed"]
 
 

@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.urls import reverse
 
 from costs.calc.allocation_rules import OwnerRule, resource_pattern_problem
@@ -13,7 +12,7 @@ from costs.ingest.receive import receive_bill
 from costs.models import CostLine, DeliveryMonth, Pool
 from costs.query.line_addresses import keys_of
 from finops_site.lib.periods import Month
-from finops_site.models import Team
+from finops_site.models import AuditEntry, Team
 from tagging.calc import rule_order
 from tagging.models import Application, ChargebackPeriod, Fixer, OwnershipRule
 from tagging.ownership import ownership_figures, rule_application
@@ -73,7 +72,7 @@ def test_fay_sees_what_moves_before_she_saves_and_then_it_moves(
     assert owned() == {"a": "Payments", "b": "Data", "AWS Support": ""}
     application = Application.objects.get()
     assert (application.state, application.lines, application.requested_by) == ("done", 1, fay)
-    assert LogEntry.objects.get_for_model(OwnershipRule).filter(object_repr="All S3").exists()
+    assert AuditEntry.objects.of(OwnershipRule).filter(name="All S3").exists()
 
 
 def test_a_rule_may_fill_a_pool_and_pages_count_it_as_shared(bill, fay, client_of, django_capture_on_commit_callbacks):

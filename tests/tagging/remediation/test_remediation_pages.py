@@ -5,14 +5,12 @@ import io
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from costs.models import Pool
-from finops_site.models import Team
-from finops_site.people.tokens import make_token
+from finops_site.models import AuditEntry, Team
 from tagging.models import (
     Allocation,
     ChangeSet,
@@ -25,7 +23,7 @@ from tagging.models import (
 )
 from tagging.remediation.batch_application import apply_batch
 from tagging.remediation.suggestion_answers import accept_suggestions
-from tests.people import waiting_for
+from tests.people import token_of, waiting_for
 from tests.tagging.remediation.test_virtual_tags import NOW, about, load, shop  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -261,17 +259,17 @@ def test_the_api_feeds_counts_whole_or_not_at_all(shop, client_of):  # noqa: F81
 
 
 def test_the_audit_log_says_what_changed_by_whom_and_from_where_for_programs_too(shop):  # noqa: F811
-    fay = Client(headers={"Authorization": f"Token {make_token(shop['fay'])}"}, REMOTE_ADDR="10.1.2.3")
+    fay = Client(headers={"Authorization": f"Token {token_of(shop['fay'])}"}, REMOTE_ADDR="10.1.2.3")
     feed = {"metric": "orders", "values": [{"team": "Payments", "day": f"2026-03-0{n}", "value": "5"} for n in (4, 5)]}
     fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     feed["values"][1]["value"] = "7.5"
     fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
-    entries = LogEntry.objects.get_for_model(MetricValue).order_by("pk")
-    assert [entry.changes["value"] for entry in entries] == [["", "5"], ["", "5"], ["5", "7.5"]]
+    entries = AuditEntry.objects.of(MetricValue).order_by("pk")
+    assert [entry.changes["value"] for entry in entries] == [[None, "5"], [None, "5"], ["5", "7.5"]]
     tag = Suggestion.objects.filter(tag="Team").first()
     fay.post("/api/v1/tag-suggestions/accept/", {"ids": [tag.pk]}, content_type="application/json")
-    made = LogEntry.objects.get_for_model(VirtualTag).get()
-    assert {(entry.actor, entry.remote_addr) for entry in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
+    made = AuditEntry.objects.of(VirtualTag).get()
+    assert {(entry.actor, entry.address) for entry in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
 
 
 def test_the_api_accepts_refuses_and_sets(shop, client_of):  # noqa: F811

@@ -4,14 +4,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 
 from costs.demo import bills as demo_bills
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine
-from finops_site.models import Team
+from finops_site.audit.context import as_person
+from finops_site.models import AuditEntry, Team
 from tagging.models import OwnershipRule, Suggestion, SuggestionDecision, TaggedResource, VirtualTag
 from tagging.ownership.demo import make_ownership_rules
 from tagging.policy import compliance
@@ -157,9 +157,10 @@ def test_a_refused_value_never_comes_again_for_that_resource(shop):
 
 
 def test_every_tag_stands_in_the_audit_log_with_who_set_it(shop):
-    accept(about("i-99"), shop["lea"])
-    entries = LogEntry.objects.filter(content_type__model="virtualtag")
-    assert {(entry.actor, entry.action) for entry in entries} == {(shop["lea"], 0)}
+    with as_person(shop["lea"]):
+        accept(about("i-99"), shop["lea"])
+    entries = AuditEntry.objects.of(VirtualTag)
+    assert {(entry.actor, entry.action) for entry in entries} == {(shop["lea"], "insert")}
     assert entries.count() == 4
 
 

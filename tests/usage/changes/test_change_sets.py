@@ -208,6 +208,33 @@ def test_without_the_allow_list_nothing_is_looked_at_or_applied(aws, eli, lea):
     assert aws[1] == ["CreateVolume"]
 
 
+def test_what_nobody_saw_when_it_was_approved_is_approved_again(aws, eli, lea):
+    fix_set = approved(eli, lea, a_finding("disk_gp2", a_disk()))
+    assert fix_set.steps.get().call == ""
+    FixAccess.objects.create(account=ACCOUNT, credential=Credential.objects.create(name="x"), actions=EVERY)
+    # Now there is a call, and lea approved none.
+    assert fix_runs.dry_run(fix_set.pk, user=eli, now=NOW).state == "review"
+    with pytest.raises(CannotChange, match="waits for approval"):
+        fix_sets.start(fix_set.pk, user=eli, now=NOW)
+    fix_sets.review(fix_set.pk, approve=True, comment="", user=lea, now=NOW)
+    fix_runs.dry_run(fix_set.pk, user=eli, now=NOW)
+    assert applied(fix_set, eli).state == "applied"
+
+
+def test_a_dry_run_beside_a_worker_takes_nothing_back_that_is_done(aws, allowed, eli, lea, monkeypatch):
+    fix_set = approved(eli, lea, a_finding("disk_gp2", a_disk()))
+    look = fix_runs._look
+
+    def slow_look(step, now):
+        look(step, now)
+        applied(fix_set, eli)
+
+    monkeypatch.setattr(fix_runs, "_look", slow_look)
+    fix_runs.dry_run(fix_set.pk, user=eli, now=NOW)
+    fix_set.refresh_from_db()
+    assert (fix_set.state, results(fix_set)) == ("applied", ["done"])
+
+
 def test_what_leaves_the_allow_list_after_the_approval_is_not_applied(aws, allowed, eli, lea):
     fix_set = approved(eli, lea, a_finding("disk_gp2", a_disk()))
     fix_sets.start(fix_set.pk, user=eli, now=NOW)

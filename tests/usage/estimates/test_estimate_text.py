@@ -134,3 +134,33 @@ def test_sizes_that_cannot_be_are_not_priced():
 def test_what_is_no_plan_says_how_to_make_one(text):
     with pytest.raises(BadLine, match=r"plan\.json: .*(no whole JSON|terraform show -json)"):
         read_plan(text, "plan.json")
+
+
+def test_what_notepad_and_capitals_add_changes_no_line():
+    (item,) = read_lines("\ufeff10 x m7g.large IN EU-WEST-1")
+    assert (item.item, item.region, item.count) == ("m7g.large", "eu-west-1", 10)
+
+
+def test_a_csv_without_a_row_is_no_estimate_of_nothing():
+    with pytest.raises(BadLine, match="there is no row below the header"):
+        read_csv("item;count\n;\n", "plan.csv")
+
+
+def test_a_resource_of_a_provider_with_an_alias_is_priced_in_its_region():
+    machine = {"type": "aws_instance", "change": {"actions": ["create"], "after": {"instance_type": "m7g.large"}}}
+    places = ("aws_instance.here", 'aws_instance.there["a"]', "module.web[0].aws_instance.there[1]")
+
+    def provider(region, **more):
+        return {"name": "aws", "expressions": {"region": {"constant_value": region}}, **more}
+
+    there = {"address": "aws_instance.there", "provider_config_key": "aws.us"}
+    text = json.dumps(
+        {
+            "resource_changes": [{"address": place, **machine} for place in places],
+            "configuration": {
+                "provider_config": {"aws.us": provider("us-east-1", alias="us"), "aws": provider("eu-west-1")},
+                "root_module": {"resources": [there], "module_calls": {"web": {"module": {"resources": [there]}}}},
+            },
+        }
+    )
+    assert [item.region for item in read_plan(text, "plan.json")] == ["eu-west-1", "us-east-1", "us-east-1"]

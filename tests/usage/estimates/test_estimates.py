@@ -116,3 +116,10 @@ def test_what_came_counts_whole_months_of_the_tag_alone(priced, tmp_path):
     # What no line carries as a tag is not known, and is no cost of zero.
     estimate.tag_value = "nobody's"
     assert [row.cost for row in figures.outcome(fay, estimate, TODAY).months] == [None]
+
+
+def test_a_price_in_a_currency_without_an_exchange_rate_is_named_as_that(priced):
+    estimate = make(person("eli"), currency="JPY")
+    line = estimate.scenarios.get().lines.get()
+    assert line.cost is None
+    assert line.problem == "its price is in USD, and no exchange rate of USD into JPY is known"

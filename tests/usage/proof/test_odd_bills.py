@@ -43,6 +43,30 @@ def test_a_restated_bill_that_has_the_cost_after_all_brings_it_back(three_months
     assert (stopped.state, row.amount, row.gap) == ("back", Decimal(15), "still-there")
 
 
+def test_what_a_wrong_bill_brought_back_is_proved_by_the_right_one(three_months, tmp_path):  # noqa: F811
+    runs = finding("i-2")
+    saving_months.prove(MAY)
+    withdraw_delivery(Delivery.objects.get(status="current", months__billing_month=date(2026, 4, 1)))
+    saving_months.prove(MAY)
+    runs.refresh_from_db()
+    # No bill says any more that it runs.
+    assert runs.state == "mended"
+    load_month(tmp_path, "2026-04", 30, **{"i-1": "10"})
+    saving_months.prove(MAY)
+    runs.refresh_from_db()
+    assert (runs.state, SavingMonth.objects.get().amount) == ("proved", Decimal(300))
+    page = signed_in(person("fay")).get(runs.get_absolute_url()).content.decode()
+    assert "the bill that showed it still there counts no more" in page
+
+
+def test_what_its_days_brought_back_stays_back_whatever_the_month_says(three_months):  # noqa: F811
+    stopped = finding(state=Finding.State.BACK)
+    stopped.events.create(verb="back", before="mended", after="back", note="")
+    saving_months.prove(MAY)
+    stopped.refresh_from_db()
+    assert stopped.state == "back"
+
+
 def test_a_resource_in_two_accounts_is_two_and_only_the_mended_one_is_proved(three_months, tmp_path):  # noqa: F811
     here, there = finding(), finding("i-2")
     Finding.objects.filter(pk=there.pk).update(account="000000000099")

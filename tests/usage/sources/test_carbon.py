@@ -144,6 +144,19 @@ def test_a_team_sees_the_account_that_is_hers_alone_and_fay_all_of_it(shared_acc
     assert "222" not in export
 
 
+def test_the_links_of_months_open_them_and_no_other_month_stands_in(shared_accounts, tmp_path):
+    take("google.csv", GOOGLE, tmp_path)
+    fay = signed_in(shared_accounts["fay"])
+    assert 'href="?month=2026-02"' in fay.get("/usage/carbon/").content.decode()
+    page = fay.get("/usage/carbon/?month=2026-02")
+    assert [one.market for one in page.context["providers"] if one.is_delivered] == [3]
+    assert fay.get("/api/v1/usage-carbon/?month=2026-02").json()["month"] == "2026-02"
+    assert fay.get("/api/v1/usage-carbon/?month=2020-01").status_code == 400
+    # Ola, who may see none of it, gets a file with a header alone.
+    export = signed_in(shared_accounts["ola"]).get("/usage/carbon/?_export=csv")
+    assert b"".join(export.streaming_content).decode().count("\n") == 1
+
+
 def test_a_provider_that_bills_and_delivers_no_carbon_is_named(shared_accounts, tmp_path):
     take("google.csv", GOOGLE, tmp_path)
     names = {one.name: one.is_delivered for one in Carbon(shared_accounts["fay"]).by_provider(MARCH)}

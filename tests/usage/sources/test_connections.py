@@ -18,6 +18,7 @@ from usage.findings import facts, store
 from usage.findings.evaluate import workplace
 from usage.models import Connection, FactImport
 from usage.sources import connections
+from usage.sources.aws_questions import Lack, _buckets
 from usage.sources.aws_reading import RIGHTS
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +171,36 @@ def test_credentials_that_expire_under_way_lose_nothing(things, aws):
     assert {kind for *_place, kind in known("unread", "account, region, kind")} >= {"machine", "bucket"}
 
 
+def test_a_key_that_is_switched_off_under_way_is_no_region_that_is_not_enabled(things, aws):
+    row = read(connection(with_advice=False))
+    before = known("inventory", "kind, resource")
+    # EC2 answers so to keys that it does not know, as it does in regions that are not enabled.
+    for operation in ("DescribeVolumes", "DescribeSnapshots", "DescribeRegions"):
+        aws[operation] = "AuthFailure"
+    read(row, NOW + timedelta(days=1))
+    assert "AWS does not know these credentials." in str(row.parts)
+    assert known("inventory", "kind, resource") == before
+    assert {kind for *_place, kind in known("unread", "account, region, kind")} >= {"disk", "snapshot", "log_group"}
+
+
+def test_a_connection_that_is_deleted_leaves_nothing_that_its_successor_does_not_replace(things, monkeypatch):
+    row = read(connection(with_metrics=False, with_advice=False))
+    row.delete()
+    client("ec2").delete_volume(VolumeId=things["disk"])
+    read(connection(name="Again", with_metrics=False, with_advice=False), NOW + timedelta(days=1))
+    assert ("disk", things["disk"]) not in known("inventory", "kind, resource")
+    # Deleted while it is read, it brings nothing.
+    gone = connection(name="Gone")
+    monkeypatch.setitem(connections.READERS, "aws", lambda reading: _answer_and_delete(reading, gone))
+    assert not connections.read(gone.pk, NOW)
+    assert set(FactImport.objects.values_list("source", flat=True)) == {"Production", "Again"}
+
+
+def _answer_and_delete(reading, row):
+    reading.collection.answered.add("inventory")
+    Connection.objects.filter(pk=row.pk).delete()
+
+
 def test_a_region_that_is_not_enabled_holds_nothing_and_hides_nothing(things, aws):
     aws["DescribeInstances", "ap-east-1"] = "AuthFailure"
     row = read(connection(regions=f"{REGION}, ap-east-1"))
@@ -251,6 +282,30 @@ def test_a_test_names_the_rights_that_are_missing_and_stores_nothing(things, aws
     assert "Nothing was stored or saved" in page
     assert not Connection.objects.exists()
     assert not FactImport.objects.exists()
+
+
+def test_a_test_asks_for_metrics_advice_and_what_is_asked_of_each_thing(things, aws):
+    for operation in ("GetMetricData", "GetBucketVersioning", "DescribeTargetGroups", "GetEC2InstanceRecommendations"):
+        aws[operation] = "AccessDenied"
+    aws["ListRecommendations"] = "OptInRequired"
+    outcome = connections.try_connection(Connection(name="Production", regions=REGION))
+    assert set(outcome.missing) == {
+        "elasticloadbalancing:DescribeTargetGroups",
+        "s3:GetBucketVersioning",
+        "cloudwatch:GetMetricData",
+        "compute-optimizer:GetEC2InstanceRecommendations",
+    }
+    assert "Cost Optimization Hub: It is not switched on in the account." in outcome.words
+
+
+def test_a_busy_aws_denied_nothing(aws):
+    client("s3").create_bucket(Bucket="archive", CreateBucketConfiguration={"LocationConstraint": REGION})
+    lack = Lack()
+    aws["GetBucketVersioning"] = "SlowDown"
+    aws["GetBucketLocation"] = {"LocationConstraint": "EU"}
+    (row,) = _buckets(client("s3"), lack)
+    assert list(lack.texts()) == ["s3:GetBucketVersioning had no answer for 1 of them."]
+    assert row["region"] == "eu-west-1"
 
 
 def test_fay_describes_a_connection_and_its_page_says_what_became_of_it(things, aws, monkeypatch):
