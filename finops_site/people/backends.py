@@ -4,7 +4,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.contrib.auth.backends import BaseBackend, ModelBackend
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group, Permission
 from django.contrib.postgres.expressions import ArraySubquery
@@ -24,8 +24,11 @@ def password_opens_for(email: str) -> bool:
     return settings.FINOPS_PASSWORD_SIGN_IN or email.lower() in {name.lower() for name in settings.FINOPS_BREAK_GLASS}
 
 
-class PasswordDoor(BaseBackend):
-    """Stands before those that look at passwords, and ends the search for whom a password does not open."""
+class PasswordDoor:
+    """Stands before those that look at passwords, and ends the search for whom a password does not open.
+
+    No `BaseBackend`: it knows nobody, and a session that named it would be nobody's.
+    """
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         address = credentials.get("email") or credentials.get("username") or ""
