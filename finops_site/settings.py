@@ -235,11 +235,14 @@ SOCIALACCOUNT_LOGIN_ON_GET = True
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = 1  # hour
 AXES_USERNAME_CALLABLE = "finops_site.people.account_adapter.attempted_email"
+AXES_CLIENT_IP_CALLABLE = "finops_site.audit.context.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"
 
 # How often: the API by each token or person, the page that makes tokens by each person, links in mails by each address.
+# How many proxies of ours stand in front; what these write into X-Forwarded-For is believed, and nothing else.
+FINOPS_TRUSTED_PROXIES = env.int("FINOPS_TRUSTED_PROXIES", default=0)
 FINOPS_API_LIMIT = env("FINOPS_API_LIMIT", default="600/minute")
 FINOPS_TOKEN_LIMIT = env("FINOPS_TOKEN_LIMIT", default="20/hour")
 FINOPS_LINK_LIMIT = env("FINOPS_LINK_LIMIT", default="120/minute")

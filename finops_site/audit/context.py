@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
@@ -102,12 +103,21 @@ def token_name(token: Any) -> str:
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """The address a request came from: the first that proxies name, as the site reads it elsewhere (axes)."""
-    given = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[0].strip() or request.META.get("REMOTE_ADDR", "")
-    if "." in given and ":" in given and given.count(":") == 1:
-        given = given.split(":")[0]
+    """The address a request came from, for the log, for limits and for what is locked out; None for what is none.
+
+    Of `X-Forwarded-For` only what our own proxies wrote counts (FINOPS_TRUSTED_PROXIES, from the right): whatever stands
+    before it anybody can send, to be somebody else in the log or to be counted anew by every limit.
+    """
+    proxies, given = settings.FINOPS_TRUSTED_PROXIES, str(request.META.get("REMOTE_ADDR", ""))
+    named = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    if 0 < proxies <= len(named) and named[-proxies].strip():
+        given = named[-proxies].strip()
+    if "." in given and given.count(":") == 1:
+        given = given.partition(":")[0]
+    elif given.startswith("["):
+        given = given[1:].partition("]")[0]
     try:
-        return str(ip_address(given.strip("[]")))
+        return str(ip_address(given))
     except ValueError:
         return None
 

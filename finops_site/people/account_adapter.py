@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from finops_site.audit.context import address_of
 from finops_site.people.backends import password_opens_for
 from finops_site.people.reader_language import in_language_of
 
@@ -19,6 +20,9 @@ ROLE_BACKEND = "finops_site.people.backends.RoleBackend"
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request) or "unknown"
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.cache import cache
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+
+from finops_site.audit.context import address_of
 
 logger = logging.getLogger(__name__)
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -51,14 +52,6 @@ def seconds_to_wait(name: str, who: object, text: str) -> int:
     return max(1, int((window + 1) * seconds - now)) if count > most else 0
 
 
-def address_of(request: HttpRequest) -> str:
-    """Where a request comes from, as far as the proxies before us are trusted (ALLAUTH_TRUSTED_PROXY_COUNT)."""
-    try:
-        return str(get_adapter(request).get_client_ip(request))
-    except PermissionDenied:
-        return "unknown"
-
-
 class HasLimit:
     """A view that asks before everything else: by person, or by address where nobody is signed in.
 
@@ -70,7 +63,7 @@ class HasLimit:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in self.limited_methods:
-            who = f"person {request.user.pk}" if request.user.is_authenticated else address_of(request)
+            who = f"person {request.user.pk}" if request.user.is_authenticated else address_of(request) or "unknown"
             if wait := seconds_to_wait(self.limit_name, who.replace(" ", "-"), getattr(settings, self.limit_name)):
                 return _wait_page(request, wait)
         dispatch: Callable[..., HttpResponseBase] = super().dispatch  # type: ignore[misc]

@@ -74,9 +74,21 @@ def test_strange_headers_hinder_nobody_and_are_not_kept(fay, headers):
     assert len(entry.request) == 32
 
 
-def test_the_address_that_a_proxy_names_is_kept(fay):
-    send(signed_in(fay), "/api/v1/budgets/", BUDGET, **{"X-Forwarded-For": "203.0.113.5:4711, 10.0.0.1"})
-    assert AuditEntry.objects.of(Budget).get().address == "203.0.113.5"
+@pytest.mark.parametrize(
+    ("proxies", "address"), [(0, "127.0.0.1"), (1, "203.0.113.5"), (2, "198.51.100.1"), (3, "127.0.0.1")]
+)
+def test_an_address_counts_that_our_own_proxies_named_and_none_that_anybody_can_send(fay, settings, proxies, address):
+    settings.FINOPS_TRUSTED_PROXIES = proxies
+    send(signed_in(fay), "/api/v1/budgets/", BUDGET, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.5:4711"})
+    assert AuditEntry.objects.of(Budget).get().address == address
+
+
+def test_who_writes_another_address_with_every_try_is_locked_out_all_the_same(people, settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    wrong = {"login": "lea@demo.example", "password": "wrong"}
+    headers = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(4)]
+    statuses = [Client().post("/accounts/login/", wrong, headers=header).status_code for header in headers]
+    assert statuses[-1] == 429
 
 
 @pytest.mark.parametrize("cookie", ["sessionid", "csrftoken", "messages", "django_language"])
