@@ -105,7 +105,7 @@ def token_name(token: Any) -> str:
 def address_of(request: HttpRequest) -> str | None:
     """The address a request came from, for the log, for limits and for what is locked out; None for what is none.
 
-    Of `X-Forwarded-For` only what our own proxies wrote counts (FINOPS_TRUSTED_PROXIES, from the right): whatever stands
+    Of `X-Forwarded-For` only what our own proxies wrote counts (FINOPS_TRUSTED_PROXIES, from the right): what stands
     before it anybody can send, to be somebody else in the log or to be counted anew by every limit.
     """
     proxies, given = settings.FINOPS_TRUSTED_PROXIES, str(request.META.get("REMOTE_ADDR", ""))

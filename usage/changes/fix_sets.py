@@ -133,6 +133,18 @@ def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -
     return row
 
 
+@transaction.atomic
+def give_up(pk: int, *, user: User, now: datetime) -> FixSet:
+    """Ends it before anything was sent, so that its findings can go into another one: its maker, or who approves."""
+    row = _lock(pk, (State.DRAFT, State.REVIEW, State.APPROVED), _("given up"))
+    if row.made_by_id != user.pk:
+        _require(user, APPROVE)
+    _require(user, ADD)
+    row.state, row.reviewed_by, row.reviewed_at, row.review = State.REJECTED, user, now, _("Given up.")
+    row.save()
+    return row
+
+
 def access_objection(step: FixStep, access: FixAccess | None) -> str:
     """Why the allow-list does not let this step be done; empty where it does."""
     if access is None:

@@ -9,7 +9,7 @@ from usage.changes import fix_runs, fix_sets
 from usage.changes.fix_sets import ADD, APPLY, APPROVE
 
 DRY_RUN = "dry_run"
-VERB_RIGHTS = {"submit": ADD, "approve": APPROVE, "reject": APPROVE, "apply": APPLY, "undo": APPLY}
+VERB_RIGHTS = {"submit": ADD, "approve": APPROVE, "reject": APPROVE, "give_up": ADD, "apply": APPLY, "undo": APPLY}
 
 
 def act(pk: int, verb: str, user: Any, *, comment: str = "") -> str:
@@ -21,6 +21,9 @@ def act(pk: int, verb: str, user: Any, *, comment: str = "") -> str:
     if verb in ("approve", "reject"):
         row = fix_sets.review(pk, approve=verb == "approve", comment=comment, user=user, now=now)
         return _("It is {state}.").format(state=row.get_state_display())
+    if verb == "give_up":
+        fix_sets.give_up(pk, user=user, now=now)
+        return _("It is given up: its findings can be mended in another way.")
     if verb == DRY_RUN:
         return fix_runs.dry_run(pk, user=user, now=now).message
     if verb == "apply":

@@ -198,8 +198,8 @@ def test_one_address_that_cannot_be_written_undoes_neither_the_other_mails_nor_t
 
 @pytest.mark.django_db
 def test_a_night_asks_for_all_series_together(jumped, fay, lea, django_assert_max_num_queries):
-    # Two letters go out, each in its reader's language, with what she may see when it is written and a notification on the
-    # site: who she is for each of the three, her role, her teams, and the row.
+    # Two letters go out, each in its reader's language, with what she may see when it is written and a notification on
+    # the site: who she is for each of the three, her role, her teams, and the row.
     letters = 2
     with django_assert_max_num_queries(30 + 6 * letters):
         look()

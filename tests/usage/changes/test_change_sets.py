@@ -7,9 +7,11 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
+from django.core.exceptions import PermissionDenied
 from moto import mock_aws
 
 from costs.models import Credential
+from finops_site.ui.bulk_results import BulkRefused
 from tests.people import person, signed_in, waiting_for
 from tests.usage.worklist.helpers import finding
 from usage.changes import fix_runs, fix_sets
@@ -252,6 +254,24 @@ def test_whoever_made_it_does_not_approve_it_and_nobody_approves_unseen(aws, all
         fix_sets.review(fix_set.pk, approve=True, comment="", user=lea, now=NOW)
     with pytest.raises(CannotChange, match="It cannot be applied now: waits for approval"):
         fix_sets.start(fix_set.pk, user=eli, now=NOW)
+
+
+def test_what_is_given_up_frees_its_findings_for_another_change_set(aws, allowed, eli, lea):
+    row = a_finding("disk_gp2", a_disk())
+    fix_set = approved(eli, lea, row)
+    with pytest.raises(BulkRefused, match="in a change set already"):
+        fix_sets.create([row.pk], user=eli, now=NOW)
+    with pytest.raises(PermissionDenied):
+        fix_sets.give_up(fix_set.pk, user=person("max"), now=NOW)
+    page = signed_in(eli).post(fix_set.get_absolute_url(), {"verb": "give_up"}, follow=True).content.decode()
+    assert "It is given up" in page
+    with pytest.raises(CannotChange, match="cannot be applied now"):
+        fix_sets.start(fix_set.pk, user=eli, now=NOW)
+    again, _result = fix_sets.create([row.pk], user=eli, now=NOW)
+    assert again.state == "draft"
+    done = applied(approved(eli, lea, a_finding("disk_gp2", a_disk())), eli)
+    with pytest.raises(CannotChange, match="cannot be given up now"):
+        fix_sets.give_up(done.pk, user=eli, now=NOW)
 
 
 def test_a_worker_that_is_killed_does_nothing_twice(aws, allowed, eli, lea, monkeypatch):
