@@ -24,6 +24,10 @@ class CarbonSumSerializer(serializers.Serializer):
     scope1_kg = serializers.CharField(allow_null=True)
     scope2_market_kg = serializers.CharField(allow_null=True)
     scope3_market_kg = serializers.CharField(allow_null=True)
+    of_a_part = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="the figures that part of the rows do not state: their sums are too small",
+    )
 
 
 class CarbonAnswer(serializers.Serializer):
@@ -70,4 +74,5 @@ def _row(one: CarbonSum) -> dict[str, Any]:
         "scope1_kg": exact_text(one.scope1),
         "scope2_market_kg": exact_text(one.scope2),
         "scope3_market_kg": exact_text(one.scope3),
+        "of_a_part": [f"{name}_kg" for name in sorted(one.of_a_part)],
     }

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Case, Count, F, Min, Q, Sum, When
+from django.utils.translation import gettext as _
 
 from costs.calc.providers import provider_name
 from costs.models import MonthRollup
@@ -21,12 +22,18 @@ from usage.models import CarbonMonth
 MOST_MONTHS = 13
 SMALL_KG = 10
 FIGURES = ("market", "location", "scope1", "scope2_market", "scope3_market")
-SUMS = {f"{name}_kg": Sum(name) for name in FIGURES}
+SUMS = {
+    **{f"{name}_kg": Sum(name) for name in FIGURES},
+    **{f"{name}_missing": Count("pk", filter=Q(**{name: None})) for name in FIGURES},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class CarbonSum:
-    """Kilograms of what a name stands for; None is not delivered, never zero."""
+    """Kilograms of what a name stands for; None is not delivered, never zero.
+
+    `of_a_part` names the FIGURES that some of the rows do not state: their sums are too small by as much.
+    """
 
     name: str
     market: Decimal | None = None
@@ -37,19 +44,25 @@ class CarbonSum:
     month: Month | None = None
     is_delivered: bool = True
     without: Sequence[str] = ()
+    of_a_part: frozenset[str] = frozenset()
 
     @property
     def market_text(self) -> str:
-        return kilograms_text(self.market)
+        return self._text(self.market, "market")
 
     @property
     def location_text(self) -> str:
-        return kilograms_text(self.location)
+        return self._text(self.location, "location")
 
     @property
     def scope_texts(self) -> list[str]:
         """Scope 1, 2 (market-based) and 3."""
-        return [kilograms_text(scope) for scope in (self.scope1, self.scope2, self.scope3)]
+        scopes = ((self.scope1, "scope1"), (self.scope2, "scope2_market"), (self.scope3, "scope3_market"))
+        return [self._text(value, figure) for value, figure in scopes]
+
+    def _text(self, value: Decimal | None, figure: str) -> str:
+        text = kilograms_text(value)
+        return _("{kilograms} of a part").format(kilograms=text) if figure in self.of_a_part else text
 
 
 def kilograms_text(value: Decimal | None) -> str:
@@ -202,8 +215,13 @@ def _sum(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> CarbonSum
         known = [row[f"{figure}_kg"] for row in rows if row[f"{figure}_kg"] is not None]
         return sum(known, Decimal(0)) if known else None
 
-    market, location, scope1, scope2, scope3 = map(total, FIGURES)
-    return CarbonSum(name, market, location, scope1, scope2, scope3, **more)
+    sums = list(map(total, FIGURES))
+    of_a_part = frozenset(
+        figure
+        for figure, value in zip(FIGURES, sums, strict=True)
+        if value is not None and any(row[f"{figure}_missing"] for row in rows)
+    )
+    return CarbonSum(name, *sums, of_a_part=of_a_part, **more)
 
 
 def _largest(sums: Iterable[CarbonSum]) -> list[CarbonSum]:

@@ -157,6 +157,16 @@ def test_the_links_of_months_open_them_and_no_other_month_stands_in(shared_accou
     assert b"".join(export.streaming_content).decode().count("\n") == 1
 
 
+def test_a_sum_of_what_only_some_accounts_state_says_that_it_is_of_a_part(shared_accounts, tmp_path):
+    take("aws.csv", AWS, tmp_path)
+    (aws,) = Carbon(shared_accounts["fay"]).by_provider(MARCH)
+    assert (aws.market_text, aws.location_text) == ("620 kg", "1,350 kg of a part"), (
+        "222 states no location-based figure"
+    )
+    (row,) = signed_in(shared_accounts["fay"]).get("/api/v1/usage-carbon/").json()["providers"]
+    assert row["of_a_part"] == ["location_kg", "scope1_kg", "scope2_market_kg", "scope3_market_kg"]
+
+
 def test_a_provider_that_bills_and_delivers_no_carbon_is_named(shared_accounts, tmp_path):
     take("google.csv", GOOGLE, tmp_path)
     names = {one.name: one.is_delivered for one in Carbon(shared_accounts["fay"]).by_provider(MARCH)}
