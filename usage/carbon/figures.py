@@ -215,13 +215,12 @@ def _sum(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> CarbonSum
         known = [row[f"{figure}_kg"] for row in rows if row[f"{figure}_kg"] is not None]
         return sum(known, Decimal(0)) if known else None
 
-    sums = list(map(total, FIGURES))
+    sums = {figure: total(figure) for figure in FIGURES}
     of_a_part = frozenset(
-        figure
-        for figure, value in zip(FIGURES, sums, strict=True)
-        if value is not None and any(row[f"{figure}_missing"] for row in rows)
+        figure for figure, value in sums.items() if value is not None and any(row[f"{figure}_missing"] for row in rows)
     )
-    return CarbonSum(name, *sums, of_a_part=of_a_part, **more)
+    market, location, scope1, scope2, scope3 = sums.values()
+    return CarbonSum(name, market, location, scope1, scope2, scope3, of_a_part=of_a_part, **more)
 
 
 def _largest(sums: Iterable[CarbonSum]) -> list[CarbonSum]:
