@@ -108,18 +108,24 @@ def address_of(request: HttpRequest) -> str | None:
     Of `X-Forwarded-For` only what our own proxies wrote counts (FINOPS_TRUSTED_PROXIES, from the right): what stands
     before it anybody can send, to be somebody else in the log or to be counted anew by every limit.
     """
-    proxies, given = settings.FINOPS_TRUSTED_PROXIES, str(request.META.get("REMOTE_ADDR", ""))
-    named = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    if 0 < proxies <= len(named) and named[-proxies].strip():
-        given = named[-proxies].strip()
+    proxies, named = settings.FINOPS_TRUSTED_PROXIES, request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    by_proxy = named[-proxies] if 0 < proxies <= len(named) else ""
+    return _as_address(by_proxy) or _as_address(str(request.META.get("REMOTE_ADDR", "")))
+
+
+def _as_address(text: str) -> str | None:
+    """The address that a proxy or a server names, without its port; None where it is none."""
+    given = text.strip()
     if "." in given and given.count(":") == 1:
         given = given.partition(":")[0]
     elif given.startswith("["):
         given = given[1:].partition("]")[0]
     try:
-        return str(ip_address(given))
+        address = ip_address(given)
     except ValueError:
         return None
+    # A zone belongs to a machine, and no column of addresses takes it.
+    return None if "%" in given else str(address)
 
 
 def current_facts() -> dict[str, Any]:

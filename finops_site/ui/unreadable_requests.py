@@ -1,12 +1,11 @@
 """What was sent and nobody can read is answered as such (400, 404), at every door: never by an error of the server.
 
-Headers that only the audit log reads are dropped where they hold what its columns do not: they are no reason to refuse
-the rest. Forms and serializers say first what is wrong with a field; this is for what none of them looks at.
+Cookies and encodings that are none are dropped: they are no reason to refuse the rest. Forms and serializers say first
+what is wrong with a field; this is for what none of them looks at.
 """
 
 import logging
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 
 from django.db import DataError
@@ -20,9 +19,6 @@ logger = logging.getLogger(__name__)
 
 # The greatest number of a row that a table can have.
 LAST_ID = 2**63 - 1
-LAST_PORT = 65_535
-# As long as the columns of the audit log.
-LONGEST_REQUEST_ID = 255
 # A page may be asked for in another; names like "hex" or "undefined" are no encodings of a text.
 ENCODINGS = ("utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1", "latin-1", "windows-1252")
 
@@ -74,32 +70,9 @@ def refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse
 
 
 def _drop_odd_headers(request: HttpRequest) -> None:
-    """Leaves out addresses, ports, ids and cookies that are none, and the name of an encoding that is none of text."""
-    meta = request.META
-    if not _is_address(meta.get("HTTP_X_FORWARDED_FOR", "")):
-        meta.pop("HTTP_X_FORWARDED_FOR", None)
-    port = meta.get("HTTP_X_FORWARDED_PORT", "")
-    if not (port.isascii() and port.isdecimal() and len(port) <= len(str(LAST_PORT)) and int(port) <= LAST_PORT):
-        meta.pop("HTTP_X_FORWARDED_PORT", None)
-    if len(meta.get("HTTP_X_CORRELATION_ID", "")) > LONGEST_REQUEST_ID:
-        meta.pop("HTTP_X_CORRELATION_ID")
+    """Leaves out cookies that are none, and the name of an encoding that is none of text."""
     if (request.encoding or "utf-8").lower() not in ENCODINGS:
         # Not by its setter: that reads the address by the old one first.
         request._encoding = None  # type: ignore[attr-defined]
     for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
         del request.COOKIES[name]
-
-
-def _is_address(forwarded: str) -> bool:
-    """Whether the first of the addresses, with or without a port, is one: the others are those of proxies."""
-    first = forwarded.split(",")[0]
-    if "." in first and ":" in first:
-        first = first.split(":")[0]
-    elif "[" in first:
-        first = first[1:].split("]")[0]
-    try:
-        ip_address(first)
-    except ValueError:
-        return False
-    # A zone belongs to a machine, and no column of addresses takes it.
-    return "%" not in first

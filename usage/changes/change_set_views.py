@@ -156,7 +156,7 @@ class ChangeSetPage(FollowedPage):
             "may": {**may, "dry_run": user.has_perm(APPLY) or user.has_perm(APPROVE)},
             "own": row.made_by_id == user.pk,
             "may_be_sent": row.state in (State.DRAFT, State.REJECTED),
-            "may_be_given_up": row.state in (State.DRAFT, State.REVIEW, State.APPROVED)
+            "may_be_given_up": row.state in fix_sets.TO_GIVE_UP
             and (row.made_by_id == user.pk or user.has_perm(APPROVE)),
             "may_be_looked_at": row.state not in (*FixSet.UNDER_WAY, State.UNDONE),
             "may_be_applied": row.state in (State.APPROVED, State.PARTLY)

@@ -24,6 +24,8 @@ State, Result = FixSet.State, FixStep.Result
 # What is looked at anew by a dry run; of an unknown outcome it is what the provider shows that counts.
 TO_LOOK = (Result.WAITING, Result.READY, Result.SAME, Result.CHANGED, Result.FAILED, Result.UNKNOWN)
 TO_UNDO = (Result.DONE, Result.NOT_UNDONE)
+# Nothing of it was sent yet.
+TO_GIVE_UP = (State.DRAFT, State.REVIEW, State.APPROVED)
 MOST_STEPS = 200
 
 
@@ -136,7 +138,7 @@ def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -
 @transaction.atomic
 def give_up(pk: int, *, user: User, now: datetime) -> FixSet:
     """Ends it before anything was sent, so that its findings can go into another one: its maker, or who approves."""
-    row = _lock(pk, (State.DRAFT, State.REVIEW, State.APPROVED), _("given up"))
+    row = _lock(pk, TO_GIVE_UP, _("given up"))
     if row.made_by_id != user.pk:
         _require(user, APPROVE)
     _require(user, ADD)
@@ -166,7 +168,8 @@ def start(pk: int, *, user: User, now: datetime) -> FixSet:
     steps = list(row.steps.filter(result=Result.READY))
     if not steps:
         raise CannotChange(_("There is nothing to do: look again by a dry run."))
-    if objection := next(filter(None, (access_objection(step, access_to(step.account)) for step in steps)), ""):
+    access = {one.account: one for one in FixAccess.objects.filter(account__in={step.account for step in steps})}
+    if objection := next(filter(None, (access_objection(step, access.get(step.account)) for step in steps)), ""):
         raise CannotChange(_("It cannot be applied: {reason}.").format(reason=objection))
     return _begin(row, State.APPLYING, user, now)
 

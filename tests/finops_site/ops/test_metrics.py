@@ -44,6 +44,7 @@ def test_metrics_are_for_this_machine_or_for_the_holder_of_the_token(client, set
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.7").status_code == 403
     # A proxy on this machine hands on what comes from anywhere.
     assert client.get("/metrics", HTTP_X_FORWARDED_FOR="10.0.0.7").status_code == 403
+    assert client.get("/metrics", HTTP_X_FORWARDED_FOR="strange").status_code == 403, "handed on, whatever it says"
     settings.FINOPS_METRICS_TOKEN = "for-prometheus-only"
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer something-else").status_code == 403

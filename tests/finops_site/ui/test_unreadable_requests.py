@@ -66,7 +66,9 @@ def test_an_encoding_that_is_none_of_text_is_not_used(fay, charset):
         {"User-Agent": "x" * 7000, "Accept-Language": "x" * 7000, "Referer": "\xff" * 7000},
     ],
 )
-def test_strange_headers_hinder_nobody_and_are_not_kept(fay, headers):
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_strange_headers_hinder_nobody_and_are_not_kept(fay, settings, headers, proxies):
+    settings.FINOPS_TRUSTED_PROXIES = proxies
     answer = send(signed_in(fay), "/api/v1/budgets/", BUDGET, **headers)
     assert answer.status_code == 201
     entry = AuditEntry.objects.of(Budget).get()
