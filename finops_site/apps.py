@@ -152,6 +152,7 @@ class FinopsSiteConfig(PillarConfig):
             registry,
         )
         from finops_site.saved_views import home_panel, search
+        from finops_site.sign_in import session_limits  # noqa: F401 (counts from a sign-in on)
         from finops_site.ui.search import find_pages
 
         task_log.connect()

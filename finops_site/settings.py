@@ -115,11 +115,13 @@ MIDDLEWARE = [
     "finops_site.ui.unreadable_requests.UnreadableRequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "finops_site.ui.safe_answers.SafeAnswersMiddleware",
     "finops_site.ui.compression.CompressText",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "finops_site.sign_in.session_limits.SessionLimitsMiddleware",
     "finops_site.people.reader_language.ReaderLanguageMiddleware",
     "finops_site.ui.typed_text.TypedTextMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -181,14 +183,18 @@ AUTHENTICATION_BACKENDS = [
     "finops_site.people.backends.RoleBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
+# No rule asks for capitals or signs: length counts, and that nobody would try it first.
+SHORTEST_PASSWORD = 12
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": SHORTEST_PASSWORD},
+    },
+    # The 20,000 that were found most often in lists of stolen ones.
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "finops_site.people.passwords.OfThisCompany"},
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -224,6 +230,9 @@ FINOPS_OIDC_PROVIDERS = env.json("FINOPS_OIDC_PROVIDERS", default=[])
 # Domains of addresses that providers may bring in; none: nobody.
 FINOPS_SIGN_IN_DOMAINS = env.list("FINOPS_SIGN_IN_DOMAINS", default=[])
 FINOPS_SIGN_IN_INVITED_ONLY = env.bool("FINOPS_SIGN_IN_INVITED_ONLY", default=False)
+# A session that nobody used for so many hours, or that began so many days ago, is over; 0: never.
+FINOPS_SESSION_IDLE_HOURS = env.int("FINOPS_SESSION_IDLE_HOURS", default=12)
+FINOPS_SESSION_DAYS = env.int("FINOPS_SESSION_DAYS", default=14)
 FINOPS_SSO_SESSION_HOURS = env.int("FINOPS_SSO_SESSION_HOURS", default=12)
 # Without it a password opens for those of FINOPS_BREAK_GLASS alone, for the day that the provider is away.
 FINOPS_PASSWORD_SIGN_IN = env.bool("FINOPS_PASSWORD_SIGN_IN", default=True)
@@ -277,7 +286,9 @@ FILE_UPLOAD_TEMP_DIR = None
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_HTTPONLY = True
+# Scripts take the token of a form from the page.
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "finops_site.ui.message_cookies.MessageStorage"
 # On a server pages are served over TLS unless it is said otherwise.
 HTTPS = env.bool("HTTPS", default=not EMBEDDED)
 # Roles that must have a second step beside the password, and for how many days they may go on without. A laptop asks
@@ -288,14 +299,19 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # A load balancer asks inside the network, without TLS.
-    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+    # Programs are told so instead of led there (finops_site/ui/safe_answers.py).
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$", r"^(api/v1|scim)/"]
     SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+    # No other host of the domain can set these, nor can anybody over http.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 # About the other hosts of a domain: they are others' to decide about. And about enums of the API's description that one
 # name is not enough for: they get a suffix, and tests/test_schema.py looks at what comes of it.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "drf_spectacular.W001"]
 
 CONTENT_SECURITY_POLICY = {
-    # The admin's Alpine needs eval and the API's documentation page needs inline styles.
+    # The admin's Alpine needs eval and the API's documentation page needs inline styles: they have policies of their
+    # own (finops_site/ui/safe_answers.py, finops_site/api/views.py).
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/"],
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -307,7 +323,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "object-src": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     },

@@ -6,11 +6,12 @@ from django.core.wsgi import get_wsgi_application
 
 from finops_site.lib.shared_counts import share_counts
 from finops_site.pillars import warm_up
+from finops_site.ui.unreadable_requests import reads_what_it_can
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finops_site.settings")
 
 # Before anything counts: the workers that are forked from here count together.
 share_counts()
-application = get_wsgi_application()
+application = reads_what_it_can(get_wsgi_application())
 # After Django, which pillars stand on.
 warm_up()

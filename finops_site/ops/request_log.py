@@ -17,6 +17,7 @@ from finops_site.ops import metrics
 HEADER = "X-Request-Id"
 logger = logging.getLogger("finops.requests")
 # Asked by programs inside of the network, by whatever address a host or a pod has.
+REFUSED = (401, 403, 429)
 ASKED_BY_ANY_NAME = ("/healthz", "/readyz", "/metrics")
 
 
@@ -45,8 +46,12 @@ class RequestLogMiddleware:
         metrics.note_request(view, request.method or "", response.status_code, seconds)
         # Whether she was asked for at all: nobody is looked up for a line of a log.
         user = request.__dict__.get("_cached_user")
-        logger.info(
-            "answered",
+        is_refused = response.status_code in REFUSED
+        # Who was refused what stands in a log of plain lines too.
+        logger.log(
+            logging.WARNING if is_refused else logging.INFO,
+            "refused %s of %s to person %s with %s" if is_refused else "answered",
+            *((request.method, view, getattr(user, "pk", None), response.status_code) if is_refused else ()),
             extra={
                 "method": request.method,
                 "view": view,

@@ -21,7 +21,9 @@ from django.middleware.csrf import _unmask_cipher_token  # type: ignore[attr-def
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
-COOKIE, SALT = "forms_of", "finops_site.ui.typed_text"
+from finops_site.ui.message_cookies import host_cookie
+
+COOKIE, SALT = host_cookie("forms_of"), "finops_site.ui.typed_text"
 PLACE = "typed_text"
 COOKIE_SECONDS, MOST_SECRETS = 30 * 24 * 3600, 8
 HOLDS_FOR_SECONDS = 24 * 3600

@@ -1,14 +1,15 @@
 """What was sent and nobody can read is answered as such (400, 404), at every door: never by an error of the server.
 
-Cookies and encodings that are none are dropped: they are no reason to refuse the rest. Forms and serializers say first
-what is wrong with a field; this is for what none of them looks at.
+Cookies, lengths and encodings that are none are dropped: they are no reason to refuse the rest. Forms and serializers
+say first what is wrong with a field; this is for what none of them looks at.
 """
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DataError
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDictKeyError
@@ -16,11 +17,39 @@ from django.utils.translation import gettext as _
 from psycopg.errors import NumericValueOutOfRange
 
 logger = logging.getLogger(__name__)
+WsgiApplication = Callable[[dict[str, Any], Any], Any]
 
 # The greatest number of a row that a table can have.
 LAST_ID = 2**63 - 1
 # A page may be asked for in another; names like "hex" or "undefined" are no encodings of a text.
 ENCODINGS = ("utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1", "latin-1", "windows-1252")
+
+
+def reads_what_it_can(application: WsgiApplication) -> WsgiApplication:
+    """The application behind what Django would fail at before any middleware is asked."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        return application(without_odd_headers(environ), start_response)
+
+    return answer
+
+
+def without_odd_headers(environ: dict[str, Any]) -> dict[str, Any]:
+    """What a web server hands over, without an encoding that is none of text and a length that is no number."""
+    kind, *parameters = str(environ.get("CONTENT_TYPE") or "").split(";")
+    if any(_is_odd_charset(parameter) for parameter in parameters):
+        environ["CONTENT_TYPE"] = ";".join([kind, *(text for text in parameters if not _is_odd_charset(text))])
+    length = str(environ.get("CONTENT_LENGTH") or "")
+    if length and not (length.isascii() and length.isdecimal() and len(length) < 20):
+        environ["CONTENT_LENGTH"] = ""
+    return environ
+
+
+def _is_odd_charset(parameter: str) -> bool:
+    name, _equals, value = parameter.partition("=")
+    # ``charset*`` is the same in the way of RFC 2231.
+    is_charset = name.strip().lower().rstrip("*") == "charset"
+    return is_charset and value.strip().strip('"').lower() not in ENCODINGS
 
 
 class UnreadableRequestMiddleware:
@@ -30,7 +59,8 @@ class UnreadableRequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        _drop_odd_headers(request)
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -39,7 +69,7 @@ class UnreadableRequestMiddleware:
             raise Http404
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        reason = reason_of(error)
+        reason = reason_of(error) or _of_the_admin(request, error)
         if not reason:
             return None
         # It may be a fault of ours all the same: the log shows where it came up.
@@ -62,17 +92,21 @@ def reason_of(error: BaseException) -> str:
     return ""
 
 
+def _of_the_admin(request: HttpRequest, error: Exception) -> str:
+    """Why the admin cannot be asked so: Django takes any lookup of a column there, and any text for a row."""
+    match = request.resolver_match
+    odd = isinstance(error, DatabaseError | IndexError | ValueError | TypeError | ValidationError)
+    if not match or match.app_name != "admin" or not odd or isinstance(error, OperationalError):
+        return ""
+    if request.method == "POST" and "expected a number but got" in str(error):
+        return _("What was sent names a row that cannot be.")
+    if (match.url_name or "").endswith("_changelist") and any("__" in name for name in request.GET):
+        return _("This list cannot be filtered that way.")
+    return ""
+
+
 def refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:
     """The reason for whoever asked: JSON for a program, else a line of text."""
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": reason}, status=status)
     return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8")
-
-
-def _drop_odd_headers(request: HttpRequest) -> None:
-    """Leaves out cookies that are none, and the name of an encoding that is none of text."""
-    if (request.encoding or "utf-8").lower() not in ENCODINGS:
-        # Not by its setter: that reads the address by the old one first.
-        request._encoding = None  # type: ignore[attr-defined]
-    for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
-        del request.COOKIES[name]

@@ -38,6 +38,18 @@ def test_debug_is_off_and_cookies_need_tls_unless_it_is_said_otherwise():
     assert on_a_server("-c", code, HTTPS="0").stdout.split() == ["False", "False", "False", "False"]
 
 
+def test_cookies_have_names_that_no_other_host_can_set_and_passwords_are_kept_by_argon2():
+    code = (
+        "import django; django.setup(); from django.conf import settings as s; from django.contrib.auth import hashers;"
+        "from finops_site.ui import message_cookies as m, typed_text as t;"
+        "print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, m.HostCookieStorage.cookie_name, t.COOKIE,"
+        "s.SECURE_HSTS_SECONDS, hashers.make_password('x')[:16])"
+    )
+    *cookies, hsts, password = on_a_server("-c", code).stdout.split()
+    assert cookies == ["__Host-sessionid", "__Host-csrftoken", "__Host-messages", "__Host-forms_of"]
+    assert (int(hsts) >= 365 * 86_400, password) == (True, "argon2$argon2id$")
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"])
 def test_what_must_be_set_and_is_not_is_named(name):
     answer = on_a_server("-c", "import django; django.setup()", **{name: None})

@@ -115,3 +115,13 @@ def test_sentry_is_started_once_where_it_is_installed_and_missed_in_words_where_
     observers.watch_process()
     (options,) = started
     assert (options["dsn"], options["send_default_pii"]) == (settings.FINOPS_SENTRY_DSN, False)
+
+
+@pytest.mark.django_db
+def test_who_is_refused_stands_in_the_log(lines, client):
+    lea = person("lea")
+    client.force_login(lea, backend="finops_site.people.backends.RoleBackend")
+    assert client.get("/audit/").status_code == 403
+    assert client.get("/api/v1/me/", headers={"Authorization": "Token nobody-made-this"}).status_code == 401
+    refused = [(line["view"], line["status"], line["person"]) for line in lines() if "refused" in line["message"]]
+    assert refused == [("audit", 403, lea.pk), ("api:me", 401, None)]

@@ -4,7 +4,10 @@ import logging
 import socket
 from types import SimpleNamespace
 
-from gunicorn.http.errors import InvalidRequestLine, LimitRequestLine
+import pytest
+from gunicorn.config import Config
+from gunicorn.http.errors import InvalidRequestLine, LimitRequestLine, ParseException
+from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
 from finops_site.ops.web_worker import WebWorker
@@ -36,3 +39,22 @@ def test_what_is_wrong_in_another_way_is_answered_by_the_server_itself(monkeypat
     worker = WebWorker.__new__(WebWorker)
     worker.handle_error(None, None, None, InvalidRequestLine("x"))
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Content-Length: 3\r\nContent-Length: 30",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Content-Length: -3",
+        "Content-Length: +3",
+        "Content-Length : 3",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: xchunked",
+        "X-Forwarded-For: a\nContent-Length: 3",
+    ],
+)
+def test_a_request_whose_end_two_servers_could_see_elsewhere_is_refused(headers):
+    sent = f"POST /token/ HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\nabc".encode()
+    with pytest.raises(ParseException):
+        next(RequestParser(Config(), iter([sent]), ("127.0.0.1", 1)))

@@ -433,8 +433,10 @@ def test_pages_keep_to_the_strict_policy(client, lea, address):
     assert outside == []
 
 
-def test_the_admin_is_left_out_of_the_policy(client, boss):
-    assert "Content-Security-Policy" not in client.get("/admin/login/")
+def test_the_admin_has_a_policy_of_its_own_with_eval_for_its_scripts(client, boss):
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval';" in policy
+    assert "object-src 'none'; base-uri 'none'" in policy
 
 
 def test_the_sign_in_page_names_the_demo_people_who_are_there_on_a_laptop_only(client, settings, people):
