@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import environ
@@ -99,6 +100,8 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
+    # Where its packages are not installed the site goes on without SAML, and says so.
+    *(["allauth.socialaccount.providers.saml"] if find_spec("onelogin") and find_spec("xmlsec") else []),
     "axes",
     "csp",
     "django_celery_beat",
@@ -221,6 +224,25 @@ FINOPS_OIDC_NAME_CLAIM = env("FINOPS_OIDC_NAME_CLAIM", default="name")
 # A provider of our own lies in our network, where no address that people type may lead: it is asked all the same.
 FINOPS_OIDC_INNER = env.bool("FINOPS_OIDC_INNER", default=False)
 FINOPS_OIDC_PROVIDERS = env.json("FINOPS_OIDC_PROVIDERS", default=[])
+# The same by SAML: its metadata (an https address, or the path of a file), or what stands in there.
+FINOPS_SAML_METADATA = env("FINOPS_SAML_METADATA", default="")
+FINOPS_SAML_ENTITY_ID = env("FINOPS_SAML_ENTITY_ID", default="")
+FINOPS_SAML_SSO_URL = env("FINOPS_SAML_SSO_URL", default="")
+FINOPS_SAML_SLO_URL = env("FINOPS_SAML_SLO_URL", default="")
+FINOPS_SAML_CERTIFICATE = env("FINOPS_SAML_CERTIFICATE", default="")
+FINOPS_SAML_NAME = env("FINOPS_SAML_NAME", default="single sign-on")
+# Who we are to it; empty: the address of our metadata.
+FINOPS_SAML_AUDIENCE = env("FINOPS_SAML_AUDIENCE", default="")
+FINOPS_SAML_INNER = env.bool("FINOPS_SAML_INNER", default=False)
+# An answer that no browser asked for signs nobody in, unless this says so.
+FINOPS_SAML_IDP_INITIATED = env.bool("FINOPS_SAML_IDP_INITIATED", default=False)
+# Empty: the NameID, and the names that the usual providers have.
+FINOPS_SAML_SUBJECT_ATTRIBUTE = env("FINOPS_SAML_SUBJECT_ATTRIBUTE", default="")
+FINOPS_SAML_EMAIL_ATTRIBUTE = env("FINOPS_SAML_EMAIL_ATTRIBUTE", default="")
+FINOPS_SAML_VERIFIED_ATTRIBUTE = env("FINOPS_SAML_VERIFIED_ATTRIBUTE", default="")
+FINOPS_SAML_NAME_ATTRIBUTE = env("FINOPS_SAML_NAME_ATTRIBUTE", default="")
+FINOPS_SAML_GROUPS_ATTRIBUTE = env("FINOPS_SAML_GROUPS_ATTRIBUTE", default="")
+FINOPS_SAML_PROVIDERS = env.json("FINOPS_SAML_PROVIDERS", default=[])
 # Domains of addresses that providers may bring in; none: nobody.
 FINOPS_SIGN_IN_DOMAINS = env.list("FINOPS_SIGN_IN_DOMAINS", default=[])
 FINOPS_SIGN_IN_INVITED_ONLY = env.bool("FINOPS_SIGN_IN_INVITED_ONLY", default=False)
@@ -229,7 +251,10 @@ FINOPS_SSO_SESSION_HOURS = env.int("FINOPS_SSO_SESSION_HOURS", default=12)
 FINOPS_PASSWORD_SIGN_IN = env.bool("FINOPS_PASSWORD_SIGN_IN", default=True)
 FINOPS_BREAK_GLASS = env.list("FINOPS_BREAK_GLASS", default=[])
 SOCIALACCOUNT_ADAPTER = "finops_site.sign_in.social_adapter.SocialAdapter"
-SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"provider_class": "finops_site.sign_in.oidc.CheckedProvider"}}
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {"provider_class": "finops_site.sign_in.oidc.CheckedProvider"},
+    "saml": {"provider_class": "finops_site.sign_in.saml.provider.CheckedSamlProvider"},
+}
 # The policy of contents lets no form lead to another site; a link does.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)
