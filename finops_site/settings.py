@@ -58,7 +58,7 @@ FINOPS_EXPORT_FOLDERS = env.list("FINOPS_EXPORT_FOLDERS", default=[str(FINOPS_VA
 FINOPS_KEEP_SUPERSEDED_DAYS = env.int("FINOPS_KEEP_SUPERSEDED_DAYS", default=90)
 FINOPS_ARCHIVE_FOLDER = env("FINOPS_ARCHIVE_FOLDER", default="")
 FINOPS_STORAGE_ENDPOINTS = env.list("FINOPS_STORAGE_ENDPOINTS", default=[])
-# Keys (Fernet) that stored credentials are encrypted with: the first encrypts, all of them open.
+# Keys (Fernet) of stored credentials and of second steps: the first encrypts, all of them open.
 FINOPS_CREDENTIAL_KEYS = env.list("FINOPS_CREDENTIAL_KEYS", default=[]) or [
     base64.urlsafe_b64encode(hashlib.sha256(f"credentials {secret}".encode()).digest()).decode()
     for secret in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
@@ -131,6 +131,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "finops_site.audit.middleware.AuditMiddleware",
+    "finops_site.people.sessions.SeenMiddleware",
     "finops_site.sign_in.second_step.SecondStepMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
@@ -204,6 +205,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
+MFA_ADAPTER = "finops_site.sign_in.mfa_adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A passkey signs in without a password; browsers know none for http, but of this computer.
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -130,13 +130,13 @@ def used_before() -> str:
 def _check_kinds_of_signature(document: Any) -> None:
     """Nothing but the usual ones, each of one part: others (XSLT, XPath, HMAC) are a way in, and nobody needs them."""
     for signature in document.iterfind(".//ds:Signature", NAMES):
-        found = {
+        usual = {
             "SignatureMethod": SIGNATURES,
             "CanonicalizationMethod": CANONICAL,
             "DigestMethod": DIGESTS,
             "Transform": TRANSFORMS,
         }
-        for name, allowed in found.items():
+        for name, allowed in usual.items():
             for node in signature.iterfind(f".//ds:{name}", NAMES):
                 if node.get("Algorithm") not in allowed:
                     raise SamlFailed(f"its signature has {name} {str(node.get('Algorithm'))[:80]!r}", not_signed())
@@ -160,8 +160,8 @@ def _check_is_for_us(provider: SamlProvider, request: HttpRequest, document: Any
     if provider.our_entity_id not in audiences:
         raise SamlFailed(f"its audience is {', '.join(audiences)[:200]!r}", _for_another())
     place = request.build_absolute_uri(reverse("saml_acs", args=[provider.id]))
-    asked = document.get("InResponseTo") or ""
-    if not asked and not provider.idp_initiated:
+    request_id = document.get("InResponseTo") or ""
+    if not request_id and not provider.idp_initiated:
         raise SamlFailed("it answers no request of ours (IdP-initiated)", not_asked())
     reasons = []
     for confirmation in assertion.iterfind("saml:Subject/saml:SubjectConfirmation", NAMES):
@@ -169,16 +169,16 @@ def _check_is_for_us(provider: SamlProvider, request: HttpRequest, document: Any
         if confirmation.get("Method") != Saml.CM_BEARER or data is None:
             continue
         try:
-            return _end_of(data, place, asked)
+            return _end_of(data, place, request_id)
         except SamlFailed as failed:
             reasons.append(failed)
     raise reasons[0] if reasons else SamlFailed("its assertion is for nobody who brings it (bearer)")
 
 
-def _end_of(data: Any, place: str, asked: str) -> float:
+def _end_of(data: Any, place: str, request_id: str) -> float:
     if data.get("Recipient") != place:
         raise SamlFailed(f"its recipient is {str(data.get('Recipient'))[:200]!r}, not {place}", _for_another())
-    if (data.get("InResponseTo") or "") != asked:
+    if (data.get("InResponseTo") or "") != request_id:
         raise SamlFailed("the signed part answers another request (InResponseTo)", not_asked())
     try:
         end = OneLogin_Saml2_Utils.parse_SAML_to_time(data.get("NotOnOrAfter") or "")

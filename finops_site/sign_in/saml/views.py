@@ -119,9 +119,9 @@ def finish(request: HttpRequest, provider_id: str) -> HttpResponse:
         state = _state_of(request, provider, waiting)
     except SamlFailed as failed:
         return _refusal(request, provider, failed)
-    said = waiting["identity"]
-    groups = said.pop("groups")
-    identity = Identity(**said, groups=None if groups is None else frozenset(groups))
+    values = waiting["identity"]
+    groups = values.pop("groups")
+    identity = Identity(**values, groups=None if groups is None else frozenset(groups))
     sign_in = _of_allauth(request, provider).sociallogin_from_response(request, identity)
     sign_in.state = state
     sign_in.identity = identity
@@ -169,7 +169,7 @@ class SignOut(HasLimit, View):
             auth = OneLogin_Saml2_Auth(request_facts(request), saml_settings(provider, request, signed_messages=True))
             if not auth.get_slo_url():
                 raise Http404
-            name_id, asked = _checked_request(provider, auth, request)
+            name_id, sign_out_id = _checked_request(provider, auth, request)
         except SamlFailed as failed:
             return _refusal(request, provider, failed)
         account = SocialAccount.objects.select_related("user").filter(provider=provider.id, uid=name_id).first()
@@ -179,7 +179,7 @@ class SignOut(HasLimit, View):
             record(AuditEntry.Action.SIGN_OUT, person, actor=person.pk, who=person.email)
             if request.user.pk == person.pk:
                 logout(request)
-        return HttpResponseRedirect(_answer_to(auth, asked, request.GET.get("RelayState")))
+        return HttpResponseRedirect(_answer_to(auth, sign_out_id, request.GET.get("RelayState")))
 
 
 def _checked_request(provider: SamlProvider, auth: Any, request: HttpRequest) -> tuple[str, str]:
@@ -192,11 +192,11 @@ def _checked_request(provider: SamlProvider, auth: Any, request: HttpRequest) ->
         # An algorithm that it does not know python3-saml reads as SHA-1.
         if sent.get("SigAlg") not in SIGNATURES or not auth.validate_request_signature(sent):
             raise SamlFailed("its request to sign out is not signed", not_signed())
-        asked = OneLogin_Saml2_Logout_Request(auth.get_settings(), sent["SAMLRequest"])
-        asked.is_valid(request_facts(request), raise_exceptions=True)
-        xml = OneLogin_Saml2_XML.to_etree(asked.get_xml())
+        wish = OneLogin_Saml2_Logout_Request(auth.get_settings(), sent["SAMLRequest"])
+        wish.is_valid(request_facts(request), raise_exceptions=True)
+        xml = OneLogin_Saml2_XML.to_etree(wish.get_xml())
         made_at = OneLogin_Saml2_Utils.parse_SAML_to_time(xml.get("IssueInstant"))
-        name_id = str(asked.get_nameid(xml))
+        name_id = str(wish.get_nameid(xml))
     except SamlFailed:
         raise
     except Exception as error:
@@ -204,15 +204,15 @@ def _checked_request(provider: SamlProvider, auth: Any, request: HttpRequest) ->
         raise SamlFailed(f"its request to sign out: {type(error).__name__}: {str(error)[:200]}") from None
     if abs(OneLogin_Saml2_Utils.now() - made_at) > Saml.ALLOWED_CLOCK_DRIFT:
         raise SamlFailed("its request to sign out is too old", too_old())
-    if not is_first(f"out {provider.id} {asked.id}", USED_SECONDS, without_cache=True):
+    if not is_first(f"out {provider.id} {wish.id}", USED_SECONDS, without_cache=True):
         raise SamlFailed("its request to sign out was used before", used_before())
-    return name_id, str(asked.id)
+    return name_id, str(wish.id)
 
 
-def _answer_to(auth: Any, asked: str, relay_state: str | None) -> str:
+def _answer_to(auth: Any, sign_out_id: str, relay_state: str | None) -> str:
     """The provider's address with the answer that it is done."""
     builder = auth.logout_response_class(auth.get_settings())
-    builder.build(asked)
+    builder.build(sign_out_id)
     parameters = {"SAMLResponse": builder.get_response()}
     if relay_state:
         parameters["RelayState"] = relay_state

@@ -47,7 +47,7 @@ def metadata(signer: str = "idp", sso: str = PAGE, slo: str = OUT) -> str:
 <SingleSignOnService Binding="{redirect}" Location="{sso}"/></IDPSSODescriptor></EntityDescriptor>"""
 
 
-def asked(url: str) -> Any:
+def request_in(url: str) -> Any:
     """The request that an address of the provider brings, as XML."""
     sent = parse_qs(urlsplit(url).query)["SAMLRequest"][0]
     return etree.fromstring(zlib.decompress(b64decode(sent), -15))

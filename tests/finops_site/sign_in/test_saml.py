@@ -15,7 +15,18 @@ from lxml import etree
 from finops_site.models import AuditEntry, Team, User
 from finops_site.people.roles import role_of
 from finops_site.sign_in import providers
-from tests.finops_site.sign_in.saml_provider import ACS, ENTITY, OUT, PAGE, SAML, US, SamlIdp, asked, key_of, metadata
+from tests.finops_site.sign_in.saml_provider import (
+    ACS,
+    ENTITY,
+    OUT,
+    PAGE,
+    SAML,
+    US,
+    SamlIdp,
+    key_of,
+    metadata,
+    request_in,
+)
 from tests.finops_site.sign_in.test_oidc import maps, teams_of, who
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +50,7 @@ def go_to_provider(browser, query=""):
     answer = browser.get(LOGIN + query)
     assert answer.status_code == 302, answer.content.decode()
     assert answer["Location"].startswith(PAGE)
-    return asked(answer["Location"]).get("ID")
+    return request_in(answer["Location"]).get("ID")
 
 
 def bring(browser, answer, **fields):
@@ -72,7 +83,7 @@ def test_somebody_new_comes_in_with_the_role_and_the_team_of_her_groups(idp):
 
 
 def test_what_the_provider_is_asked_says_who_we_are_and_where_the_answer_goes(idp):
-    request = asked(Client().get(LOGIN + "?process=connect")["Location"])
+    request = request_in(Client().get(LOGIN + "?process=connect")["Location"])
     assert request.get("AssertionConsumerServiceURL") == ACS
     assert request.findtext(f"{{{SAML}}}Issuer") == US
 
