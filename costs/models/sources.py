@@ -41,11 +41,8 @@ class Credential(models.Model):
 
     def seal(self, secret: dict[str, str]) -> None:
         """Keeps the secret encrypted; an empty one forgets it. The credential is not saved yet."""
-        self.sealed = (
-            credential_box(settings.FINOPS_CREDENTIAL_KEYS).encrypt(json.dumps(secret).encode()).decode()
-            if secret
-            else ""
-        )
+        box = credential_box(settings.FINOPS_CREDENTIAL_KEYS)
+        self.sealed = box.encrypt(json.dumps(secret).encode()).decode() if secret else ""
 
     def secret(self) -> dict[str, str]:
         """The secret in the clear, for the moment of a connection; raises ValidationError when its key is gone."""
