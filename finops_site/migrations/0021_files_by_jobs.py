@@ -16,7 +16,7 @@ STATES = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finops_site", "0019_entries_of_the_log_before"),
+        ("finops_site", "0020_second_steps_encrypted"),
     ]
 
     operations = [
