@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 ENDS = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
-class Killed(BaseException):
+class SuddenEnd(BaseException):
     """As after kill -9: nothing that is written for errors sees it."""
 
 
@@ -44,10 +44,10 @@ def strikes(work, most=6):
     """
     count = statements_of(work)
     steps = sorted({1 + number * (count - 1) // max(most - 1, 1) for number in range(most)})
-    for error in (Killed(), OperationalError("the server closed the connection unexpectedly")):
+    for error in (SuddenEnd(), OperationalError("the server closed the connection unexpectedly")):
         for step in steps:
             with transaction.atomic():
-                with connection.execute_wrapper(Fault(step, error)), suppress(Killed, OperationalError):
+                with connection.execute_wrapper(Fault(step, error)), suppress(SuddenEnd, OperationalError):
                     work()
                 # No statement failed in this transaction, which is the test's own: it goes on.
                 connection.needs_rollback = False
