@@ -71,8 +71,8 @@ def test_every_requirement_of_asvs_stands_once_with_an_answer():
         assert state not in ("In part", "Open") or len(how) > 40, f"{number}: what is missing?"
     counted = {state: sum(row[3] == state for row in rows) for state in ("Met", "Does not apply", "In part", "Open")}
     met, outside, partly, missing = counted.values()
-    said = f"Of {len(rows)}: {met} met, {outside} do not apply, {partly} in part, {missing} open."
-    assert said in text
+    sentence = f"Of {len(rows)}: {met} met, {outside} do not apply, {partly} in part, {missing} open."
+    assert sentence in text
 
 
 @cache

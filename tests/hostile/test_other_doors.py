@@ -145,11 +145,11 @@ def pages_of_sign_in():
             else:
                 yield from walk(entry.url_patterns, prefix + str(entry.pattern))
 
-    found = [route for route in walk(get_resolver().url_patterns) if route.startswith("accounts/")]
+    routes = [route for route in walk(get_resolver().url_patterns) if route.startswith("accounts/")]
     return sorted(
         {
             re.sub(r"\^|\$|\\", "", re.sub(r"\(\?P<\w+>[^()]*(?:\([^()]*\))*[^()]*\)|<[^>]+>", "1", route))
-            for route in found
+            for route in routes
         }
     )
 

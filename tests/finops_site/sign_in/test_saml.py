@@ -162,8 +162,15 @@ def test_a_second_assertion_beside_the_signed_one_signs_nobody_in(idp):
     assert who(browser) is None
 
 
+WITH_ENTITIES = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'
+
+
 @pytest.mark.parametrize(
-    "odd", ["", "no base64 !", b64encode(b"<a").decode(), b64encode(b"<a/>").decode(), "x" * 3_000_000]
+    "odd",
+    [
+        *("", "no base64 !", b64encode(b"<a").decode(), b64encode(b"<a/>").decode(), "x" * 3_000_000),
+        b64encode(WITH_ENTITIES).decode(),
+    ],
 )
 def test_odd_bytes_are_refused_in_words(idp, odd):
     assert bring(Client(), odd).status_code == 401
