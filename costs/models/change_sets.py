@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from finops_site.ops.heartbeats import is_silent
 from finops_site.translation import gettext_lazy as _lazy
 
 PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
@@ -19,13 +20,13 @@ class ProviderChangeSetQuerySet(models.QuerySet):
 
     def stalled(self, now: datetime) -> Self:
         """Those under way that no worker works on: the task was lost, or its worker was killed."""
-        moment = now - self.model.STALLED_AFTER
-        silent = Q(heartbeat_at__lt=moment) | Q(heartbeat_at=None, started_at__lt=moment)
+        silent = is_silent("heartbeat_at", now, self.model.STALLED_AFTER)
+        silent |= Q(heartbeat_at=None, started_at__lt=now - self.model.STALLED_AFTER)
         return self.filter(silent, state__in=self.model.UNDER_WAY)
 
     def claim(self, pk: int, now: datetime) -> bool:
         """Takes the change set up, unless another worker does: the one whose update hits the row is who works on it."""
-        silent = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - self.model.STALLED_AFTER)
+        silent = Q(heartbeat_at=None) | is_silent("heartbeat_at", now, self.model.STALLED_AFTER)
         rows = self.filter(silent, pk=pk, state__in=self.model.UNDER_WAY)
         return bool(rows.update(heartbeat_at=now, attempt=F("attempt") + 1))
 
