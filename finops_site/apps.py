@@ -177,6 +177,14 @@ class FinopsSiteConfig(PillarConfig):
             "task": "finops_site.tasks.remove_old_notifications",
             "schedule": crontab(hour=3, minute=45),
         },
+        "resume-exports-that-stopped-every-minute": {
+            "task": "finops_site.tasks.resume_exports",
+            "schedule": crontab(),
+        },
+        "remove-old-exports-every-night": {
+            "task": "finops_site.tasks.remove_old_exports",
+            "schedule": crontab(hour=3, minute=50),
+        },
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
             "schedule": crontab(hour=5, minute=10),
@@ -204,6 +212,7 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site import checks  # noqa: F401
         from finops_site.audit import context, events, triggers
         from finops_site.celery import app as celery_app
+        from finops_site.exports import jobs as export_jobs
         from finops_site.first_day import remove_demo
         from finops_site.first_day.site_steps import SITE_STEPS
         from finops_site.mail import unsent
@@ -219,10 +228,12 @@ class FinopsSiteConfig(PillarConfig):
             NotificationKind,
             Panel,
             PendingDecisionSource,
+            Possession,
             SearchSource,
             registry,
         )
         from finops_site.saved_views import home_panel, search
+        from finops_site.sign_in import health as sign_in_health
         from finops_site.ui.search import find_pages
 
         task_log.connect()
@@ -249,6 +260,8 @@ class FinopsSiteConfig(PillarConfig):
             NotificationKind(
                 "queue-ages", _lazy("Messages that wait for too long"), "finops_site.view_outgoingemail", 90
             ),
+            NotificationKind("export-ready", _lazy("Files that are ready"), "", 80),
+            Possession("exports", _lazy("files that are being made"), lambda person: 0, export_jobs.let_go),
             SearchSource("pages", _lazy("Pages"), "layout-dashboard", find_pages, "", 10),
             SearchSource("views", _lazy("Saved views"), "bookmark", search.find_views, "", 12),
             SearchSource("dashboards", _lazy("Dashboards"), "layout-dashboard", search.find_dashboards, "", 13),
@@ -266,6 +279,7 @@ class FinopsSiteConfig(PillarConfig):
                 _lazy("Set up"), "set_up", "clipboard-check", "finops_site.follow_setup", 85, _lazy("System"), key="s"
             ),
             NightlyCheck("audit-log", audit_health.check_nightly, 95, _lazy("audit log")),
+            HealthCheck("sign-in", _lazy("Sign-in"), sign_in_health.statuses, 85),
             HealthCheck("audit-log", _lazy("Audit log"), audit_health.statuses, 90),
             NavTab(_lazy("Audit log"), "audit", "health", "finops_site.view_auditentry", 20),
             NavItem(

@@ -22,8 +22,7 @@ FLOORS = {
 PACKAGES = {
     "finops_site": [
         *("lib", "audit", "people", "ui", "mail", "own_roles", "sign_in", "reports", "ops", "first_day"),
-        *("saved_views", "api"),
-        "scim",
+        *("saved_views", "exports", "api", "scim"),
     ],
     "costs": [
         *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "clusters"),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("finops_site", "0019_entries_of_the_log_before"),
+        ("finops_site", "0021_files_by_jobs"),
     ]
 
     operations = [
