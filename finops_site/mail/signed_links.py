@@ -30,4 +30,4 @@ def signed_parts(token: str, salt: str, good_for: timedelta, kinds: Sequence[typ
 def _is_of(part: Any, kind: type) -> bool:
     if kind is int:
         return type(part) is int and 0 <= part <= LAST_ID
-    return isinstance(part, kind) and "\0" not in part
+    return kind is str and isinstance(part, str) and "\0" not in part
