@@ -48,7 +48,7 @@ def test_a_slow_page_and_an_error_break_the_limit(capsys):
 def test_memory_that_grows_is_broken_in_a_whole_run_only():
     def after(megabytes):
         parts = {"web": Memory(900, megabytes)}
-        return report.Observed(10, [(1, {"web": Memory(900, 400)}), (10, parts)], {"web": 60}, [])
+        return report.SiteFigures(10, [(1, {"web": Memory(900, 400)}), (10, parts)], {"web": 60}, [])
 
     assert report.print_site(after(420), 1, is_whole=True) == []
     assert report.print_site(after(600), 1, is_whole=False) == []

@@ -59,9 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def environment(data: Path) -> dict[str, str]:
     """The settings of a usual installation, whatever this shell has."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    usual = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     own = {"FINOPS_VAR": str(data), "FINOPS_NO_DEMO": "1", "FINOPS_VENV": sys.prefix, "PYTHONUNBUFFERED": "1"}
-    return kept | own
+    return usual | own
 
 
 def prepare(data: Path) -> dict:
@@ -98,13 +98,15 @@ def site(data: Path, port: int) -> Iterator[int]:
             process.send_signal(signal.SIGINT)
 
 
-def let_in(people: list[Person], world: journeys.World, supervisor: int, minutes: float, data: Path) -> report.Observed:
+def let_in(
+    people: list[Person], world: journeys.World, supervisor: int, minutes: float, data: Path
+) -> report.SiteFigures:
     """Everybody works until the time is over; meanwhile a bill comes, a night begins, and the site is watched."""
     parts = processes.parts_of(supervisor)
     missing = {"web", "worker", "beat", "database", "broker"} - parts.keys()
     if missing:
         raise SystemExit(f"not started: {', '.join(missing)}")
-    observed = report.Observed(minutes)
+    observed = report.SiteFigures(minutes)
     before = busy_seconds(parts)
     visits = [threading.Thread(target=journeys.Visit(person, world).run, name=person.name) for person in people]
     broker = json.loads((data / "state.json").read_text())["redis_url"]

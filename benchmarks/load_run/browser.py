@@ -28,11 +28,11 @@ class Answer(NamedTuple):
     problem: str
 
 
-class Stopped(Exception):
+class RunIsOver(Exception):
     """The run is over."""
 
 
-class Unexpected(Exception):
+class Surprise(Exception):
     """A page has not what it must have; the message says which."""
 
 
@@ -45,8 +45,8 @@ class Page(NamedTuple):
 
     def links(self, pattern: str) -> list[str]:
         """Addresses of links, from this page on, that `pattern` fits from their beginning to their end, each once."""
-        found = re.findall(r"href=\"([^\"]+)\"", self.text)
-        addresses = (urllib.parse.urljoin(self.path, address.replace("&amp;", "&")) for address in found)
+        texts = re.findall(r"href=\"([^\"]+)\"", self.text)
+        addresses = (urllib.parse.urljoin(self.path, address.replace("&amp;", "&")) for address in texts)
         return list(dict.fromkeys(address for address in addresses if re.fullmatch(pattern, address)))
 
     def forms(self, action: str, field: str = "") -> "list[Form]":
@@ -153,7 +153,7 @@ class Browser:
 
     def _step(self, route: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> Page:
         if self.stop.is_set():
-            raise Stopped
+            raise RunIsOver
         started = time.perf_counter()
         try:
             page = self._follow(method, path, body, headers)
@@ -167,7 +167,7 @@ class Browser:
         problem = problem and f"{method} {path}: {problem}"
         self.answers.append(Answer(route, time.perf_counter() - started, problem))
         if problem:
-            raise Unexpected(problem)
+            raise Surprise(problem)
         return page
 
     def _follow(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Page:
@@ -179,7 +179,7 @@ class Browser:
             parts = urllib.parse.urlsplit(urllib.parse.urljoin(path, location))
             path = parts._replace(scheme="", netloc="", fragment="").geturl()
             method, body, headers = "GET", b"", {}
-        raise Unexpected(f"{path} leads in circles")
+        raise Surprise(f"{path} leads in circles")
 
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[Page, str]:
         sent = {"Accept-Encoding": "gzip", "Accept": "text/html,*/*", **headers}

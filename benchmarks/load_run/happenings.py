@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from celery import Celery
 
-from benchmarks.load_run.browser import Stopped, Unexpected
+from benchmarks.load_run.browser import RunIsOver, Surprise
 from benchmarks.load_run.journeys import Visit, World
 from benchmarks.load_run.people import PEOPLE
 from tests import bills
@@ -30,9 +30,9 @@ def upload_bill(world: World, after: float) -> None:
             visit.wait(LOOK_AGAIN_SECONDS)
             visit.browser.get("the bill that was uploaded", page.path)
             status = json.loads(visit.browser.get("API: a bill", f"/api/v1/deliveries/{number}/").text)["status"]
-    except Stopped:
+    except RunIsOver:
         world.surprises.append("the bill that was uploaded did not count in the end")
-    except Unexpected as surprise:
+    except Surprise as surprise:
         world.surprises.append(f"upload of a bill: {surprise}")
 
 

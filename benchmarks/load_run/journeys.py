@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks.load_run.browser import SIGN_IN_PATH, Answer, Browser, Page, Stopped, Unexpected
+from benchmarks.load_run.browser import SIGN_IN_PATH, Answer, Browser, Page, RunIsOver, Surprise
 from benchmarks.load_run.people import Person
 
 # Seconds that somebody looks at a page before she goes on.
@@ -52,15 +52,15 @@ class Visit:
                 (journey,) = self.chance.choices(list(journeys), list(journeys.values()))
                 try:
                     journey(self)
-                except Unexpected as surprise:
+                except Surprise as surprise:
                     self.world.surprises.append(f"{self.person.name}, {journey.__name__}: {surprise}")
                 self.think()
-        except Stopped:
+        except RunIsOver:
             return
 
     def wait(self, seconds: float) -> None:
         if self.world.stop.wait(seconds):
-            raise Stopped
+            raise RunIsOver
 
     def think(self) -> None:
         self.wait(self.chance.uniform(*THINKS))
@@ -70,7 +70,7 @@ class Visit:
         (form,) = page.forms(r".*", "login")
         home = self.browser.send("sign in", page, form, login=self.person.email, password=self.world.password)
         if "login" in home.path:
-            raise Unexpected("could not sign in")
+            raise Surprise("could not sign in")
         self.think()
 
     def open(self, route: str, path: str) -> Page:
@@ -218,10 +218,10 @@ def pull_by_api(visit: Visit) -> None:
     if not visit.token:
         page = visit.open("tokens", "/token/")
         made = visit.press("make a token", page, r"", "days", name=f"script of {visit.person.name}")
-        found = made and re.search(r'<code class="token">([^<]+)</code>', made.text)
-        if not found:
-            raise Unexpected("no token was made")
-        visit.token = found[1]
+        key = made and re.search(r'<code class="token">([^<]+)</code>', made.text)
+        if not key:
+            raise Surprise("no token was made")
+        visit.token = key[1]
     visit.browser.api("API: spend", f"/api/v1/spend/?group_by=service,month&{visit.year}", visit.token)
     visit.wait(1)
     visit.browser.api("API: cost lines", f"/api/v1/cost-lines/?{visit.month}", visit.token)

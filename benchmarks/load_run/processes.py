@@ -30,10 +30,10 @@ def parent(pid: int) -> int:
 def tree(root: int) -> list[int]:
     """A process and all that it started, and they."""
     parents = {int(path.name): fields(int(path.name))[1] for path in Path("/proc").iterdir() if path.name.isdigit()}
-    found = [root]
-    for pid in found:
-        found += [child for child, its_parent in parents.items() if its_parent == str(pid)]
-    return found
+    pids = [root]
+    for pid in pids:
+        pids += [child for child, its_parent in parents.items() if its_parent == str(pid)]
+    return pids
 
 
 def seconds(pids: list[int]) -> float:

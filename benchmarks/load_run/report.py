@@ -15,7 +15,7 @@ ENOUGH = 20
 
 
 @dataclass
-class Observed:
+class SiteFigures:
     """Of the site while the people were there: memory by part at moments (in minutes), seconds of the processors."""
 
     minutes: float = 0
@@ -57,7 +57,7 @@ def _p95(answers: Sequence[Answer]) -> float:
     return percentile(sorted(answer.seconds for answer in answers), 0.95)
 
 
-def print_site(observed: Observed, client_seconds: float, *, is_whole: bool) -> list[str]:
+def print_site(observed: SiteFigures, client_seconds: float, *, is_whole: bool) -> list[str]:
     """Memory and processors of each part of the site; returns which limits are broken, memory's for a whole run."""
     broken = list(observed.troubles)
     (first, before), (last, after) = observed.memory[0], observed.memory[-1]
