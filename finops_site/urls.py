@@ -7,12 +7,14 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from finops_site.api.views import Docs
+from finops_site.exports import pages as export_pages
 from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
 from finops_site.home_views import DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
 from finops_site.my_settings_views import MySettingsPage
 from finops_site.ops import audit_views, health_views
+from finops_site.own_roles import pages as own_roles_pages
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.saved_views import dashboard_pages, view_pages
@@ -40,6 +42,10 @@ urlpatterns = [
     path("settings/", MySettingsPage.as_view(), name="my_settings"),
     path("settings/sessions/", session_pages.SessionsPage.as_view(), name="my_sessions"),
     path("settings/sessions/<int:pk>/end/", session_pages.EndSession.as_view(), name="my_session_end"),
+    path("exports/", export_pages.ExportsPage.as_view(), name="my_exports"),
+    path("exports/<int:pk>/", export_pages.ExportPage.as_view(), name="my_export"),
+    path("exports/<int:pk>/file/", export_pages.ExportFile.as_view(), name="my_export_file"),
+    path("exports/<int:pk>/<slug:verb>/", export_pages.ActOnExport.as_view(), name="my_export_act"),
     path("token/", token_pages.TokensPage.as_view(), name="token"),
     path("token/<int:pk>/end/", token_pages.EndToken.as_view(), name="token_end"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),
@@ -70,6 +76,10 @@ urlpatterns = [
     path("people/teams/add/", people_views.TeamPage.as_view(), name="people_team_add"),
     path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
     path("people/teams/<int:pk>/delete/", people_views.DeleteTeam.as_view(), name="people_team_delete"),
+    path("people/roles/", own_roles_pages.RolesPage.as_view(), name="roles"),
+    path("people/roles/add/", own_roles_pages.RolePage.as_view(), name="role_add"),
+    path("people/roles/<int:pk>/", own_roles_pages.RolePage.as_view(), name="role"),
+    path("people/roles/<int:pk>/delete/", own_roles_pages.DeleteRole.as_view(), name="role_delete"),
     path("people/groups/", group_pages.GroupMappingsPage.as_view(), name="group_mappings"),
     path("people/groups/add/", group_pages.GroupMappingPage.as_view(), name="group_mapping_add"),
     path("people/groups/<int:pk>/", group_pages.GroupMappingPage.as_view(), name="group_mapping"),

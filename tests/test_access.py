@@ -29,7 +29,8 @@ from finops_site.api.base import HoldsPermission
 from finops_site.lib.periods import Month, Period
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
-from finops_site.models import AuditEntry, Dashboard, GroupMapping, SavedView, Team
+from finops_site.models import AuditEntry, Dashboard, Export, GroupMapping, SavedView, Team
+from finops_site.own_roles.changes import RoleWish, save_role
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
 from programme.reports.leaving import leave_url
@@ -215,6 +216,14 @@ ACCESS = {
     "notification": row(SIGN_IN, all=404),
     "notification_preferences": EVERYBODY,
     "my_settings": EVERYBODY,
+    "my_exports": EVERYBODY,
+    "api:export-list": API_EVERYBODY,
+    # Of lea, and of nobody else.
+    "my_export": row(SIGN_IN, all=404, lea=200),
+    "my_export_file": row(SIGN_IN, all=404, lea=302),
+    "my_export_act": row(SIGN_IN, all=405),
+    "api:export-detail": row(NO_TOKEN, all=404, lea=200),
+    "api:export-file": row(NO_TOKEN, all=404, lea=403),
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "readyz": row(200, all=200),
@@ -233,6 +242,11 @@ ACCESS = {
     ),
     **dict.fromkeys(("group_mappings", "group_mapping_add"), row(SIGN_IN, all=403, ada=200)),
     "group_mapping": row(SIGN_IN, all=404, ada=200),
+    **dict.fromkeys(("roles", "role_add"), row(SIGN_IN, all=403, ada=200)),
+    "role": row(SIGN_IN, all=404, ada=200),
+    "role_delete": row(SIGN_IN, all=403, ada=405),
+    "api:role-list": row(NO_TOKEN, all=403, ada=200),
+    "api:role-detail": row(NO_TOKEN, all=403, ada=200),
     "api:group-mapping-list": row(NO_TOKEN, all=403, ada=200),
     "api:group-mapping-detail": row(NO_TOKEN, all=403, ada=200),
     "scim_tokens": row(SIGN_IN, all=403, ada=200),
@@ -790,6 +804,9 @@ def arguments(name, line):
         return of_views(kind, line)
     if kind in ("person", "people_team", "people_team_delete"):
         return [person("lea").pk if kind == "person" else line.owner_id]
+    if kind in ("role", "role_delete", "role-detail"):
+        wish = RoleWish("Auditor", "finance", ["see-costs", "company", "audit-log"])
+        return [save_role(wish, by=person("ada")).pk]
     if kind in ("group_mapping", "group-mapping-detail"):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
     if kind.startswith(("openid_connect", "saml_")):
@@ -818,6 +835,8 @@ def arguments(name, line):
         return [Pool.objects.create(name="Support").pk]
     if kind.startswith(("ownership", "unowned", "pool")):
         return []
+    if name == "my_exports":
+        return []
     if kind.endswith(("-list", "_upload", "_add", "_load")) or kind in (
         "deliveries",
         "lines",
@@ -827,6 +846,9 @@ def arguments(name, line):
         "corrections",
     ):
         return []
+    if name.startswith(("my_export_", "api:export-")) or name == "my_export":
+        job = Export.objects.create(person=person("lea"), address="/costs/lines/?_export=csv", title="Cost lines")
+        return [job.pk, "cancel"] if name == "my_export_act" else [job.pk]
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
         return [focus_export.write_export(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     if kind.startswith("invoice"):
