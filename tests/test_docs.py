@@ -90,3 +90,10 @@ def test_every_test_that_is_named_as_a_proof_is_there(name):
     assert [f"{path}::{test}" for path, test in named if test not in names_in(path)] == []
     files = re.findall(r"`((?:tests|finops_site)/[\w/]+(?:\.py)?/?)`", text)
     assert [path for path in files if not (ROOT / path).exists()] == []
+
+
+def test_every_test_that_the_table_of_faults_names_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "operations.md").read_text())
+    assert len(named) > 25
+    missing = [f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text()]
+    assert missing == []
