@@ -21,7 +21,20 @@ FLOORS = {
 # The packages of each app, from the bottom up.
 PACKAGES = {
     "finops_site": [
-        *("lib", "audit", "people", "ui", "mail", "sign_in", "reports", "ops", "first_day", "saved_views", "api"),
+        *(
+            "lib",
+            "files",
+            "audit",
+            "people",
+            "ui",
+            "mail",
+            "sign_in",
+            "reports",
+            "ops",
+            "first_day",
+            "saved_views",
+            "api",
+        ),
         "scim",
     ],
     "costs": [
