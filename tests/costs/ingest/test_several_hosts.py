@@ -18,6 +18,7 @@ from costs.query.drilldown import charge_of, charges_of, provider_rows
 from finops_site.files.product import forget_place, product_files
 from finops_site.lib.person import WholeCompany
 from finops_site.ops import health
+from finops_site.registry import HealthState
 from tests import bills
 from tests.finops_site.files import buckets
 
@@ -148,12 +149,13 @@ def test_while_the_bucket_is_away_pages_say_so_and_nothing_is_lost(fay, host, ur
         assert page.status_code == 503
         assert "The files cannot be reached" in page.content.decode()
         assert fay.get("/costs/").status_code == 200, "sums come from the database"
-        answer = fay.post("/api/v1/deliveries/", {"files": SimpleUploadedFile("a.csv", bills.focus_csv(ROWS))})
+        file = SimpleUploadedFile("april.csv", bills.focus_csv([{"BilledCost": "3"}]))
+        answer = fay.post("/api/v1/deliveries/", {"files": file, "source": "northwind"})
         assert (answer.status_code, "does not answer" in str(answer.json())) == (503, True)
         broken = [check for check in reconciliation.reconcile() if not check.holds]
         assert {check.left.split(":")[0] for check in broken} == {"not known"}
         status = health._files()
-        assert (status.state, "does not answer" in status.message) == ("broken", True)
+        assert (status.state, "does not answer" in status.message) == (HealthState.BROKEN, True)
     assert upload(fay, [{"BilledCost": "2"}]).status_code == 302
     newer = Delivery.objects.latest("pk")
     with buckets.environment(monkeypatch, buckets.NOWHERE):
