@@ -3,7 +3,8 @@
     python3 deploy/hash_requirements.py            # all four files
     python3 deploy/hash_requirements.py --check    # says which lines have none; asks nobody
 
-Versions stay as they are pinned; comments at the top and `-r` lines stay. uv, which run.py installs, asks the index.
+Versions stay as they are pinned; comments at the top and `-r` lines stay. uv, which run.py installs, asks the main
+index alone: a mirror beside it may have no more than the files for one machine.
 """
 
 import re
@@ -34,7 +35,7 @@ def add_hashes(path: Path) -> None:
         bare, hashed = Path(folder, "bare.txt"), Path(folder, "hashed.txt")
         bare.write_text("\n".join(pins) + "\n")
         command = [str(run.VENV / "bin" / "uv"), "pip", "compile", "-q", "--universal", "--python-version", "3.11"]
-        command += ["--index-strategy", "unsafe-best-match", *run._index_options(), "--no-deps", "--generate-hashes"]
+        command += ["--no-deps", "--generate-hashes"]
         subprocess.run([*command, "--no-header", "--no-annotate", str(bare), "-o", str(hashed)], check=True)
         path.write_text("\n".join(head) + "\n" + hashed.read_text())
 

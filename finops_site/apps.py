@@ -152,6 +152,7 @@ class FinopsSiteConfig(PillarConfig):
             registry,
         )
         from finops_site.saved_views import home_panel, search
+        from finops_site.sign_in import health as sign_in_health
         from finops_site.ui.search import find_pages
 
         task_log.connect()
@@ -194,6 +195,7 @@ class FinopsSiteConfig(PillarConfig):
                 _lazy("Set up"), "set_up", "clipboard-check", "finops_site.follow_setup", 85, _lazy("System"), key="s"
             ),
             NightlyCheck("audit-log", audit_health.check_nightly, 95, _lazy("audit log")),
+            HealthCheck("sign-in", _lazy("Sign-in"), sign_in_health.statuses, 85),
             HealthCheck("audit-log", _lazy("Audit log"), audit_health.statuses, 90),
             NavTab(_lazy("Audit log"), "audit", "health", "finops_site.view_auditentry", 20),
             NavItem(

@@ -14,7 +14,7 @@ from finops_site.ops.observers import missing_packages
 from finops_site.people.roles import ROLES, forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NavItem, NavTab, registry
-from finops_site.sign_in.providers import identity_providers
+from finops_site.sign_in.providers import identity_providers, saml_lacks_packages
 from finops_site.ui.limits import read_limit
 from finops_site.ui.navigation import HOME
 
@@ -150,11 +150,14 @@ def somebody_can_sign_in(app_configs: object, **_: object) -> list[CheckMessage]
         for one in providers.values()
         if not one.domains
     ]
+    if saml_lacks_packages():
+        text = "FINOPS_SAML is set, and python3-saml is not installed: nobody signs in by it."
+        problems.append(Warning(text, id="finops_site.W014"))
     if not settings.FINOPS_PASSWORD_SIGN_IN and not (providers and settings.FINOPS_BREAK_GLASS):
         problems.append(
             Warning(
                 "passwords are switched off, and there is no provider or nobody who breaks the glass.",
-                hint="Set FINOPS_OIDC_ISSUER, and FINOPS_BREAK_GLASS to the address of an administrator.",
+                hint="Set FINOPS_OIDC_ISSUER or FINOPS_SAML_METADATA, and FINOPS_BREAK_GLASS to who runs the site.",
                 id="finops_site.W011",
             )
         )

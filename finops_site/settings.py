@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import environ
@@ -62,7 +63,7 @@ FINOPS_EXPORT_FOLDERS = env.list("FINOPS_EXPORT_FOLDERS", default=[str(FINOPS_VA
 FINOPS_KEEP_SUPERSEDED_DAYS = env.int("FINOPS_KEEP_SUPERSEDED_DAYS", default=90)
 FINOPS_ARCHIVE_FOLDER = env("FINOPS_ARCHIVE_FOLDER", default="")
 FINOPS_STORAGE_ENDPOINTS = env.list("FINOPS_STORAGE_ENDPOINTS", default=[])
-# Keys (Fernet) that stored credentials are encrypted with: the first encrypts, all of them open.
+# Keys (Fernet) of stored credentials and of second steps: the first encrypts, all of them open.
 FINOPS_CREDENTIAL_KEYS = env.list("FINOPS_CREDENTIAL_KEYS", default=[]) or [
     base64.urlsafe_b64encode(hashlib.sha256(f"credentials {secret}".encode()).digest()).decode()
     for secret in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
@@ -104,6 +105,8 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
+    # Where its packages are not installed the site goes on without SAML, and says so.
+    *(["allauth.socialaccount.providers.saml"] if find_spec("onelogin") and find_spec("xmlsec") else []),
     "axes",
     "csp",
     "django_celery_beat",
@@ -133,6 +136,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "finops_site.audit.middleware.AuditMiddleware",
+    "finops_site.people.sessions.SeenMiddleware",
     "finops_site.sign_in.second_step.SecondStepMiddleware",
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
@@ -207,6 +211,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
+MFA_ADAPTER = "finops_site.sign_in.mfa_adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A passkey signs in without a password; browsers know none for http, but of this computer.
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -227,6 +232,25 @@ FINOPS_OIDC_NAME_CLAIM = env("FINOPS_OIDC_NAME_CLAIM", default="name")
 # A provider of our own lies in our network, where no address that people type may lead: it is asked all the same.
 FINOPS_OIDC_INNER = env.bool("FINOPS_OIDC_INNER", default=False)
 FINOPS_OIDC_PROVIDERS = env.json("FINOPS_OIDC_PROVIDERS", default=[])
+# The same by SAML: its metadata (an https address, or the path of a file), or what stands in there.
+FINOPS_SAML_METADATA = env("FINOPS_SAML_METADATA", default="")
+FINOPS_SAML_ENTITY_ID = env("FINOPS_SAML_ENTITY_ID", default="")
+FINOPS_SAML_SSO_URL = env("FINOPS_SAML_SSO_URL", default="")
+FINOPS_SAML_SLO_URL = env("FINOPS_SAML_SLO_URL", default="")
+FINOPS_SAML_CERTIFICATE = env("FINOPS_SAML_CERTIFICATE", default="")
+FINOPS_SAML_NAME = env("FINOPS_SAML_NAME", default="single sign-on")
+# Who we are to it; empty: the address of our metadata.
+FINOPS_SAML_AUDIENCE = env("FINOPS_SAML_AUDIENCE", default="")
+FINOPS_SAML_INNER = env.bool("FINOPS_SAML_INNER", default=False)
+# An answer that no browser asked for signs nobody in, unless this says so.
+FINOPS_SAML_IDP_INITIATED = env.bool("FINOPS_SAML_IDP_INITIATED", default=False)
+# Empty: the NameID, and the names that the usual providers have.
+FINOPS_SAML_SUBJECT_ATTRIBUTE = env("FINOPS_SAML_SUBJECT_ATTRIBUTE", default="")
+FINOPS_SAML_EMAIL_ATTRIBUTE = env("FINOPS_SAML_EMAIL_ATTRIBUTE", default="")
+FINOPS_SAML_VERIFIED_ATTRIBUTE = env("FINOPS_SAML_VERIFIED_ATTRIBUTE", default="")
+FINOPS_SAML_NAME_ATTRIBUTE = env("FINOPS_SAML_NAME_ATTRIBUTE", default="")
+FINOPS_SAML_GROUPS_ATTRIBUTE = env("FINOPS_SAML_GROUPS_ATTRIBUTE", default="")
+FINOPS_SAML_PROVIDERS = env.json("FINOPS_SAML_PROVIDERS", default=[])
 # Domains of addresses that providers may bring in; none: nobody.
 FINOPS_SIGN_IN_DOMAINS = env.list("FINOPS_SIGN_IN_DOMAINS", default=[])
 FINOPS_SIGN_IN_INVITED_ONLY = env.bool("FINOPS_SIGN_IN_INVITED_ONLY", default=False)
@@ -235,7 +259,10 @@ FINOPS_SSO_SESSION_HOURS = env.int("FINOPS_SSO_SESSION_HOURS", default=12)
 FINOPS_PASSWORD_SIGN_IN = env.bool("FINOPS_PASSWORD_SIGN_IN", default=True)
 FINOPS_BREAK_GLASS = env.list("FINOPS_BREAK_GLASS", default=[])
 SOCIALACCOUNT_ADAPTER = "finops_site.sign_in.social_adapter.SocialAdapter"
-SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"provider_class": "finops_site.sign_in.oidc.CheckedProvider"}}
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {"provider_class": "finops_site.sign_in.oidc.CheckedProvider"},
+    "saml": {"provider_class": "finops_site.sign_in.saml.provider.CheckedSamlProvider"},
+}
 # The policy of contents lets no form lead to another site; a link does.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)

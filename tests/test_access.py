@@ -244,6 +244,10 @@ ACCESS = {
     ),
     # No provider is set up.
     **dict.fromkeys(("openid_connect_login", "openid_connect_callback"), row(404, all=404)),
+    **dict.fromkeys(
+        ("saml_login", "saml_metadata", "saml_acs", "saml_finish_acs", "saml_sls"),
+        row(404, all=404),
+    ),
     "people_team": row(SIGN_IN, all=403, ada=200, ola=404),
     "people_team_delete": row(SIGN_IN, all=403, ada=405),
     "set_up": BRINGS_BILLS,
@@ -788,7 +792,7 @@ def arguments(name, line):
         return [person("lea").pk if kind == "person" else line.owner_id]
     if kind in ("group_mapping", "group-mapping-detail"):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
-    if kind.startswith("openid_connect"):
+    if kind.startswith(("openid_connect", "saml_")):
         return ["nobody"]
     if name.startswith("scim:"):
         return [1] if kind in ("user", "group") else []

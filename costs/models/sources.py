@@ -3,19 +3,15 @@
 import json
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from finops_site.lib.credential_box import credential_box
 from finops_site.translation import gettext_lazy as _lazy
-
-
-def _box() -> MultiFernet:
-    """The first key encrypts, all of them open: a key is changed by putting a new one in front."""
-    return MultiFernet([Fernet(key) for key in settings.FINOPS_CREDENTIAL_KEYS])
 
 
 class Credential(models.Model):
@@ -45,14 +41,15 @@ class Credential(models.Model):
 
     def seal(self, secret: dict[str, str]) -> None:
         """Keeps the secret encrypted; an empty one forgets it. The credential is not saved yet."""
-        self.sealed = _box().encrypt(json.dumps(secret).encode()).decode() if secret else ""
+        box = credential_box(settings.FINOPS_CREDENTIAL_KEYS)
+        self.sealed = box.encrypt(json.dumps(secret).encode()).decode() if secret else ""
 
     def secret(self) -> dict[str, str]:
         """The secret in the clear, for the moment of a connection; raises ValidationError when its key is gone."""
         if not self.sealed:
             return {}
         try:
-            return json.loads(_box().decrypt(self.sealed.encode()))
+            return json.loads(credential_box(settings.FINOPS_CREDENTIAL_KEYS).decrypt(self.sealed.encode()))
         except InvalidToken:
             raise ValidationError(
                 _("The secret of {name} was encrypted with another key: enter it again.").format(name=self.name)

@@ -10,7 +10,6 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -86,10 +85,7 @@ class SignIn(LoginView):
         """The providers to sign in by, and whether a password opens only in need."""
         wanted = self.request.GET.get(REDIRECT_FIELD_NAME, "")
         query = f"?{urlencode({REDIRECT_FIELD_NAME: wanted})}" if wanted else ""
-        providers = [
-            {"name": one.name, "url": reverse("openid_connect_login", args=[one.id]) + query}
-            for one in identity_providers().values()
-        ]
+        providers = [{"name": one.name, "url": one.login_url + query} for one in identity_providers().values()]
         return super().get_context_data(
             providers=providers, passwords_are_off=not settings.FINOPS_PASSWORD_SIGN_IN, **kwargs
         )

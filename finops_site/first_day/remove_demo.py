@@ -26,6 +26,7 @@ from finops_site.people.demo_rows import (
     demo_teams,
     note_remains,
 )
+from finops_site.people.leaving import leave
 from finops_site.people.roles import ADMINISTRATOR
 from finops_site.registry import DemoPart, registry
 from finops_site.translation import gettext_lazy as _lazy
@@ -133,7 +134,8 @@ def remove_people() -> None:
     delete_unless_held(teams.filter(parent__isnull=False))
     delete_unless_held(_teams_that_go())
     delete_unless_held(people)
-    demo_people().update(is_active=False)
+    for person in demo_people():
+        leave(person)
 
 
 def _teams_that_go() -> QuerySet[Team]:

@@ -1,6 +1,7 @@
 """Whom an identity provider brings in: the person it means, a new one, or nobody, with the reason."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
@@ -10,6 +11,10 @@ from django.utils.translation import gettext as _
 from finops_site.models import User
 from finops_site.sign_in.group_grants import apply_groups
 from finops_site.sign_in.providers import IdentityProvider
+
+MOST_GROUPS, LONGEST_GROUP, LONGEST_NAME = 5_000, 200, 150
+# Of who somebody is to a provider, as allauth stores it.
+LONGEST_SUBJECT = 191
 
 
 class SignInRefused(Exception):
@@ -25,6 +30,19 @@ class Identity:
     is_verified: bool = False
     name: str = ""
     groups: frozenset[str] | None = field(default_factory=frozenset)
+
+
+def plain_text(value: object, most: int) -> str:
+    """A text that a provider sent, as the database stores it; empty for what is none."""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode(errors="replace").decode().strip()[:most]
+
+
+def plain_groups(names: list[Any]) -> frozenset[str]:
+    """Names of groups that a provider sent; one that would be cut could be that of another group, and is left out."""
+    texts = [plain_text(name, LONGEST_GROUP + 1) for name in names[:MOST_GROUPS]]
+    return frozenset(text for text in texts if 0 < len(text) <= LONGEST_GROUP)
 
 
 @transaction.atomic

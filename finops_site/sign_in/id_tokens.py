@@ -17,7 +17,8 @@ from django.core.cache import cache
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from finops_site.lib.http_client import Undeliverable, ask, check_address
-from finops_site.sign_in.providers import IdentityProvider
+from finops_site.sign_in.admission import LONGEST_SUBJECT
+from finops_site.sign_in.providers import OidcProvider
 
 # Signatures by a key pair: with a shared secret (HS256) anybody who knows ours could sign.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -27,7 +28,6 @@ LEEWAY_SECONDS = 60
 DISCOVERY_SECONDS = KEYS_SECONDS = 3600
 # A key that nobody knows is looked for anew, but not for every token.
 ASK_KEYS_AGAIN_SECONDS = 10
-LONGEST_SUBJECT = 191
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -41,7 +41,7 @@ def nonce_of(state: str) -> str:
     return salted_hmac("finops_site.sign_in.nonce", state, algorithm="sha256").hexdigest()
 
 
-def discovery_of(provider: IdentityProvider) -> dict[str, Any]:
+def discovery_of(provider: OidcProvider) -> dict[str, Any]:
     """What the provider publishes about itself. Raises ProviderFailed."""
     key = f"oidc:discovery:{provider.id}:{provider.issuer}"
     known = cache.get(key)
@@ -60,7 +60,7 @@ def discovery_of(provider: IdentityProvider) -> dict[str, Any]:
 
 
 def exchange_code(
-    provider: IdentityProvider, code: str, redirect_uri: str, verifier: str | None, *, with_basic: bool
+    provider: OidcProvider, code: str, redirect_uri: str, verifier: str | None, *, with_basic: bool
 ) -> dict[str, Any]:
     """The tokens for the code that the browser brought. Raises ProviderFailed."""
     body = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
@@ -79,7 +79,7 @@ def exchange_code(
     return answer
 
 
-def claims_of(provider: IdentityProvider, tokens: Mapping[str, Any], state: str) -> dict[str, Any]:
+def claims_of(provider: OidcProvider, tokens: Mapping[str, Any], state: str) -> dict[str, Any]:
     """What the ID token says, and beside it what the user info says of the same person. Raises ProviderFailed."""
     claims = checked_claims(provider, str(tokens["id_token"]), nonce_of(state))
     url = discovery_of(provider).get("userinfo_endpoint")
@@ -93,7 +93,7 @@ def claims_of(provider: IdentityProvider, tokens: Mapping[str, Any], state: str)
     return {**info, **claims}
 
 
-def checked_claims(provider: IdentityProvider, id_token: str, nonce: str) -> dict[str, Any]:
+def checked_claims(provider: OidcProvider, id_token: str, nonce: str) -> dict[str, Any]:
     """What an ID token says. Raises ProviderFailed where its signature, issuer, audience, time or nonce is wrong."""
     discovery = discovery_of(provider)
     try:
@@ -121,7 +121,7 @@ def checked_claims(provider: IdentityProvider, id_token: str, nonce: str) -> dic
     return claims
 
 
-def _signing_key(provider: IdentityProvider, url: str, kid: object, algorithm: str) -> jwt.PyJWK:
+def _signing_key(provider: OidcProvider, url: str, kid: object, algorithm: str) -> jwt.PyJWK:
     """The key by its id; where nobody knows it the keys are asked for anew, for providers change them."""
     for is_fresh in (False, True):
         keys = _keys(provider, url, is_fresh=is_fresh)
@@ -132,7 +132,7 @@ def _signing_key(provider: IdentityProvider, url: str, kid: object, algorithm: s
     raise ProviderFailed(f"its keys have none that is called {str(kid)[:80]!r} for {algorithm}")
 
 
-def _keys(provider: IdentityProvider, url: str, *, is_fresh: bool) -> list[dict[str, Any]]:
+def _keys(provider: OidcProvider, url: str, *, is_fresh: bool) -> list[dict[str, Any]]:
     name = f"oidc:keys:{provider.id}:{provider.issuer}:{url}"
     known = cache.get(name)
     if not known or (is_fresh and time.time() - known["at"] >= ASK_KEYS_AGAIN_SECONDS):
@@ -142,7 +142,7 @@ def _keys(provider: IdentityProvider, url: str, *, is_fresh: bool) -> list[dict[
 
 
 def ask_json(
-    provider: IdentityProvider,
+    provider: OidcProvider,
     method: str,
     url: str,
     body: bytes | None = None,

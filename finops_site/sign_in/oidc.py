@@ -18,19 +18,19 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
-from finops_site.sign_in.admission import Identity
+from finops_site.sign_in.admission import LONGEST_NAME, Identity, plain_groups, plain_text
 from finops_site.sign_in.id_tokens import ProviderFailed, claims_of, discovery_of, exchange_code, nonce_of
-from finops_site.sign_in.providers import IdentityProvider, identity_providers
-
-MOST_GROUPS, LONGEST_GROUP, LONGEST_NAME = 5_000, 200, 150
+from finops_site.sign_in.providers import OidcProvider, oidc_provider
 
 
 class CheckedAdapter(OpenIDConnectOAuth2Adapter):
     """Asks the provider, and believes what was checked."""
 
     @property
-    def ours(self) -> IdentityProvider:
-        return identity_providers()[self.provider_id]
+    def ours(self) -> OidcProvider:
+        provider = oidc_provider(self.provider_id)
+        assert provider, "the door has looked for it"
+        return provider
 
     @property
     def openid_config(self) -> dict[str, Any]:
@@ -79,29 +79,27 @@ class CheckedProvider(OpenIDConnectProvider):
         return {}
 
 
-def identity_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> Identity:
+def identity_of(provider: OidcProvider, claims: Mapping[str, Any]) -> Identity:
     """Who the claims say somebody is, by the names that the provider's settings give them."""
-    email = _text(_claim(claims, provider.email_claim), 254)
+    email = plain_text(_claim(claims, provider.email_claim), 254)
     verified = _claim(claims, provider.verified_claim)
     return Identity(
         subject=str(claims["sub"]),
         email=email if "@" in email else "",
         is_verified=str(verified).lower() in ("true", "1"),
-        name=_text(_claim(claims, provider.name_claim), LONGEST_NAME),
+        name=plain_text(_claim(claims, provider.name_claim), LONGEST_NAME),
         groups=_groups_of(provider, claims),
     )
 
 
-def _groups_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> frozenset[str] | None:
+def _groups_of(provider: OidcProvider, claims: Mapping[str, Any]) -> frozenset[str] | None:
     """The groups; None where the provider says elsewhere which they are, as Entra ID does of more than 200."""
     elsewhere = claims.get("_claim_names")
     if isinstance(elsewhere, dict) and provider.groups_claim in elsewhere:
         return None
     named = _claim(claims, provider.groups_claim)
     listed = named if isinstance(named, list) else [named] if named else []
-    names = [_text(name, LONGEST_GROUP + 1) for name in listed[:MOST_GROUPS]]
-    # A name that was cut could be that of another group.
-    return frozenset(name for name in names if 0 < len(name) <= LONGEST_GROUP)
+    return plain_groups(listed)
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:
@@ -112,13 +110,6 @@ def _claim(claims: Mapping[str, Any], name: str) -> Any:
     for part in name.split("."):
         inside = inside.get(part) if isinstance(inside, Mapping) else None
     return inside
-
-
-def _text(value: object, most: int) -> str:
-    """A text of a claim as the database stores it; empty for what is none."""
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\0", "").encode(errors="replace").decode().strip()[:most]
 
 
 @login_not_required
@@ -140,5 +131,5 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def _check_known(provider_id: str) -> None:
-    if provider_id not in identity_providers():
+    if oidc_provider(provider_id) is None:
         raise Http404

@@ -27,7 +27,7 @@ from tagging.ownership import rule_application
 from tagging.ownership.demo import make_ownership_rules
 from tagging.policy import compliance
 from tests import bills
-from tests.people import PASSWORD, signed_in
+from tests.people import PASSWORD, signed_in, token_of
 from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +104,19 @@ def test_removing_the_demo_leaves_what_is_real_and_the_books_agree(both):
     assert (folders["Northwind (AWS)"].exists(), folders["Strand (AWS)"].exists()) == (False, True)
     company = DemoCompany.objects.get()
     assert (company.removal_percent, company.removed_at is None) == (100, False)
+
+
+def test_who_of_the_demo_stays_because_of_something_real_has_left(both):
+    """A person on whom something real stands is kept, and comes in by nothing."""
+    max_, joe = User.objects.get(email="max@demo.example"), both["joe"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remove_demo, "delete_unless_held", lambda rows: None)
+        key = token_of(max_)
+        remove_demo.remove_people()
+    max_.refresh_from_db()
+    assert (max_.is_active, max_.has_usable_password(), max_.api_tokens.exists()) == (False, False, False)
+    joe.refresh_from_db()
+    assert (joe.is_active, bool(key)) == (True, True)
 
 
 def test_the_command_counts_and_removes_and_the_demo_does_not_come_back_by_itself(both):

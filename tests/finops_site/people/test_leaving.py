@@ -1,12 +1,16 @@
 """Somebody leaves, or her sessions are ended: what she came in by opens nothing any more."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
+from finops_site.lib.periods import moment_text
 from finops_site.models import ApiToken, SavedView, ViewMail
 from finops_site.people.leaving import leave, left_behind
 from programme.models import ReportSchedule
@@ -54,6 +58,24 @@ def test_who_looked_after_nothing_leaves_nothing_behind(people):
     max_ = person("max")
     leave(max_)
     assert left_behind(max_) == []
+
+
+def test_when_a_session_was_last_seen_is_noted_once_in_five_minutes(lea):
+    cache.clear()
+    phone, here = signs_in(lea), signs_in(lea)
+    hours_ago = timezone.now() - timedelta(hours=3)
+
+    def seen():
+        return UserSession.objects.get(session_key=phone.session.session_key).last_seen_at
+
+    UserSession.objects.update(last_seen_at=hours_ago)
+    assert is_in(phone)
+    assert seen() > hours_ago + timedelta(hours=2)
+    UserSession.objects.update(last_seen_at=hours_ago)
+    assert is_in(phone)
+    assert seen() == hours_ago
+    page = here.get("/settings/sessions/").content.decode()
+    assert (page.count(">now</td>"), moment_text(hours_ago) in page) == (1, True)
 
 
 def test_lea_ends_her_other_sessions_and_stays(lea):
