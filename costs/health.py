@@ -13,8 +13,7 @@ from costs import retention
 from costs.models import Delivery, ExportPlace, Source
 from costs.reconciliation import Check, reconcile
 from costs.sources.health import source_health, with_last_delivery
-from finops_site.files.places import FilesUnreachable
-from finops_site.files.product import product_files
+from finops_site.files.product import probe, product_files
 from finops_site.lib.periods import Month, day_text, moment_text
 from finops_site.ops import audit_health
 from finops_site.people.demo_rows import without_demo
@@ -86,8 +85,10 @@ def _not_there() -> str:
     if newest is None:
         return ""
     try:
+        # Asked in a hurry first: nobody waits long for this page.
+        probe()
         names = product_files().list(newest.place)
-    except FilesUnreachable as error:
+    except OSError as error:
         return str(error)
     if all(file.place in names for file in newest.files.select_related("delivery")):
         return ""

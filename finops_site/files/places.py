@@ -26,7 +26,7 @@ from finops_site.lib.language import gettext as _
 SCHEME = "stored"
 SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "memory")
 CHUNK = 8 << 20
-PATIENCE: dict[str, str] = {"connect_timeout": "5s", "timeout": "300s"}
+PATIENCE: dict[str, str] = {"connect_timeout": "3s", "timeout": "300s"}
 SCRATCH = "scratch-"
 STATUS = re.compile(r"status code: (\d{3})")
 
@@ -180,7 +180,7 @@ class Bucket:
     def store(self) -> Any:
         # Not before it is needed: its threads do not live on in a process that is forked from this one.
         if self._opened is None:
-            self._opened = open_store(self.address, PATIENCE, retries=3)
+            self._opened = open_store(self.address, PATIENCE, retries=2)
         return self._opened
 
     def work_folder(self, name: str) -> Path:
@@ -204,7 +204,9 @@ class Bucket:
         self._delete(before - set(stored))
         # Who brought it reads it next.
         for file in stored.values():
-            self.copies.take([file], {file.name: folder / file.name.removeprefix(f"{name}/")})
+            # Of no consequence where it fails, as on a full disk: it is fetched when it is read.
+            with suppress(OSError):
+                self.copies.take([file], {file.name: folder / file.name.removeprefix(f"{name}/")})
         shutil.rmtree(folder, ignore_errors=True)
 
     def list(self, name: str = "") -> dict[str, StoredFile]:
@@ -267,7 +269,7 @@ class Bucket:
                 self.store.delete(sorted(names))
 
     def _download(self, file: StoredFile, target: Path) -> None:
-        with self._plainly(), target.open("wb") as out:
+        with target.open("wb") as out, self._plainly():
             size = sum(out.write(block) for block in self.store.get(file.name).stream(min_chunk_size=CHUNK))
         if size != file.size:
             raise FilesUnreachable(

@@ -156,7 +156,7 @@ def test_while_the_bucket_is_away_pages_say_so_and_nothing_is_lost(fay, host, ur
         assert {check.left.split(":")[0] for check in broken} == {"not known"}
         status = health._files()
         assert (status.state, "does not answer" in status.message) == (HealthState.BROKEN, True)
-    assert upload(fay, [{"BilledCost": "2"}]).status_code == 302
+    assert upload(fay, [ROWS[0], {"BilledCost": "0.2", "ResourceId": "i-2"}]).status_code == 302
     newer = Delivery.objects.latest("pk")
     with buckets.environment(monkeypatch, buckets.NOWHERE):
         assert "does not answer" in load_bill(newer).message
