@@ -106,6 +106,14 @@ class FinopsSiteConfig(PillarConfig):
             "task": "finops_site.tasks.remove_old_notifications",
             "schedule": crontab(hour=3, minute=45),
         },
+        "resume-exports-that-stopped-every-minute": {
+            "task": "finops_site.tasks.resume_exports",
+            "schedule": crontab(),
+        },
+        "remove-old-exports-every-night": {
+            "task": "finops_site.tasks.remove_old_exports",
+            "schedule": crontab(hour=3, minute=50),
+        },
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
             "schedule": crontab(hour=5, minute=10),
@@ -133,6 +141,7 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site import checks  # noqa: F401
         from finops_site.audit import context, events, triggers
         from finops_site.celery import app as celery_app
+        from finops_site.exports import jobs as export_jobs
         from finops_site.first_day import remove_demo
         from finops_site.first_day.site_steps import SITE_STEPS
         from finops_site.mail import unsent
@@ -148,6 +157,7 @@ class FinopsSiteConfig(PillarConfig):
             NotificationKind,
             Panel,
             PendingDecisionSource,
+            Possession,
             SearchSource,
             registry,
         )
@@ -179,6 +189,8 @@ class FinopsSiteConfig(PillarConfig):
             NotificationKind(
                 "queue-ages", _lazy("Messages that wait for too long"), "finops_site.view_outgoingemail", 90
             ),
+            NotificationKind("export-ready", _lazy("Files that are ready"), "", 80),
+            Possession("exports", _lazy("files that are being made"), lambda person: 0, export_jobs.let_go),
             SearchSource("pages", _lazy("Pages"), "layout-dashboard", find_pages, "", 10),
             SearchSource("views", _lazy("Saved views"), "bookmark", search.find_views, "", 12),
             SearchSource("dashboards", _lazy("Dashboards"), "layout-dashboard", search.find_dashboards, "", 13),

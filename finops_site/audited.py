@@ -59,6 +59,7 @@ NOT_AUDITED = {
     "AuditStream": "how far the log was sent on: a place in a file",
     "OutgoingEmail": _MESSAGES,
     "Notification": _MESSAGES,
+    "Export": "that a file was asked for, and fetched, are entries of their own",
     "NightlyRun": "what a night found, written by the night alone",
     "ViewPin": "what somebody has on her own home page",
     "admin.LogEntry": "the admin's own history of what is audited here as well",

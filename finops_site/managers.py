@@ -104,6 +104,16 @@ class NotificationQuerySet(models.QuerySet):
         return self.filter(read_at=None)
 
 
+class ExportQuerySet(models.QuerySet):
+    def visible_to(self, user: Person) -> "ExportQuerySet":
+        """A person's own, and nobody else's."""
+        return self.filter(person=user)
+
+    def open(self) -> "ExportQuerySet":
+        """Those that wait or are being written."""
+        return self.filter(state__in=["waiting", "writing"])
+
+
 class AuditQuerySet(models.QuerySet):
     """Entries of the audit log."""
 

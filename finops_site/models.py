@@ -18,6 +18,7 @@ from finops_site.lib.periods import day_text, moment_text, time_zones
 from finops_site.managers import (
     TEAMS_OF_USER,
     AuditQuerySet,
+    ExportQuerySet,
     NotificationQuerySet,
     OfAdministratorsQuerySet,
     SharedQuerySet,
@@ -386,6 +387,69 @@ class NotificationPreference(models.Model):
 
     def __str__(self) -> str:
         return _("{kind} for {user}").format(kind=self.kind, user=self.user)
+
+
+class Export(models.Model):
+    """A file of a page that is too large to wait for: a worker makes it, and it is kept for some days."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _lazy("in line")
+        WRITING = "writing", _lazy("being written")
+        READY = "ready", _lazy("ready")
+        FAILED = "failed", _lazy("failed")
+        CANCELLED = "cancelled", _lazy("cancelled")
+
+    person = models.ForeignKey(User, models.CASCADE, related_name="exports")
+    address = models.TextField(help_text=_lazy("the page with its filters, as it was asked for"))
+    address_hash = models.CharField(max_length=64, editable=False)
+    title = models.CharField(max_length=300, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    rows = models.PositiveBigIntegerField(default=0, help_text=_lazy("written so far"))
+    rows_expected = models.PositiveBigIntegerField(null=True, blank=True, help_text=_lazy("empty: not known"))
+    bytes = models.PositiveBigIntegerField(default=0)
+    file_name = models.CharField(max_length=300, blank=True)
+    content_type = models.CharField(max_length=200, blank=True)
+    problem = models.TextField(blank=True, help_text=_lazy("why there is no file"))
+    sight = models.CharField(
+        max_length=64, blank=True, editable=False, help_text=_lazy("of what she might see when it was made")
+    )
+    attempt = models.PositiveSmallIntegerField(default=0)
+    asked_at = models.DateTimeField(default=timezone.now)
+    heard_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("the last sign of life of its worker"))
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ExportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "address_hash"],
+                name="one_open_export_of_a_file",
+                condition=models.Q(state__in=["waiting", "writing"]),
+            ),
+            models.UniqueConstraint(
+                fields=["person"], name="one_export_of_a_person_at_a_time", condition=models.Q(state="writing")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name or self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("my_export", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits or is written, so that a page keeps asking."""
+        return self.state in (self.State.WAITING, self.State.WRITING)
+
+    @property
+    def percent(self) -> int | None:
+        """How much is written; None while nobody knows how many rows there will be, and 100 for a file alone."""
+        if self.state == self.State.READY:
+            return 100
+        return min(99, 100 * self.rows // self.rows_expected) if self.rows_expected else None
 
 
 class NightlyRun(models.Model):

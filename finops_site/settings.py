@@ -143,6 +143,7 @@ MIDDLEWARE = [
     "finops_site.ui.answer_time.AnswerTimeMiddleware",
     "finops_site.ui.files_away.FilesAwayMiddleware",
     "finops_site.ui.one_export.OneExportMiddleware",
+    "finops_site.exports.middleware.LargeExportMiddleware",
     "finops_site.ui.sent_twice.SentTwiceMiddleware",
     "finops_site.ui.unique_violations.UniqueViolationMiddleware",
 ]
@@ -430,6 +431,12 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost
 
 # A page that takes longer is given up, so that others get theirs (0: never).
 FINOPS_ANSWER_SECONDS = env.int("FINOPS_ANSWER_SECONDS", default=30)
+# A file with more rows is made by a job instead (0: never), so many of them at once in the whole site; one that takes
+# longer is given up. Files that were made are kept for so many days.
+FINOPS_EXPORT_ROWS = env.int("FINOPS_EXPORT_ROWS", default=10_000)
+FINOPS_EXPORTS_AT_ONCE = env.int("FINOPS_EXPORTS_AT_ONCE", default=1)
+FINOPS_EXPORT_MINUTES = env.int("FINOPS_EXPORT_MINUTES", default=60)
+FINOPS_KEEP_EXPORTS_DAYS = env.int("FINOPS_KEEP_EXPORTS_DAYS", default=7)
 # Notifications on the site, read or not, are removed after so many days (0: never).
 FINOPS_KEEP_NOTIFICATIONS_DAYS = env.int("FINOPS_KEEP_NOTIFICATIONS_DAYS", default=90)
 # Entries of the audit log are cleared after so many days; 0: never.

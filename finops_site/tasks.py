@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from finops_site.audit import stream
+from finops_site.exports import jobs as export_jobs
 from finops_site.first_day import remove_demo as removal
 from finops_site.mail import notifications, outbox, watchdog
 from finops_site.ops import nightly, restore_drill, scheduled_backups
@@ -48,6 +49,23 @@ def run_nightly_checks() -> int:
 def remove_demo() -> bool:
     """Removes the demo company that somebody asked to be removed; by beat where the worker died meanwhile."""
     return removal.continue_removal()
+
+
+@shared_task
+def write_export(pk: int) -> None:
+    """Makes a file that somebody asked for, if it is its turn."""
+    export_jobs.write_export(pk)
+
+
+@shared_task
+def resume_exports() -> int:
+    """Queues files again whose worker was killed, or whose task was lost."""
+    return export_jobs.resume_silent(timezone.now())
+
+
+@shared_task
+def remove_old_exports() -> int:
+    return export_jobs.remove_old(timezone.now())
 
 
 @shared_task

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from finops_site.api.views import Docs
+from finops_site.exports import pages as export_pages
 from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
 from finops_site.home_views import DiscardTypedText, Home, Programme, ToDoPage
@@ -40,6 +41,10 @@ urlpatterns = [
     path("settings/", MySettingsPage.as_view(), name="my_settings"),
     path("settings/sessions/", session_pages.SessionsPage.as_view(), name="my_sessions"),
     path("settings/sessions/<int:pk>/end/", session_pages.EndSession.as_view(), name="my_session_end"),
+    path("exports/", export_pages.ExportsPage.as_view(), name="my_exports"),
+    path("exports/<int:pk>/", export_pages.ExportPage.as_view(), name="my_export"),
+    path("exports/<int:pk>/file/", export_pages.ExportFile.as_view(), name="my_export_file"),
+    path("exports/<int:pk>/<slug:verb>/", export_pages.ActOnExport.as_view(), name="my_export_act"),
     path("token/", token_pages.TokensPage.as_view(), name="token"),
     path("token/<int:pk>/end/", token_pages.EndToken.as_view(), name="token_end"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),

@@ -29,7 +29,7 @@ from finops_site.api.base import HoldsPermission
 from finops_site.lib.periods import Month, Period
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
-from finops_site.models import AuditEntry, Dashboard, GroupMapping, SavedView, Team
+from finops_site.models import AuditEntry, Dashboard, Export, GroupMapping, SavedView, Team
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
 from programme.reports.leaving import leave_url
@@ -215,6 +215,14 @@ ACCESS = {
     "notification": row(SIGN_IN, all=404),
     "notification_preferences": EVERYBODY,
     "my_settings": EVERYBODY,
+    "my_exports": EVERYBODY,
+    "api:export-list": API_EVERYBODY,
+    # Of lea, and of nobody else.
+    "my_export": row(SIGN_IN, all=404, lea=200),
+    "my_export_file": row(SIGN_IN, all=404, lea=302),
+    "my_export_act": row(SIGN_IN, all=405),
+    "api:export-detail": row(NO_TOKEN, all=404, lea=200),
+    "api:export-file": row(NO_TOKEN, all=404, lea=403),
     "typed_text": row(SIGN_IN, all=405),
     "healthz": row(200, all=200),
     "readyz": row(200, all=200),
@@ -818,6 +826,8 @@ def arguments(name, line):
         return [Pool.objects.create(name="Support").pk]
     if kind.startswith(("ownership", "unowned", "pool")):
         return []
+    if name == "my_exports":
+        return []
     if kind.endswith(("-list", "_upload", "_add", "_load")) or kind in (
         "deliveries",
         "lines",
@@ -827,6 +837,9 @@ def arguments(name, line):
         "corrections",
     ):
         return []
+    if name.startswith(("my_export_", "api:export-")) or name == "my_export":
+        job = Export.objects.create(person=person("lea"), address="/costs/lines/?_export=csv", title="Cost lines")
+        return [job.pk, "cancel"] if name == "my_export_act" else [job.pk]
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
         return [focus_export.write_export(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     if kind.startswith("invoice"):

@@ -1,21 +1,18 @@
 """Which worker loads a delivery: one claims it and shows that it is alive; a silent one is taken over."""
 
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from costs.models import Delivery
+from finops_site.ops import heartbeats
 
-logger = logging.getLogger(__name__)
-
-HEARTBEAT_SECONDS = 5
+# A bill whose worker died so often is not the worker's fault: it needs more memory than there is, or hits a defect.
+MOST_ATTEMPTS = 5
 
 
 class DeliveryTaken(Exception):
@@ -25,6 +22,7 @@ class DeliveryTaken(Exception):
 def claim(delivery: Delivery) -> Delivery:
     """Makes this process the one that loads: an UPDATE that must hit one row, else DeliveryTaken is raised."""
     now = timezone.now()
+    _give_up(delivery, now)
     free = Q(status=Delivery.Status.RECEIVED) | _is_silent(now)
     claimed = Delivery.objects.filter(free, pk=delivery.pk).update(
         status=Delivery.Status.LOADING, attempt=F("attempt") + 1, heartbeat_at=now, progress=0, stage="", message=""
@@ -32,6 +30,13 @@ def claim(delivery: Delivery) -> Delivery:
     if not claimed:
         raise DeliveryTaken(f"delivery {delivery.pk} is not waiting to be loaded")
     return Delivery.objects.select_related("source").get(pk=delivery.pk)
+
+
+def _give_up(delivery: Delivery, now: datetime) -> None:
+    """Ends a load whose worker died each time; people may retry it, once for each time they ask."""
+    worn = Delivery.objects.filter(_is_silent(now), pk=delivery.pk, attempt__gte=MOST_ATTEMPTS)
+    problem = _("Its worker ended {times} times before the bill was read: the log of that time says why.")
+    worn.update(status=Delivery.Status.FAILED, message=problem.format(times=MOST_ATTEMPTS))
 
 
 def running_attempt(delivery: Delivery) -> QuerySet:
@@ -45,27 +50,11 @@ def report_progress(delivery: Delivery, stage: str, progress: float) -> None:
         raise DeliveryTaken(f"delivery {delivery.pk}")
 
 
-@contextmanager
-def heartbeat(delivery: Delivery) -> Iterator[None]:
-    """Writes every few seconds that the load is alive, from a thread of its own: one step may take minutes."""
-    done = threading.Event()
-
-    def beat() -> None:
-        try:
-            while not done.wait(HEARTBEAT_SECONDS):
-                running_attempt(delivery).update(heartbeat_at=timezone.now())
-        except Exception:
-            logger.warning("no heartbeat for delivery %s", delivery.pk, exc_info=True)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=beat, name=f"heartbeat-{delivery.pk}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+def heartbeat(delivery: Delivery) -> AbstractContextManager[None]:
+    """Writes every few seconds that the load is alive: one step may take minutes."""
+    return heartbeats.heartbeat(
+        f"delivery {delivery.pk}", lambda: running_attempt(delivery).update(heartbeat_at=timezone.now())
+    )
 
 
 def stalled_deliveries(now: datetime) -> QuerySet:
@@ -76,5 +65,5 @@ def stalled_deliveries(now: datetime) -> QuerySet:
 
 
 def _is_silent(now: datetime) -> Q:
-    silent_since = now - timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS)
-    return Q(status=Delivery.Status.LOADING, heartbeat_at__lt=silent_since)
+    after = timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS)
+    return heartbeats.is_silent("heartbeat_at", now, after) & Q(status=Delivery.Status.LOADING)

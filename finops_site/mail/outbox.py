@@ -114,7 +114,8 @@ def send_queued_emails(now: datetime, *, most: int = 1000) -> int:
 
 def _claim(now: datetime) -> OutgoingEmail | None:
     """The email that has waited longest and that nobody else has claimed."""
-    unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    # One for longer than claims are was made by a clock that was set back since.
+    unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_until__gt=now + 4 * CLAIM)
     due = OutgoingEmail.objects.filter(unclaimed, outcome=Outcome.WAITING, handed_over_at=None, send_after__lte=now)
     with transaction.atomic():
         rows = due.order_by("send_after", "pk").select_related("reader")

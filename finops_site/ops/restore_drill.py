@@ -28,6 +28,7 @@ from finops_site.lib.words import number_text
 from finops_site.models import Backup, RestoreDrill
 from finops_site.ops.backup_targets import TargetProblem, split_address, target_of
 from finops_site.ops.backups import LOOK_SECONDS, BackupProblem
+from finops_site.ops.heartbeats import is_silent
 from finops_site.ops.scheduled_backups import scratch_folder
 
 SCRATCH = "finops_drill_"
@@ -66,7 +67,7 @@ def newest_backup() -> str:
 
 def _begin(now: datetime) -> RestoreDrill | None:
     running = RestoreDrill.objects.filter(outcome=RestoreDrill.Outcome.RUNNING)
-    running.filter(heard_at__lt=now - SILENT_FOR).update(
+    running.filter(is_silent("heard_at", now, SILENT_FOR)).update(
         outcome=RestoreDrill.Outcome.FAILED, summary=_("Its worker died, or was stopped.")
     )
     try:

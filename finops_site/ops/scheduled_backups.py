@@ -19,6 +19,7 @@ from finops_site.lib.backup_ages import StoredBackup, moment_of, name_of, no_lon
 from finops_site.models import Backup
 from finops_site.ops.backup_targets import Target, TargetProblem, target_of
 from finops_site.ops.backups import BackupProblem, Progress, backup_keys, write_backup
+from finops_site.ops.heartbeats import is_silent
 
 SILENT_FOR = timedelta(minutes=15)
 HEARD_EVERY = timedelta(seconds=5)
@@ -37,7 +38,8 @@ def back_up_if_due(now: datetime) -> Backup | None:
 def is_due(now: datetime) -> bool:
     every = timedelta(hours=settings.FINOPS_BACKUP_EVERY)
     made = Backup.objects.filter(is_scheduled=True, state=Backup.State.DONE)
-    return not made.filter(made_at__gt=now - every + SLACK).exists()
+    # One that was made by a clock which was set back since says nothing about today.
+    return not made.filter(made_at__gt=now - every + SLACK, made_at__lte=now + SLACK).exists()
 
 
 def back_up(now: datetime) -> Backup | None:
@@ -97,7 +99,7 @@ def scratch_folder(what: str) -> Iterator[Path]:
 
 def _begin(now: datetime) -> Backup | None:
     running = Backup.objects.filter(state=Backup.State.RUNNING)
-    running.filter(heard_at__lt=now - SILENT_FOR).update(state=Backup.State.FAILED, problem=DIED)
+    running.filter(is_silent("heard_at", now, SILENT_FOR)).update(state=Backup.State.FAILED, problem=DIED)
     path = f"{settings.FINOPS_BACKUP_TARGET.rstrip('/')}/{name_of(now)}"
     try:
         with transaction.atomic():

@@ -3,16 +3,16 @@
 from urllib.parse import urlsplit
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, QueryDict
+from django.http import Http404
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
-from django_htmx.middleware import HtmxDetails
 
 from finops_site.lib.addresses import BadFilter
 from finops_site.lib.words import number_text
 from finops_site.models import SavedView, User
 from finops_site.saved_views.sharing import CannotSave
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.ui.page_requests import request_for
 from finops_site.ui.pages import Page
 from finops_site.ui.view_figures import ViewFigures
 
@@ -46,11 +46,7 @@ def open_page(user: User, path: str, query: str) -> Page:
     if kind is None or not kind.opens_for(user):
         raise CannotOpen(NOT_THERE)
     match = resolve(path)
-    request = HttpRequest()
-    request.method, request.path, request.path_info = "GET", path, path
-    request.GET = QueryDict(query)
-    request.user = user
-    request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
+    request = request_for(user, path, query)
     page = kind(**getattr(match.func, "view_initkwargs", {}))
     page.setup(request, *match.args, **match.kwargs)  # type: ignore[attr-defined]
     try:

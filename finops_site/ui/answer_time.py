@@ -5,8 +5,8 @@ Only what is read is limited: a month is closed however long that takes. Postgre
 """
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -44,14 +44,30 @@ class AnswerTimeMiddleware:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        is_slow = isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
-        if not is_slow and not isinstance(error, TookTooLong):
+        if not is_too_slow(error):
             return None
         logger.warning("%s was given up: it takes too long", request.get_full_path())
         if request.path.startswith("/api/"):
             return refuse(request, f"{reason()} {advice()}", SERVICE_UNAVAILABLE)
         context = {"reason": reason(), "advice": advice()}
         return render(request, "took_too_long.html", context, status=SERVICE_UNAVAILABLE)
+
+
+def is_too_slow(error: BaseException) -> bool:
+    """Whether a question was given up, by PostgreSQL or by us."""
+    is_slow = isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
+    return is_slow or isinstance(error, TookTooLong)
+
+
+@contextmanager
+def limited_to(seconds: float) -> Iterator[None]:
+    """For the work of a task: what is asked inside is given up after so many seconds."""
+    with answer_within(seconds):
+        _limit_statements(connection, seconds)
+        try:
+            yield
+        finally:
+            _limit_statements(connection, None)
 
 
 def allow(seconds: float) -> None:

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from finops_site.people.reader_language import in_english
 from finops_site.ui import spreadsheets
-from finops_site.ui.one_export import begin_export
+from finops_site.ui.one_export import begin_export, few_enough
 from finops_site.ui.table_export import csv_text, with_notes
 
 CSV = "text/csv; charset=utf-8"
@@ -49,15 +49,15 @@ def csv_download(
     Rows are in English whoever takes them, so that formulas and scripts go on; notes are for the reader. `for_excel`
     begins it with the mark by which Excel knows UTF-8: our own readers, and others, pass over it.
 
-    `notes` are what the rows lack, in sentences: rows of one cell at the end.
+    `notes` are what the rows lack, in sentences: rows of one cell at the end. Raises LargeExport where a job makes it.
     """
     begin_export()
-    text = csv_text(with_notes(in_english(rows), notes))
+    text = csv_text(with_notes(few_enough(in_english(rows)), notes))
     return download(chain(["\ufeff"], text) if for_excel else text, name, "csv", CSV)
 
 
 def xlsx_download(rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = ()) -> HttpResponseBase:
     """The same as a workbook, the notes on a sheet of their own. Raises TooManyRows."""
-    return download(
-        spreadsheets.xlsx(in_english(rows), title=name, notes=notes), name, "xlsx", spreadsheets.CONTENT_TYPE
-    )
+    begin_export()
+    book = spreadsheets.xlsx(few_enough(in_english(rows)), title=name, notes=notes)
+    return download(book, name, "xlsx", spreadsheets.CONTENT_TYPE)

@@ -2,6 +2,8 @@
 
 Each holds a thread of the web server, so that somebody who asks for many would leave none for the others. Who asks for
 a second one is told to ask again in some seconds (429). Where the cache is away, the limit of the process alone holds.
+
+A file with more than FINOPS_EXPORT_ROWS rows is none to wait for: a job makes it (finops_site/exports).
 """
 
 import logging
@@ -9,16 +11,20 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from finops_site.lib.file_rows import expect_rows, is_counted
 from finops_site.lib.person import Person
 from finops_site.ui.answer_time import allow
 from finops_site.ui.unreadable_requests import refuse
@@ -43,6 +49,10 @@ class ExportRuns(Exception):
     """Another file is being made; the message says whose, and what to do."""
 
 
+class LargeExport(Exception):
+    """A file has more rows than are made while somebody waits for them."""
+
+
 class _Export:
     """The file that a request may ask for: begun once, however many parts of the code begin it."""
 
@@ -63,7 +73,9 @@ class _Export:
             _give_back(key, holder)
             raise ExportRuns(_("Exports of others are being made just now. Ask again in a few seconds."))
         self.key, self.holder, self.thread = key, holder, thread
-        allow(LONGEST_SECONDS)
+        # What a job can go on with is given up as a page is.
+        if not may_be_a_job(self.request):
+            allow(LONGEST_SECONDS)
 
     def end(self) -> None:
         if self.holder:
@@ -83,6 +95,41 @@ def begin_export(person: Person | None = None) -> None:
     """
     if export := _export.get():
         export.begin(person)
+
+
+def may_be_a_job(request: HttpRequest) -> bool:
+    """Whether a file of this request can be made by a job as well: what a page offers, not an answer of the API."""
+    is_file = bool(request.GET.get("_export")) or request.path.endswith("/pdf/")
+    return request.method == "GET" and is_file and not request.path.startswith("/api/")
+
+
+def check_size(rows: QuerySet | Sequence[Any]) -> None:
+    """Raises LargeExport where these are too many to wait for; a job that makes the file learns how many they are."""
+    if is_counted():
+        # And the header.
+        expect_rows(1 + (rows.order_by().count() if isinstance(rows, QuerySet) else len(rows)))
+    elif _is_waited_for():
+        most = settings.FINOPS_EXPORT_ROWS
+        count = rows.order_by()[: most + 1].count() if isinstance(rows, QuerySet) else len(rows)
+        if count > most:
+            raise LargeExport
+
+
+def few_enough(rows: Iterable[Any]) -> Iterable[Any]:
+    """The same rows, where nobody could say beforehand how many they are; raises LargeExport for too many."""
+    if not _is_waited_for():
+        return rows
+    # The header is none of them.
+    first = list(islice(rows, settings.FINOPS_EXPORT_ROWS + 2))
+    if len(first) > settings.FINOPS_EXPORT_ROWS + 1:
+        raise LargeExport
+    return first
+
+
+def _is_waited_for() -> bool:
+    """Whether somebody waits for this file for whom a job could make it."""
+    export = _export.get()
+    return bool(settings.FINOPS_EXPORT_ROWS and export and may_be_a_job(export.request))
 
 
 class OneExportMiddleware:

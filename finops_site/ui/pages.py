@@ -37,6 +37,7 @@ from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
 from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, cursor_after, keyset_page
 from finops_site.ui.navigation import navigation
+from finops_site.ui.one_export import check_size
 from finops_site.ui.spreadsheets import TooManyRows
 from finops_site.ui.table_export import export_rows
 from finops_site.ui.tables import BaseTable, PageData, Record
@@ -341,8 +342,9 @@ class ListPage(_VisibleRows, Page, TemplateView):
             if self.get_problems():
                 return refused_file(self.get_problems())
             try:
-                rows = export_rows(self.export_table())
-                return export(rows, self.get_export_name(), self.get_notes())
+                table = self.export_table()
+                check_size(table.data.data)
+                return export(export_rows(table), self.get_export_name(), self.get_notes())
             except TooManyRows as refused:
                 return refused_file([str(refused)])
         return super().get(request, *args, **kwargs)

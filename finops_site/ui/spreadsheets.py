@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from finops_site.lib.file_rows import rows_written
 from finops_site.lib.money import AmountWithPlaces, exact_text
 from finops_site.lib.words import number_text
 from finops_site.ui.one_export import begin_export
@@ -80,6 +81,7 @@ def xlsx_sheets(sheets: Iterable[tuple[str, Iterable[Iterable[Any]]]]) -> bytes:
                             most_rows=number_text(MOST_ROWS)
                         )
                     )
+                rows_written(1)
                 for column, value in enumerate(row):
                     _write(sheet, (number, column), value, formats)
         book.close()

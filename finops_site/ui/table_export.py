@@ -17,6 +17,7 @@ from django_tables2.columns import BoundColumn, Column
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
 
+from finops_site.lib.file_rows import rows_written
 from finops_site.lib.money import AmountWithPlaces, exact_text
 from finops_site.ui.tables import BaseTable, tags_text
 
@@ -48,6 +49,7 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
     while batch := list(islice(remaining, ROWS_IN_A_WRITE)):
         page = io.StringIO()
         csv.writer(page).writerows([safe_cell(cell) for cell in row] for row in batch)
+        rows_written(len(batch))
         yield page.getvalue()
 
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from finops_site.lib.periods import moment_text
 from finops_site.lib.words import some_of
 from finops_site.models import User
+from finops_site.ops.heartbeats import is_silent
 from reservations.calc import purchase_rules
 from reservations.calc.aws_offerings import RESERVATION_APIS
 from reservations.calc.purchase_rules import CannotBuy
@@ -198,7 +199,7 @@ def _has_rival(row: PurchaseRequest) -> bool:
 def sweep_purchases(now: datetime) -> list[int]:
     """What was left behind: purchases that no worker took (returned, to be queued), dead workers, open doubts."""
     bought = PurchaseRequest.objects.filter(through_api=True)
-    for row in bought.filter(state=purchase_rules.BUYING, heartbeat_at__lt=now - STALLED_AFTER):
+    for row in bought.filter(is_silent("heartbeat_at", now, STALLED_AFTER), state=purchase_rules.BUYING):
         buying.mark_doubtful(row.pk, comment=_("The worker was gone before AWS's answer was written down."), now=now)
     for row in bought.filter(state=purchase_rules.DOUBTFUL, executed_at__gt=now - CHECKED_FOR):
         try:

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from finops_site.models import User
+from finops_site.ops.heartbeats import is_silent
 from finops_site.translation import gettext_lazy as _lazy
 from reservations.models import Plan
 from reservations.recommendations import demand_sources, recommend
@@ -19,7 +20,7 @@ STOPPED = _lazy("The worker stopped before it was worked out: run it again.")
 
 def end_stopped_runs(now: datetime) -> int:
     """Ends every run that is silent: its worker was killed. Returns how many."""
-    silent = Q(heartbeat_at__lt=now - SILENT_FOR) | Q(heartbeat_at=None, created_at__lt=now - SILENT_FOR)
+    silent = is_silent("heartbeat_at", now, SILENT_FOR) | Q(heartbeat_at=None, created_at__lt=now - SILENT_FOR)
     running = Plan.objects.filter(silent, state=Plan.State.RUNNING)
     return running.update(state=Plan.State.FAILED, stage="", message=STOPPED)
 

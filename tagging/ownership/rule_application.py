@@ -16,6 +16,7 @@ from costs.models import Delivery, DeliveryMonth
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.models import User
+from finops_site.ops.heartbeats import is_silent
 from tagging.models import Application, ChargebackPeriod, OwnershipRule, VirtualTag
 from tagging.models.ownership import rules_with_aliases
 
@@ -88,10 +89,10 @@ def run_application(pk: int) -> None:
 
 def stalled_applications(now: datetime) -> list[int]:
     """Applications whose worker died, which are queued again, and those whose task was lost."""
-    silent = now - timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS)
-    running = Application.objects.filter(state=Application.State.RUNNING, heartbeat_at__lt=silent)
+    after = timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS)
+    running = Application.objects.filter(is_silent("heartbeat_at", now, after), state=Application.State.RUNNING)
     running.update(state=Application.State.QUEUED)
-    stalled = Application.objects.filter(state=Application.State.QUEUED, requested_at__lt=silent)
+    stalled = Application.objects.filter(is_silent("requested_at", now, after), state=Application.State.QUEUED)
     return list(stalled.values_list("pk", flat=True))
 
 

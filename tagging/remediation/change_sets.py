@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from finops_site.celery import task
 from finops_site.lib.words import counted
 from finops_site.models import User
+from finops_site.ops.heartbeats import is_silent
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggedResource, VirtualTag
@@ -107,7 +108,7 @@ def start_applying(pk: int, *, user: User, now: datetime) -> ChangeSet:
 
 def stalled_change_sets(now: datetime) -> ChangeSetQuerySet:
     """Change sets that should be applied and no worker applies: the task was lost, or its worker was killed."""
-    silent = Q(heartbeat_at__lt=now - STALLED_AFTER)
+    silent = is_silent("heartbeat_at", now, STALLED_AFTER)
     silent |= Q(heartbeat_at__isnull=True, started_at__lt=now - STALLED_AFTER)
     return ChangeSet.objects.filter(silent, state=State.APPLYING)
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from costs.models import Credential
 from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
+from finops_site.ops.heartbeats import is_silent
 from tagging.calc import tag_scripts
 from tagging.models import ChangeSet, TagChange, TaggingAccess
 from tagging.remediation.change_sets import STALLED_AFTER, State, count_results
@@ -130,7 +131,7 @@ def apply_change_set(
     Each result is saved: set, failed with its reason (and tried again next time), or busy and tried again here.
     """
     now = clock()
-    unclaimed = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=now - STALLED_AFTER)
+    unclaimed = Q(heartbeat_at__isnull=True) | is_silent("heartbeat_at", now, STALLED_AFTER)
     # The worker whose update hits the row is the one that applies it.
     claim = ChangeSet.objects.filter(unclaimed, pk=row.pk, state=State.APPLYING)
     if not claim.update(heartbeat_at=now, attempt=F("attempt") + 1):

@@ -18,6 +18,7 @@ from costs.sources.aws_calls import AwsAddress, NotDone, OutcomeUnknown, call_er
 from costs.sources.storage import StorageProblem
 from finops_site.lib.words import number_text
 from finops_site.models import User
+from finops_site.ops.heartbeats import is_silent
 from usage.calc.fix_actions import EMPTY, GONE, FixCall, State, Verdict, snapshot_calls
 from usage.changes.fix_sets import (
     APPLY,
@@ -171,7 +172,7 @@ def summary(row: FixSet) -> str:
 def work_on(row: FixSet, *, clock: Callable[[], datetime]) -> bool:
     """Applies or undoes what is left of a change set, one call at a time; False when another worker does it."""
     now = clock()
-    unclaimed = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=now - STALLED_AFTER)
+    unclaimed = Q(heartbeat_at__isnull=True) | is_silent("heartbeat_at", now, STALLED_AFTER)
     claim = FixSet.objects.filter(unclaimed, pk=row.pk, state__in=FixSet.UNDER_WAY)
     if not claim.update(heartbeat_at=now, attempt=F("attempt") + 1):
         return False

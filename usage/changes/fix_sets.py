@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from finops_site.celery import task
 from finops_site.lib.words import number_text
 from finops_site.models import User
+from finops_site.ops.heartbeats import is_silent
 from finops_site.ui.bulk_results import BulkRefused, BulkResult, LeftOut, check_count
 from usage.calc.fix_actions import action_for
 from usage.models import Finding, FixAccess, FixSet, FixStep
@@ -193,7 +194,7 @@ def _begin(row: FixSet, state: FixSet.State, user: User, now: datetime) -> FixSe
 
 def stalled(now: datetime) -> FixSetQuerySet:
     """Change sets that should be worked on and no worker does: the task was lost, or its worker was killed."""
-    silent = Q(heartbeat_at__lt=now - STALLED_AFTER)
+    silent = is_silent("heartbeat_at", now, STALLED_AFTER)
     silent |= Q(heartbeat_at=None, started_at__lt=now - STALLED_AFTER)
     return FixSet.objects.filter(silent, state__in=FixSet.UNDER_WAY)
 

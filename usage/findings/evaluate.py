@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from costs.ingest.workspace import limited_duckdb, scratch_folder
 from finops_site.lib.periods import day_text
 from finops_site.lib.trees import all_above
+from finops_site.ops.heartbeats import is_silent
 from finops_site.people.savings_scopes import team_parents
 from usage.calc import rules as rule_book
 from usage.calc.candidates import Judgement, Quiet, gather_candidates
@@ -104,7 +105,7 @@ def start_evaluation(as_of: date) -> Evaluation:
     """The row of a run that begins; see `evaluate` for what it raises."""
     now = timezone.now()
     running = Evaluation.objects.filter(state=Evaluation.State.RUNNING)
-    running.filter(heartbeat_at__lt=now - SILENCE).update(
+    running.filter(is_silent("heartbeat_at", now, SILENCE)).update(
         state=Evaluation.State.FAILED, ended_at=now, message=_("It stopped without an end.")
     )
     newest = Evaluation.objects.filter(state=Evaluation.State.DONE).order_by("-as_of").first()
