@@ -5,7 +5,7 @@ from celery.schedules import crontab
 
 from budgets.audited import AUDITED, NOT_AUDITED
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
-from finops_site.pillars import PillarConfig
+from finops_site.pillars import Ability, PillarConfig
 from finops_site.registry import (
     BudgetSource,
     CostForecaster,
@@ -81,6 +81,32 @@ class BudgetsConfig(PillarConfig):
         ENGINEERING: {"budgets.propose_budget", "budgets.change_alert"} | APPROVE_CONTROLS,
     }
     never_for_administrators = CHANGE_BUDGETS | DEFINE_CONTROLS | APPROVE_CONTROLS
+
+    abilities = (
+        Ability(
+            "see-budgets",
+            _lazy("See budgets, alerts and cost controls"),
+            tuple(f"budgets.view_{what}" for what in ("budget", "knowncharge", "alert", "control", "controlchangeset")),
+        ),
+        Ability(
+            "change-budgets",
+            _lazy("Make and change budgets, and the company's year"),
+            ("budgets.add_budget", "budgets.change_budget", "budgets.change_companyyear"),
+        ),
+        Ability("approve-budgets", _lazy("Approve budgets that others propose"), ("budgets.approve_budget",)),
+        Ability("propose-budgets", _lazy("Propose budgets"), ("budgets.propose_budget",)),
+        Ability("answer-alerts", _lazy("Acknowledge alerts and answer unusual costs"), ("budgets.change_alert",)),
+        Ability("define-controls", _lazy("Define and arm cost controls"), tuple(sorted(DEFINE_CONTROLS))),
+        Ability("propose-controls", _lazy("Propose what a cost control does"), ("budgets.add_controlchangeset",)),
+        Ability("approve-controls", _lazy("Approve what a cost control does"), ("budgets.approve_controlchangeset",)),
+        Ability("run-controls", _lazy("Run what a cost control does"), ("budgets.run_controlchangeset",)),
+        Ability(
+            "allow-controls",
+            _lazy("Allow cost controls in an account"),
+            tuple(f"budgets.{verb}_controlaccess" for verb in ("view", "add", "change", "delete")),
+        ),
+    )
+
     schedule = {
         "send-alert-notifications-every-ten-minutes": {
             "task": "budgets.tasks.send_notifications",

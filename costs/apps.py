@@ -2,7 +2,7 @@ from celery.schedules import crontab
 
 from costs.audited import AUDITED, NOT_AUDITED
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
-from finops_site.pillars import PillarConfig
+from finops_site.pillars import Ability, PillarConfig
 from finops_site.registry import (
     Better,
     DemoPart,
@@ -85,6 +85,39 @@ class CostsConfig(PillarConfig):
         *("costs.accept_delivery", "costs.change_stream"),
         *SETTLE_INVOICES,
     }
+
+    abilities = (
+        Ability(
+            "see-costs",
+            _lazy("See costs, and the names of teams"),
+            ("costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"),
+        ),
+        Ability(
+            "company",
+            _lazy("See the whole company: every team, shared and unowned cost, bills, invoices and sources"),
+            tuple(sorted(WHOLE_COMPANY)),
+        ),
+        Ability("bring-bills", _lazy("Bring bills and connect sources"), tuple(sorted(BRING_BILLS))),
+        Ability("group-accounts", _lazy("Group accounts"), tuple(sorted(GROUP_ACCOUNTS))),
+        Ability(
+            "credentials",
+            _lazy("Enter credentials, and the places that FOCUS exports are written to"),
+            tuple(
+                f"costs.{verb}_{what}"
+                for what in ("credential", "exportplace")
+                for verb in ("view", "add", "change", "delete")
+            ),
+        ),
+        Ability(
+            "accept-bills",
+            _lazy("Accept or refuse bills that are held"),
+            ("costs.accept_delivery", "costs.view_stream", "costs.change_stream"),
+        ),
+        Ability("exchange-rates", _lazy("Load exchange rates"), ("costs.add_exchangerate",)),
+        Ability("invoices", _lazy("Enter invoices and sign them off"), tuple(sorted(SETTLE_INVOICES))),
+        Ability("pools", _lazy("Pool shared cost"), ("costs.add_pool", "costs.change_pool", "costs.delete_pool")),
+    )
+
     schedule = {
         "resume-stalled-deliveries-every-minute": {
             "task": "costs.tasks.resume_stalled_deliveries",

@@ -33,12 +33,15 @@ from finops_site.models import (
     GroupMapping,
     Membership,
     OutgoingEmail,
+    OwnRole,
     SavedView,
     Team,
     User,
 )
+from finops_site.own_roles.changes import save_role, why_not_change_role
+from finops_site.own_roles.forms import OwnRoleForm
 from finops_site.people.leaving import leave
-from finops_site.people.roles import ROLES
+from finops_site.people.roles import ROLES, all_roles, role_of_groups, shown_role
 from finops_site.people.signed_in import signed_in_user
 from finops_site.sign_in.group_forms import GroupMappingForm
 from finops_site.sign_in.group_grants import delete_mapping, save_mapping
@@ -101,6 +104,13 @@ class PersonForm(forms.ModelForm):
             "groups": _lazy("Finance: money; engineering: its teams; executives read; administrators run the system.")
         }
 
+    def clean_groups(self) -> QuerySet[Group]:
+        """A role that an administrator made stands alone: what it leaves out no other role brings back."""
+        groups: QuerySet[Group] = self.cleaned_data["groups"]
+        if len(groups) > 1 and any(group.name not in ROLES for group in groups):
+            raise forms.ValidationError(_("A role that an administrator made stands alone: choose no other beside it."))
+        return groups
+
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):
@@ -115,12 +125,11 @@ class UserAdmin(ModelAdmin):
     actions = ["send_link"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).prefetch_related("groups")
+        return super().get_queryset(request).prefetch_related("groups__own_role")
 
     @admin.display(description="role")
     def role(self, user: User) -> str:
-        held = {group.name for group in user.groups.all()}
-        return ", ".join(_(role) for role in ROLES if role in held)
+        return shown_role(role_of_groups(user.groups.all()))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""
@@ -136,7 +145,7 @@ class UserAdmin(ModelAdmin):
 
     def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["queryset"] = Group.objects.filter(name__in=ROLES).order_by("name")
+            kwargs["queryset"] = Group.objects.filter(name__in=all_roles()).order_by("name")
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
@@ -202,6 +211,30 @@ class GroupMappingAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[GroupMapping]) -> None:
         for mapping in queryset:
             delete_mapping(mapping)
+
+
+@admin.register(OwnRole)
+class OwnRoleAdmin(ModelAdmin):
+    """Roles that administrators make: saved as on their page, and deleted while nobody has them."""
+
+    form = OwnRoleForm
+    fields = ["name", "description", "base", "abilities"]
+    list_display = ["group", "base", "description"]
+    list_select_related = ["group"]
+    search_fields = ["group__name"]
+    actions = None
+
+    def has_change_permission(self, request: HttpRequest, obj: OwnRole | None = None) -> bool:
+        is_hers = obj is not None and why_not_change_role(signed_in_user(request), obj)
+        return not is_hers and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: OwnRole | None = None) -> bool:
+        """On the page and by the API, which say who has it; a list deletes none."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: OwnRole, form: OwnRoleForm, change: bool) -> None:
+        saved = save_role(form.wish(), by=signed_in_user(request), role=obj if change else None)
+        obj.pk, obj.group = saved.pk, saved.group
 
 
 @admin.register(ApiToken)

@@ -11,7 +11,7 @@ from finops_site.audited import AUDITED, NOT_AUDITED
 from finops_site.field_names import translate_names
 from finops_site.lib import language
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
-from finops_site.pillars import PillarConfig, beat_schedule, enum_names
+from finops_site.pillars import Ability, PillarConfig, beat_schedule, enum_names
 from finops_site.translation import gettext_lazy as _lazy
 
 # Before any model is read: each has its names from the beginning.
@@ -40,6 +40,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.delete_membership",
             "finops_site.view_membership",
             *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
+            *(f"finops_site.{verb}_ownrole" for verb in ("view", "add", "change", "delete")),
             *("finops_site.view_apitoken", "finops_site.delete_apitoken"),
             *("finops_site.add_scimtoken", "finops_site.delete_scimtoken"),
             "socialaccount.view_socialaccount",
@@ -68,6 +69,76 @@ class FinopsSiteConfig(PillarConfig):
         },
         ENGINEERING: {"finops_site.open_admin"},
     }
+
+    abilities = (
+        Ability("admin", _lazy("Open the admin"), ("finops_site.open_admin",)),
+        Ability(
+            "set-up",
+            _lazy("Follow the checklist, name the company, add teams with a rule"),
+            ("finops_site.change_company", "finops_site.follow_setup", "finops_site.add_team"),
+        ),
+        Ability(
+            "share-views", _lazy("Share views and dashboards with the whole company"), ("finops_site.share_savedview",)
+        ),
+        Ability("audit-log", _lazy("Read the audit log"), ("finops_site.view_auditentry",)),
+        Ability("memberships", _lazy("See in the admin who is in which team"), ("finops_site.view_membership",)),
+        Ability("see-people", _lazy("See who comes in, and the sign-ins in the audit log"), ("finops_site.view_user",)),
+        Ability(
+            "health",
+            _lazy("See Health, and which mail went out"),
+            ("finops_site.view_nightlyrun", "finops_site.view_outgoingemail"),
+        ),
+        Ability(
+            "end-tokens",
+            _lazy("End tokens of others, and let somebody try again whom wrong passwords locked out"),
+            (
+                *("finops_site.view_apitoken", "finops_site.delete_apitoken"),
+                *("axes.view_accessattempt", "axes.delete_accessattempt"),
+            ),
+        ),
+        Ability(
+            "nightly-work",
+            _lazy("Move the work of the night to other hours"),
+            (
+                *("django_celery_beat.view_periodictask", "django_celery_beat.change_periodictask"),
+                *("django_celery_beat.view_crontabschedule", "django_celery_beat.add_crontabschedule"),
+                "django_celery_beat.view_intervalschedule",
+            ),
+        ),
+        Ability(
+            "views-of-others",
+            _lazy("See shared views and dashboards in the admin"),
+            ("finops_site.view_savedview", "finops_site.view_dashboard"),
+        ),
+        Ability("remove-demo", _lazy("Remove the demo company"), ("finops_site.delete_democompany",)),
+        # Who gives roles could give herself any: no role that somebody makes has these.
+        Ability(
+            "people",
+            _lazy("Invite people, give them roles and teams, switch them off"),
+            (
+                *("finops_site.add_user", "finops_site.change_user", "finops_site.change_team"),
+                *(f"finops_site.{verb}_membership" for verb in ("add", "change", "delete")),
+            ),
+            stays_built_in=True,
+        ),
+        Ability(
+            "roles",
+            _lazy("Make and change roles"),
+            tuple(f"finops_site.{verb}_ownrole" for verb in ("view", "add", "change", "delete")),
+            stays_built_in=True,
+        ),
+        Ability(
+            "identity-providers",
+            _lazy("Say what groups of an identity provider give, and set SCIM up"),
+            (
+                *(f"finops_site.{verb}_groupmapping" for verb in ("view", "add", "change", "delete")),
+                *("finops_site.add_scimtoken", "finops_site.delete_scimtoken"),
+                *("socialaccount.view_socialaccount", "socialaccount.delete_socialaccount"),
+            ),
+            stays_built_in=True,
+        ),
+    )
+
     # What ran while nobody was here yet.
     begins_with = {
         "finops_site.AuditEntry",
@@ -201,6 +272,7 @@ class FinopsSiteConfig(PillarConfig):
             remove_demo.PEOPLE,
             NavItem(_lazy("People"), "people", "users", "finops_site.view_user", 84, _lazy("System"), key="p"),
             NavTab(_lazy("Teams"), "people_teams", "people", "finops_site.change_team", 20),
+            NavTab(_lazy("Roles"), "roles", "people", "finops_site.view_ownrole", 25),
             NavTab(_lazy("Groups of a sign-in"), "group_mappings", "people", "finops_site.view_groupmapping", 30),
             NavTab("SCIM", "scim_tokens", "people", "finops_site.add_scimtoken", 40),
             NavItem(

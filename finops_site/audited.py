@@ -24,6 +24,7 @@ AUDITED = {
     "NotificationPreference": AuditRule(name="kind"),
     "ApiToken": AuditRule(secret=("key_hash",), left_out=("last_used_at",)),
     "account.EmailAddress": AuditRule(),
+    "OwnRole": AuditRule(name="description"),
     "GroupMapping": AuditRule(name="group"),
     "GroupGrant": AuditRule(),
     "ScimGroup": AuditRule(name="display_name"),

@@ -160,12 +160,42 @@ class Membership(models.Model):
         return _("{user}, {role} of {team}").format(user=self.user, role=self.get_role_display(), team=self.team)
 
 
+class OwnRole(models.Model):
+    """A role that an administrator made: the permissions of its group, and what home and sidebar its people have.
+
+    `base` is the built-in role that it is made of. `cost_scope` are {kind: values} of the cost lines that its people
+    see beside those of their teams (own_roles/cost_scopes.py); empty where it says nothing of them.
+    """
+
+    group = models.OneToOneField("auth.Group", models.CASCADE, related_name="own_role")
+    base = models.CharField(max_length=20)
+    description = models.CharField(max_length=300, blank=True)
+    cost_scope = models.JSONField(default=dict, blank=True)
+
+    objects = OfAdministratorsQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["group__name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(base__in=["administrator", "finance", "engineering", "executive"]),
+                name="own_role_has_a_base",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.group.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("role", args=[self.pk])
+
+
 class GroupMapping(models.Model):
     """What a group of an identity provider gives its people here: a role, a place in a team, or both."""
 
     provider = models.CharField(max_length=50, blank=True, help_text=_lazy("Empty: every provider."))
     group = models.CharField(max_length=200, help_text=_lazy("As the provider writes it, capitals too."))
-    role = models.CharField(max_length=20, blank=True)
+    role = models.CharField(max_length=80, blank=True)
     team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="+")
     team_role = models.CharField(
         _lazy("Lead or member"), max_length=10, choices=Membership.Role, default=Membership.Role.MEMBER
@@ -193,7 +223,7 @@ class GroupGrant(models.Model):
 
     user = models.ForeignKey(User, models.CASCADE, related_name="group_grants")
     provider = models.CharField(max_length=50)
-    role = models.CharField(max_length=20, blank=True)
+    role = models.CharField(max_length=80, blank=True)
     team = models.ForeignKey(Team, models.CASCADE, null=True, related_name="+")
 
     class Meta:

@@ -5,7 +5,7 @@ one changes no file of the site: settings find it, its addresses, permissions an
 PillarConfig, and what it shows is registered in `ready()` (see registry.py).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +33,19 @@ class AuditRule:
     summed_up: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What a role lets somebody do, as people say it, and the permissions that it is made of.
+
+    Each built-in role holds all of them or none. Where it `stays_built_in`, no role that an administrator makes has it.
+    """
+
+    name: str
+    label: str
+    permissions: tuple[str, ...]
+    stays_built_in: bool = False
+
+
 class PillarConfig(AppConfig):
     # Django takes the one class of an apps.py that is a default: the pillar's own, and never this one.
     default = False
@@ -48,6 +61,9 @@ class PillarConfig(AppConfig):
 
     never_for_administrators: ClassVar[Collection[str]] = ()
     """Permissions that whoever runs the system may not hold: who makes the accounts decides on no money."""
+
+    abilities: ClassVar[Sequence[Ability]] = ()
+    """The same permissions in everyday words: what an administrator chooses from when she makes a role of her own."""
 
     audited: ClassVar[Mapping[str, AuditRule]] = {}
     """Its tables that the audit log follows, by the names of their models (of packages with their label)."""

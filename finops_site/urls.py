@@ -14,6 +14,7 @@ from finops_site.home_views import DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
 from finops_site.my_settings_views import MySettingsPage
 from finops_site.ops import audit_views, health_views
+from finops_site.own_roles import pages as own_roles_pages
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.saved_views import dashboard_pages, view_pages
@@ -75,6 +76,10 @@ urlpatterns = [
     path("people/teams/add/", people_views.TeamPage.as_view(), name="people_team_add"),
     path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
     path("people/teams/<int:pk>/delete/", people_views.DeleteTeam.as_view(), name="people_team_delete"),
+    path("people/roles/", own_roles_pages.RolesPage.as_view(), name="roles"),
+    path("people/roles/add/", own_roles_pages.RolePage.as_view(), name="role_add"),
+    path("people/roles/<int:pk>/", own_roles_pages.RolePage.as_view(), name="role"),
+    path("people/roles/<int:pk>/delete/", own_roles_pages.DeleteRole.as_view(), name="role_delete"),
     path("people/groups/", group_pages.GroupMappingsPage.as_view(), name="group_mappings"),
     path("people/groups/add/", group_pages.GroupMappingPage.as_view(), name="group_mapping_add"),
     path("people/groups/<int:pk>/", group_pages.GroupMappingPage.as_view(), name="group_mapping"),

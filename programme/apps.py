@@ -2,7 +2,7 @@ from celery.schedules import crontab
 from django.urls import reverse
 
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
-from finops_site.pillars import PillarConfig
+from finops_site.pillars import Ability, PillarConfig
 from finops_site.registry import (
     DemoPart,
     DemoStep,
@@ -58,6 +58,27 @@ class ProgrammeConfig(PillarConfig):
         ADMINISTRATOR: READ_SAVINGS | {SEE_SCHEDULES},
     }
     never_for_administrators = DECIDES | PLAN | {DECIDE, SIGN, TICK} | RUNS_SCHEDULES - {SEE_SCHEDULES}
+
+    abilities = (
+        Ability(
+            "see-programme",
+            _lazy("See KPIs, the programme and reports"),
+            tuple(f"programme.view_{what}" for what in ("kpi", "programme", "decisionpoint", "madereport")),
+        ),
+        Ability(
+            "see-savings-model",
+            _lazy("See the savings model and the schedules of reports"),
+            (*sorted(READ_SAVINGS), SEE_SCHEDULES),
+        ),
+        Ability("targets", _lazy("Change targets and the savings model"), tuple(sorted(DECIDES))),
+        Ability("comment-kpis", _lazy("Comment on KPIs"), tuple(COMMENTS)),
+        Ability("plan", _lazy("Plan the programme"), tuple(sorted(PLAN))),
+        Ability("milestones", _lazy("Tick milestones"), (TICK,)),
+        Ability("sign", _lazy("Sign decisions of the programme"), (SIGN,)),
+        Ability("decide", _lazy("Record decisions of the programme"), (DECIDE,)),
+        Ability("schedules", _lazy("Send reports by schedule"), tuple(sorted(RUNS_SCHEDULES - {SEE_SCHEDULES}))),
+    )
+
     schedule = {
         # Five past, so that a report that is due at eight is there soon after.
         "scheduled-reports-every-five-minutes": {

@@ -5,7 +5,7 @@ from functools import partial
 from celery.schedules import crontab
 
 from finops_site.people.roles import ENGINEERING, EVERYBODY, EXECUTIVE, FINANCE
-from finops_site.pillars import PillarConfig
+from finops_site.pillars import Ability, PillarConfig
 from finops_site.registry import (
     AdviceSource,
     DemoPart,
@@ -64,6 +64,40 @@ class ReservationsConfig(PillarConfig):
         ENGINEERING: {"reservations.add_plan", "reservations.add_purchaserequest"},
     }
     never_for_administrators = BUY
+
+    abilities = (
+        Ability(
+            "see-commitments",
+            _lazy("See commitments, prices, recommendations, purchases and savings"),
+            tuple(
+                f"reservations.view_{what}"
+                for what in ("commitment", "plan", "rate", "purchaserequest", "standingorder", "ledgermonth")
+            ),
+        ),
+        Ability(
+            "load-commitments",
+            _lazy("Load commitments and prices"),
+            ("reservations.add_commitment", "reservations.add_rate"),
+        ),
+        Ability("recommend", _lazy("Work out recommendations"), ("reservations.add_plan",)),
+        Ability("ask-purchases", _lazy("Ask for purchases"), ("reservations.add_purchaserequest",)),
+        Ability(
+            "approve-purchases",
+            _lazy("Approve purchases that others ask for"),
+            ("reservations.approve_purchaserequest",),
+        ),
+        Ability("buy", _lazy("Buy what is approved"), ("reservations.buy_purchaserequest",)),
+        Ability(
+            "buying-policy",
+            _lazy("Set the buying policy, limits and standing orders"),
+            (
+                *("reservations.change_buyingpolicy", "reservations.view_approverlimit"),
+                *("reservations.add_approverlimit", "reservations.change_approverlimit"),
+                *("reservations.add_standingorder", "reservations.change_standingorder"),
+            ),
+        ),
+    )
+
     schedule = {
         "refresh-commitments-every-ten-minutes": {
             "task": "reservations.tasks.refresh_commitments",

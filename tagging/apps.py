@@ -1,7 +1,8 @@
 from celery.schedules import crontab
 
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
-from finops_site.pillars import PillarConfig
+from finops_site.pillars import Ability, PillarConfig
+from finops_site.translation import gettext_lazy as _lazy
 from tagging.audited import AUDITED, NOT_AUDITED
 
 RULE_OWNERSHIP = {
@@ -80,6 +81,64 @@ class TaggingConfig(PillarConfig):
         },
     }
     never_for_administrators = CHARGE_BACK | RULE_OWNERSHIP | RULE_TAGS
+
+    abilities = (
+        Ability(
+            "see-tags",
+            _lazy("See tags, statements, disputes and unit costs"),
+            tuple(
+                f"tagging.view_{what}"
+                for what in (
+                    *("statement", "dispute", "split", "tagrequirement", "tagexception", "suggestion"),
+                    *("virtualtag", "changeset", "metric"),
+                )
+            ),
+        ),
+        Ability("see-ownership", _lazy("See the rules of ownership"), ("tagging.view_ownershiprule",)),
+        Ability(
+            "ownership",
+            _lazy("Say whose cost is whose"),
+            (
+                *(f"tagging.{verb}_ownershiprule" for verb in ("add", "change", "delete")),
+                "tagging.change_fixer",
+            ),
+        ),
+        Ability(
+            "splits",
+            _lazy("Split shared cost among teams"),
+            tuple(f"tagging.{verb}_split" for verb in ("add", "change", "delete")),
+        ),
+        Ability(
+            "close-months",
+            _lazy("Close months and book them"),
+            ("tagging.close_chargebackperiod", "tagging.change_journalaccount"),
+        ),
+        Ability("dispute", _lazy("Dispute a line of a statement"), ("tagging.add_dispute",)),
+        Ability("decide-disputes", _lazy("Decide disputes"), ("tagging.change_dispute",)),
+        Ability(
+            "tag-policy",
+            _lazy("Set the tag policy"),
+            tuple(f"tagging.{verb}_tagrequirement" for verb in ("add", "change", "delete")),
+        ),
+        Ability("ask-exceptions", _lazy("Ask for exceptions from the tag policy"), ("tagging.add_tagexception",)),
+        Ability("decide-exceptions", _lazy("Decide exceptions from the tag policy"), ("tagging.decide_tagexception",)),
+        Ability(
+            "virtual-tags",
+            _lazy("Add virtual tags and decide suggestions"),
+            ("tagging.add_virtualtag", "tagging.decide_suggestion"),
+        ),
+        Ability("confirm-tags", _lazy("Confirm virtual tags of many resources"), ("tagging.confirm_virtualtag",)),
+        Ability("propose-tags", _lazy("Propose changes of tags"), ("tagging.add_changeset",)),
+        Ability("approve-tags", _lazy("Approve changes of tags"), ("tagging.approve_changeset",)),
+        Ability("apply-tags", _lazy("Apply changes of tags in the cloud"), ("tagging.apply_changeset",)),
+        Ability("metrics", _lazy("Enter business metrics"), ("tagging.add_metric", "tagging.change_metric")),
+        Ability(
+            "allow-tags",
+            _lazy("Allow tags to be changed in an account"),
+            tuple(f"tagging.{verb}_taggingaccess" for verb in ("view", "add", "change", "delete")),
+        ),
+    )
+
     schedule = {
         "resume-applications-of-rules-every-minute": {
             "task": "tagging.tasks.resume_applications",

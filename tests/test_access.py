@@ -30,6 +30,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import AuditEntry, Dashboard, Export, GroupMapping, SavedView, Team
+from finops_site.own_roles.changes import RoleWish, save_role
 from programme.models import Assumption, MadeReport, ReportDelivery, ReportRun, ReportSchedule
 from programme.reports import compose, composed, readers
 from programme.reports.leaving import leave_url
@@ -241,6 +242,11 @@ ACCESS = {
     ),
     **dict.fromkeys(("group_mappings", "group_mapping_add"), row(SIGN_IN, all=403, ada=200)),
     "group_mapping": row(SIGN_IN, all=404, ada=200),
+    **dict.fromkeys(("roles", "role_add"), row(SIGN_IN, all=403, ada=200)),
+    "role": row(SIGN_IN, all=404, ada=200),
+    "role_delete": row(SIGN_IN, all=403, ada=405),
+    "api:role-list": row(NO_TOKEN, all=403, ada=200),
+    "api:role-detail": row(NO_TOKEN, all=403, ada=200),
     "api:group-mapping-list": row(NO_TOKEN, all=403, ada=200),
     "api:group-mapping-detail": row(NO_TOKEN, all=403, ada=200),
     "scim_tokens": row(SIGN_IN, all=403, ada=200),
@@ -798,6 +804,9 @@ def arguments(name, line):
         return of_views(kind, line)
     if kind in ("person", "people_team", "people_team_delete"):
         return [person("lea").pk if kind == "person" else line.owner_id]
+    if kind in ("role", "role_delete", "role-detail"):
+        wish = RoleWish("Auditor", "finance", ["see-costs", "company", "audit-log"])
+        return [save_role(wish, by=person("ada")).pk]
     if kind in ("group_mapping", "group-mapping-detail"):
         return [GroupMapping.objects.create(group="cloud", role="engineering").pk]
     if kind.startswith(("openid_connect", "saml_")):

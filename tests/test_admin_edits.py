@@ -21,7 +21,9 @@ from costs.account_groups import save_group
 from costs.models import AccountGroup, Credential, ExportPlace, Source, Stream
 from costs.versions.wholeness import limits_of
 from finops_site.celery import task
+from finops_site.mail import invitations
 from finops_site.models import AuditEntry, GroupMapping, Team, User
+from finops_site.own_roles.changes import RoleWish, save_role
 from finops_site.people.roles import role_of
 from programme.models import Kpi, KpiComment, ReportSchedule
 from tagging.models import Application, OwnershipRule, TaggingAccess
@@ -271,6 +273,16 @@ def a_group_gives_its_people_another_role(people, queued):
     edit(people["ada"], mapping, role="engineering")
     assert role_of(people["eli"]) == "engineering"
     assert logged(mapping, people["ada"])
+
+
+@case("finops_site.ownrole")
+def a_role_may_do_less_from_the_next_click_on(people, queued):
+    role = save_role(RoleWish("Auditor", "finance", ["see-costs", "company", "audit-log"]), by=people["ada"])
+    invitations.set_role(people["max"], "Auditor")
+    edit(people["ada"], role, abilities=["see-costs", "company"])
+    assert not User.objects.get(pk=people["max"].pk).has_perm("finops_site.view_auditentry")
+    taken = AuditEntry.objects.filter(model="auth.group_permissions", action="delete", actor=people["ada"])
+    assert taken.count() == 1
 
 
 @case("django_celery_beat.periodictask")

@@ -21,8 +21,8 @@ FLOORS = {
 # The packages of each app, from the bottom up.
 PACKAGES = {
     "finops_site": [
-        *("lib", "files", "audit", "people", "ui", "mail", "sign_in", "reports", "ops", "first_day", "saved_views"),
-        *("exports", "api", "scim"),
+        *("lib", "files", "audit", "people", "ui", "mail", "own_roles", "sign_in", "reports", "ops", "first_day"),
+        *("saved_views", "exports", "api", "scim"),
     ],
     "costs": [
         *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "clusters"),

@@ -1,8 +1,9 @@
 from celery.schedules import crontab
 
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
-from finops_site.pillars import PillarConfig
+from finops_site.pillars import Ability, PillarConfig
 from finops_site.registry import registry
+from finops_site.translation import gettext_lazy as _lazy
 from usage.audited import AUDITED, NOT_AUDITED
 
 # Engineers and leads answer for their own resources; finance for all of them.
@@ -41,6 +42,34 @@ class UsageConfig(PillarConfig):
     }
 
     never_for_administrators = ANSWER | FIX | APPLY
+
+    abilities = (
+        Ability(
+            "see-usage",
+            _lazy("See what could cost less, estimates and carbon"),
+            tuple(
+                f"usage.view_{what}"
+                for what in (
+                    *("finding", "savingmonth", "estimate", "evaluation"),
+                    *("quietrule", "carbonmonth", "fixset"),
+                )
+            ),
+        ),
+        Ability(
+            "answer-findings", _lazy("Answer findings: tickets, dates, rules that quiet them"), tuple(sorted(ANSWER))
+        ),
+        Ability("estimate", _lazy("Estimate what something will cost"), tuple(sorted(ESTIMATE))),
+        Ability("propose-fixes", _lazy("Propose fixes"), ("usage.add_fixset",)),
+        Ability("approve-fixes", _lazy("Approve fixes"), ("usage.approve_fixset",)),
+        Ability("apply-fixes", _lazy("Apply fixes in the cloud"), tuple(APPLY)),
+        Ability("import-usage", _lazy("Import usage and connect what measures it"), tuple(sorted(IMPORT))),
+        Ability(
+            "allow-fixes",
+            _lazy("Set up trackers of tickets, and allow fixes in an account"),
+            tuple(sorted(TRACK | ALLOW | {"usage.delete_connection"})),
+        ),
+    )
+
     schedule = {
         # Every hour, for connections that nobody read today.
         "usage-read-connections": {"task": "usage.tasks.read_connections", "schedule": crontab(minute=27)},

@@ -31,8 +31,12 @@ MAY_ARM = "budgets.arm_control"
 def approver_for(user: User, team_id: int | None) -> control_rules.Approver:
     """The roles of a person by which she approves what is done to a team's resources."""
     roles = names_of_groups(user)
-    is_lead = user.has_perm(MAY_APPROVE) and team_id is not None and team_id in led_teams(user)
-    return control_rules.Approver(user.pk, FINANCE in roles, is_lead, user.is_superuser or ADMINISTRATOR in roles)
+    may = user.has_perm(MAY_APPROVE)
+    is_lead = may and team_id is not None and team_id in led_teams(user)
+    # Of a role that an administrator made of finance that one counts which may approve.
+    return control_rules.Approver(
+        user.pk, may and FINANCE in roles, is_lead, user.is_superuser or ADMINISTRATOR in roles
+    )
 
 
 def approval_objection(row: ControlChangeSet, user: User) -> str:

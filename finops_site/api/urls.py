@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from finops_site.api import exports, group_mappings, notification_views, programme_views, saved_views
+from finops_site.api import exports, group_mappings, notification_views, own_roles, programme_views, saved_views
 from finops_site.api.tokens import MyToken, MyTokens, OneOfMyTokens
 from finops_site.api.views import Me
 from finops_site.pillars import installed_pillars
@@ -16,6 +16,7 @@ router.register("saved-views", saved_views.SavedViewViewSet, "saved-view")
 router.register("dashboards", saved_views.DashboardViewSet, "dashboard")
 router.register("exports", exports.ExportViewSet, "export")
 router.register("group-mappings", group_mappings.GroupMappingViewSet, "group-mapping")
+router.register("roles", own_roles.OwnRoleViewSet, "role")
 router.register("notifications", notification_views.NotificationViewSet, "notification")
 
 urlpatterns = [

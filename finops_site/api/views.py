@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from finops_site.api.base import BadRequest, HoldsPermission
 from finops_site.models import Membership, User, check_time_zone
 from finops_site.people.reader_language import zone_of
-from finops_site.people.roles import role_of
+from finops_site.people.roles import role_name_of
 
 
 class Docs(LoginRequiredMixin, SpectacularSwaggerSplitView):
@@ -56,7 +56,7 @@ class MeSerializer(serializers.ModelSerializer):
         return str(zone_of(user))
 
     def get_role(self, user: User) -> str:
-        return role_of(user)
+        return role_name_of(user)
 
 
 class MySettingsSerializer(serializers.ModelSerializer):

@@ -21,7 +21,7 @@ from finops_site.models import Membership, Team, User
 from finops_site.people.backends import password_opens_for
 from finops_site.people.company import entered_name
 from finops_site.people.leaving import leave
-from finops_site.people.roles import ROLES, role_of
+from finops_site.people.roles import ROLES, all_roles, role_name_of, shown_role
 
 # How many characters of what is in an invitation are stored.
 LENGTHS: dict[str, Any] = {
@@ -78,7 +78,7 @@ def send_invitation(person: User, now: datetime) -> None:
             "site": site,
             "url": absolute_url(url),
             "where": where,
-            "role": _(role_of(person)),
+            "role": shown_role(role_name_of(person)),
             "by_password": by_password,
         }
 
@@ -121,7 +121,7 @@ def in_our_words(invitation: Invitation) -> Invitation:
     return Invitation(
         email=invitation.email.strip().lower(),
         name=invitation.name.strip(),
-        role=_our_name(invitation.role, ROLES),
+        role=_our_name(invitation.role, all_roles()),
         team=invitation.team.strip(),
         team_role=_our_name(invitation.team_role, Membership.Role.values),
         cost_center=invitation.cost_center.strip(),
@@ -131,7 +131,7 @@ def in_our_words(invitation: Invitation) -> Invitation:
 def _our_name(text: str, names: Iterable[str]) -> str:
     """The one of `names` that is written in English or in the reader's language; else the text as it is."""
     written = text.strip().casefold()
-    return next((name for name in names if written in (name, _(name).casefold())), text.strip())
+    return next((name for name in names if written in (name.casefold(), _(name).casefold())), text.strip())
 
 
 def labels() -> dict[str, str]:
@@ -174,9 +174,9 @@ def _address_problems(email: str, here: Collection[str]) -> list[str]:
 
 
 def _role_problems(role: str) -> list[str]:
-    if not role or role in ROLES:
+    if not role or role in ROLES or role in (roles := all_roles()):
         return []
-    names = ", ".join(_(name) for name in ROLES)
+    names = ", ".join(map(shown_role, roles))
     return [_("{role!r} is no role: use {names}.").format(role=role[:80], names=names)]
 
 
@@ -223,7 +223,7 @@ def make_person(
 @transaction.atomic
 def change_person(person: User, *, by: User, name: str, role: str, is_active: bool, teams: Mapping[Team, str]) -> None:
     """Saves what somebody changed about a person. Raises CannotChange."""
-    moves = role != role_of(person) or is_active != person.is_active
+    moves = role != role_name_of(person) or is_active != person.is_active
     reason = why_not_change(by, person)
     if reason and (moves or person.is_superuser):
         raise CannotChange(reason)
@@ -232,7 +232,7 @@ def change_person(person: User, *, by: User, name: str, role: str, is_active: bo
     person.save(update_fields=["name", "is_active"])
     if leaves:
         leave(person)
-    if role != role_of(person):
+    if role != role_name_of(person):
         set_role(person, role)
     set_teams(person, teams)
 

@@ -1,7 +1,7 @@
 """Pages of people and teams: who is here, inviting one or many, what somebody may see, and switching her off."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import django_tables2
 from django import forms
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import ngettext
 from django.views.generic import View
 
 from finops_site.lib.words import number_text
@@ -23,7 +23,7 @@ from finops_site.mail import invitations, pasted_people
 from finops_site.mail.invitations import CannotChange, Invitation
 from finops_site.models import Membership, Team, User
 from finops_site.people.leaving import left_behind
-from finops_site.people.roles import ROLES, role_of, weightiest
+from finops_site.people.roles import role_choices, role_name_of, role_of_groups, shown_role
 from finops_site.people.team_deletion import CannotDelete, delete_team, what_stands_on
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, FormPage, ListPage, Page
@@ -31,7 +31,6 @@ from finops_site.ui.tables import BaseTable, DayColumn, StatusColumn
 
 PEOPLE = ((_lazy("People"), "people"),)
 STATES = {"active": (_lazy("Active"), "good", "circle-check"), "off": (_lazy("Switched off"), "calm", "ban")}
-ROLE_CHOICES = [("", _lazy("no role yet")), *((role, _lazy(role)) for role in ROLES)]
 
 
 class PeopleTable(BaseTable):
@@ -53,7 +52,7 @@ class PeopleTable(BaseTable):
         return str(record)
 
     def render_role(self, record: User) -> str:
-        return _(weightiest(group.name for group in record.groups.all()) or gettext_noop("none"))
+        return shown_role(role_of_groups(record.groups.all())) or _("none")
 
     def render_teams(self, record: User) -> str:
         parts = [
@@ -76,17 +75,20 @@ class PeoplePage(ListPage):
     def get_queryset(self) -> QuerySet[User]:
         state = Case(When(is_active=True, then=Value("active")), default=Value("off"))
         people = User.objects.annotate(state=state).order_by("email")
-        return people.prefetch_related("groups", "memberships__team")
+        return people.prefetch_related("groups__own_role", "memberships__team")
 
 
 class _PlaceFields(forms.Form):
     role = forms.ChoiceField(
-        choices=ROLE_CHOICES,
         required=False,
         help_text=_lazy("Finance: money; engineering: its teams; executives read; administrators run the system."),
     )
     leads = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label=_lazy("Leads"))
     member_of = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label=_lazy("Member of"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(forms.ChoiceField, self.fields["role"]).choices = role_choices(_("no role yet"))
 
     def teams(self) -> dict[Team, str]:
         """Her teams and her part in each; a lead is no member beside it."""
@@ -167,7 +169,7 @@ class PersonPage(_ChangePage):
         }
         return {
             "name": person.name,
-            "role": role_of(person),
+            "role": role_name_of(person),
             "is_active": person.is_active,
             "leads": parts[Membership.Role.LEAD],
             "member_of": parts[Membership.Role.MEMBER],

@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 
-from finops_site.models import Company, DemoCompany, Notification, User
+from finops_site.models import Company, DemoCompany, Notification, OwnRole, User
 from finops_site.people.demo_rows import demo_steps
 
 COMPANY = ("name", "currency", "language", "time_zone")
@@ -47,6 +47,11 @@ class RoleBackend(ModelBackend):
             User.objects.filter(pk=user_id)
             .annotate(
                 role_names=ArraySubquery(Group.objects.filter(user=OuterRef("pk")).values("name")),
+                own_roles=ArraySubquery(
+                    OwnRole.objects.filter(group__user=OuterRef("pk"))
+                    .order_by("group__name")
+                    .values(row=JSONObject(name="group__name", base="base", cost_scope="cost_scope"))
+                ),
                 company=Subquery(Company.objects.values(row=JSONObject(**{name: name for name in COMPANY}))[:1]),
                 has_demo=Exists(DemoCompany.objects.filter(removed_at=None)),
                 demo_step=Subquery(demo_steps()),

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from finops_site.models import GroupMapping
-from finops_site.people.roles import ROLES
+from finops_site.people.roles import role_choices
 from finops_site.sign_in.group_grants import SCIM, BadMapping, check_mapping
 from finops_site.sign_in.providers import identity_providers
 from finops_site.translation import gettext_lazy as _lazy
@@ -19,9 +19,7 @@ def provider_names() -> dict[str, str]:
 
 class GroupMappingForm(forms.ModelForm):
     provider = forms.ChoiceField(label=_lazy("Provider"), required=False)
-    role = forms.ChoiceField(
-        label=_lazy("Role"), required=False, choices=[("", _lazy("none")), *((role, _lazy(role)) for role in ROLES)]
-    )
+    role = forms.ChoiceField(label=_lazy("Role"), required=False)
 
     class Meta:
         model = GroupMapping
@@ -35,6 +33,7 @@ class GroupMappingForm(forms.ModelForm):
             names[known] = known
         provider = cast(forms.ChoiceField, self.fields["provider"])
         provider.choices = [("", _("every provider")), *names.items()]
+        cast(forms.ChoiceField, self.fields["role"]).choices = role_choices(_("none"))
 
     def _post_clean(self) -> None:
         """What the service would refuse is said beside the form; constraints of the table say it less well."""

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from finops_site.models import GroupGrant, GroupMapping, Membership, User
-from finops_site.people.roles import ROLES, weightiest
+from finops_site.people.roles import ROLES, all_roles, shown_role, weightiest_role
 
 # The provider of groups that came by SCIM.
 SCIM = "scim"
@@ -31,10 +31,10 @@ def check_mapping(mapping: GroupMapping) -> None:
         raise BadMapping(_("Name the group."))
     if not mapping.role and not mapping.team_id:
         raise BadMapping(_("A group gives a role, a place in a team, or both."))
-    if mapping.role and mapping.role not in ROLES:
+    if mapping.role and mapping.role not in ROLES and mapping.role not in (roles := all_roles()):
         raise BadMapping(
             _("{role!r} is no role: use {names}.").format(
-                role=mapping.role[:80], names=", ".join(_(name) for name in ROLES)
+                role=mapping.role[:80], names=", ".join(map(shown_role, roles))
             )
         )
     try:
@@ -96,7 +96,7 @@ def _apply_roles(person: User, provider: str, roles: Collection[str]) -> None:
     Who makes the accounts decides on no money: the roles of two groups never add up.
     """
     grants = GroupGrant.objects.filter(user=person).exclude(role="")
-    held = set(person.groups.filter(name__in=ROLES).values_list("name", flat=True))
+    held = set(person.groups.filter(name__in=all_roles()).values_list("name", flat=True))
     by_hand = held - set(grants.values_list("role", flat=True))
     if by_hand:
         grants.delete()
@@ -105,7 +105,7 @@ def _apply_roles(person: User, provider: str, roles: Collection[str]) -> None:
         grants.filter(provider=provider).exclude(role__in=roles).delete()
         for role in roles:
             GroupGrant.objects.get_or_create(user=person, provider=provider, role=role, team=None)
-        role = weightiest(grants.all().values_list("role", flat=True))
+        role = weightiest_role(grants.all().values_list("role", flat=True))
         wanted = {role} if role else set()
     if wanted != held:
         person.groups.set(Group.objects.filter(name__in=wanted))

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from finops_site.models import GroupMapping
+from finops_site.people.roles import shown_role
 from finops_site.sign_in.group_forms import GroupMappingPageForm, provider_names
 from finops_site.sign_in.group_grants import delete_mapping, save_mapping
 from finops_site.translation import gettext_lazy as _lazy
@@ -43,7 +44,7 @@ class GroupMappingTable(BaseTable):
         return record.provider
 
     def render_role(self, record: GroupMapping) -> str:
-        return _(record.role) if record.role else _("none")
+        return shown_role(record.role) if record.role else _("none")
 
     def value_role(self, record: GroupMapping) -> str:
         return record.role

@@ -5,11 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 
 from finops_site.models import User
 from finops_site.people.demo_rows import demo_company
-from finops_site.people.roles import role_of
+from finops_site.people.roles import role_name_of, role_of, shown_role
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.navigation import SITE_SHORTCUTS, navigation
@@ -24,7 +23,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: navigation(request)),
         "site_shortcuts": SITE_SHORTCUTS,
         "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
-        "role_name": SimpleLazyObject(lambda: _(role_of(signed_in_user(request)))),
+        "role_name": SimpleLazyObject(lambda: shown_role(role_name_of(signed_in_user(request)))),
     }
 
 

@@ -157,7 +157,7 @@ def keepers_of(schedule: ReportSchedule) -> list[User]:
     owner = User.objects.get(pk=schedule.owner_id)
     if owner.is_active:
         return [owner]
-    return list(User.objects.filter(groups__name=FINANCE, is_active=True).order_by("email"))
+    return list(User.objects.in_role(FINANCE))
 
 
 def why_not_sent(email: OutgoingEmail, now: datetime) -> str:

@@ -40,7 +40,7 @@ def _remind_of_decisions(programme: Programme, as_of: date, now: datetime) -> in
     rows: list[DecisionPoint] = list(due.select_related("programme"))
     if not rows:
         return 0
-    readers = User.objects.filter(groups__name__in=[EXECUTIVE, FINANCE], is_active=True).distinct().order_by("email")
+    readers = User.objects.in_role(EXECUTIVE) | User.objects.in_role(FINANCE)
     mails = 0
     for row in rows:
         context = {"decision": row, "url": absolute_url(row.get_absolute_url())}

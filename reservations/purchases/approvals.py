@@ -19,6 +19,7 @@ from reservations.purchases.demand_and_prices import changes_since_decision, tak
 from reservations.purchases.purchase_events import change_state, locked
 from reservations.purchases.same_demand import LOCK, check_same_demand
 
+MAY_APPROVE = "reservations.approve_purchaserequest"
 OPEN = (purchase_rules.WAITING, purchase_rules.APPROVED)
 
 
@@ -30,7 +31,9 @@ def approver_for(user: User, day: date | None = None) -> purchase_rules.Approver
     limit, currency = (own.limit, own.currency) if own else (policy.default_limit, policy.currency)
     is_administrator = user.is_superuser or ADMINISTRATOR in roles
     rates = limit_rates(currency, day or timezone.now().date())
-    return purchase_rules.Approver(user.pk, FINANCE in roles, is_administrator, limit, currency, rates)
+    # Of a role that an administrator made of finance that one counts which may approve.
+    is_finance = FINANCE in roles and user.has_perm(MAY_APPROVE)
+    return purchase_rules.Approver(user.pk, is_finance, is_administrator, limit, currency, rates)
 
 
 def limit_rates(currency: str, day: date) -> dict[str, purchase_rules.LimitRate]:

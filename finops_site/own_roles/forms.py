@@ -1,0 +1,73 @@
+"""The form of a role: on its page, in the admin and for the API."""
+
+from typing import Any, cast
+
+from django import forms
+
+from finops_site.models import OwnRole
+from finops_site.own_roles.abilities import Area, abilities_held, areas, may_be_chosen, permissions_of_groups
+from finops_site.own_roles.changes import LONGEST_NAME, CannotChangeRole, RoleWish, check_wish
+from finops_site.people.roles import ENGINEERING, ROLES, shown_role
+from finops_site.translation import gettext_lazy as _lazy
+
+
+class OwnRoleForm(forms.ModelForm):
+    name = forms.CharField(label=_lazy("Name"), max_length=LONGEST_NAME)
+    base = forms.ChoiceField(
+        label=_lazy("Based on"),
+        help_text=_lazy(
+            "Its people have the home and the second step of that role. It may do no more than that role, and read "
+            "what executives read."
+        ),
+    )
+    abilities = forms.MultipleChoiceField(
+        label=_lazy("What it may do"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_lazy("What its people may see and do."),
+    )
+
+    class Meta:
+        model = OwnRole
+        fields = ["description", "base"]
+
+    field_order = ("name", "description", "base", "abilities")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        role: OwnRole | None = kwargs.get("instance")
+        if role is not None and role.pk:
+            held = permissions_of_groups(type(role.group).objects.filter(pk=role.group_id))
+            shown = {"name": role.group.name, "abilities": sorted(abilities_held(held.get(role.group_id, ())))}
+            kwargs["initial"] = {**shown, **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+        base = cast(forms.ChoiceField, self.fields["base"])
+        base.choices = [(role, shown_role(role)) for role in ROLES]
+        base.initial = ENGINEERING
+        field = cast(forms.MultipleChoiceField, self.fields["abilities"])
+        field.choices = [
+            (area.name, [(one.name, one.label) for one in area.abilities if not one.stays_built_in]) for area in areas()
+        ]
+
+    def offered(self) -> list[Area]:
+        """What the base that is chosen may have."""
+        return may_be_chosen(str(self["base"].value() or ENGINEERING))
+
+    def wish(self) -> RoleWish:
+        """What was filled in."""
+        chosen = self.cleaned_data
+        return RoleWish(chosen["name"], chosen["base"], chosen["abilities"], chosen["description"])
+
+    def _post_clean(self) -> None:
+        """What the service would refuse is said above the form; the row is the service's to write."""
+        if self.errors:
+            return
+        try:
+            check_wish(self.wish(), self.instance if self.instance.pk else None)
+        except CannotChangeRole as error:
+            self.add_error(None, str(error))
+
+    def save(self, commit: bool = True) -> OwnRole:
+        """The row as it is: the service saves it, with its group."""
+        return self.instance
+
+    def save_m2m(self) -> None:
+        """Nothing: the service has done it."""
