@@ -289,8 +289,13 @@ class _Reader:
         self.bucket, self.reader = bucket, reader
 
     def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer only at the end: the reader itself gives what it happens to have."""
+        blocks: list[bytes] = []
         with plainly(self.bucket.address):
-            return bytes(self.reader.read(None if size < 0 else size))
+            while size and (block := bytes(self.reader.read(None if size < 0 else size))):
+                blocks.append(block)
+                size -= len(block) if size > 0 else 0
+        return b"".join(blocks)
 
     def close(self) -> None:
         self.reader.close()

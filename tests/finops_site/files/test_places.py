@@ -97,14 +97,21 @@ def test_duckdb_reads_the_half_of_a_month_that_is_asked_for(place, tmp_path):
 def test_what_is_larger_than_the_copies_duckdb_reads_in_the_bucket_itself(s3, tmp_path):
     folder = tmp_path / "made"
     folder.mkdir()
-    duckdb.sql(f"COPY (SELECT range::DECIMAL(38, 18) / 1 AS cost FROM range(5000)) TO '{folder}/charges.parquet'")
+    numbers = "SELECT range::DECIMAL(38, 18) AS cost, hash(range) AS text FROM range(300000)"
+    duckdb.sql(f"COPY ({numbers}) TO '{folder}/charges.parquet' (COMPRESSION zstd, ROW_GROUP_SIZE 30720)")
+    content = (folder / "charges.parquet").read_bytes()
+    assert len(content) > 2 << 20, "more than one reading brings"
     place = host(tmp_path, "host", limit=0)
     place.put_folder(folder, "bills/7/charges/2026-03")
     glob = f"{place.folder_here('bills/7/charges/2026-03')}/*.parquet"
     assert glob.startswith("stored://")
     with duckdb.connect() as db:
         db.register_filesystem(StoredFiles(place))
-        assert db.execute("SELECT sum(cost), count(*) FROM read_parquet($1)", [glob]).fetchone() == (12497500, 5000)
+        question = "SELECT sum(cost), count(DISTINCT text) FROM read_parquet($1)"
+        assert db.execute(question, [glob]).fetchone() == (44999850000, 300000)
+    stream, size = place.open("bills/7/charges/2026-03/charges.parquet")
+    with stream:
+        assert b"".join(iter(lambda: stream.read(size // 3), b"")) == content
     assert not (tmp_path / "host" / "copies").exists()
 
 
