@@ -89,8 +89,8 @@ def test_duckdb_reads_the_half_of_a_month_that_is_asked_for(place, tmp_path):
         folder.mkdir(exist_ok=True, parents=True)
         duckdb.sql(f"COPY (SELECT '{inside}' AS half) TO '{folder}/charges.parquet'")
     place.put_folder(tmp_path / "made", "bills/7/charges/2026-03")
-    for asked, half in (("", ""), ("actual", "actual"), ("amortized", "")):
-        glob = f"{place.folder_here('bills/7/charges/2026-03', asked)}/*.parquet"
+    for view, half in (("", ""), ("actual", "actual"), ("amortized", "")):
+        glob = f"{place.folder_here('bills/7/charges/2026-03', view)}/*.parquet"
         assert duckdb.execute("SELECT half FROM read_parquet($1)", [glob]).fetchall() == [(half,)]
 
 
