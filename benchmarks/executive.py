@@ -19,6 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from benchmarks import fresh_database, pages
+from benchmarks.load_run import processes
 from finops_site.lib.periods import Month
 
 LINES, MONTHS, TEAMS = 10_000_000, 12, 50
@@ -27,7 +28,6 @@ OWNER_TAGS = 150
 HOME_LIMIT_MS, STATEMENTS_LIMIT = 300, 60.0
 # Home asks for the figures of the programme apart.
 ADDRESSES = {"home": "/", "home, its figures of the programme": "/programme/", "KPIs": "/programme/kpis/"}
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main(lines: int = LINES) -> None:
@@ -62,33 +62,8 @@ def busy_seconds() -> float:
     """Seconds of the processors that this process, the database server and what both started have taken so far."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        database = _parent(cursor.fetchone()[0])
-    return sum(_ticks(pid) for root in (os.getpid(), database) for pid in _tree(root)) / TICKS
-
-
-def _fields(pid: int) -> list[str]:
-    """Of /proc/PID/stat what stands behind the name, which may have blanks; none for a process that has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ["-"] * 20
-
-
-def _parent(pid: int) -> int:
-    return int(_fields(pid)[1])
-
-
-def _ticks(pid: int) -> int:
-    """Its own and those of its children that have ended."""
-    return sum(int(field) for field in _fields(pid)[11:15] if field != "-")
-
-
-def _tree(root: int) -> list[int]:
-    parents = {int(path.name): _fields(int(path.name))[1] for path in Path("/proc").iterdir() if path.name.isdigit()}
-    tree = [root]
-    for pid in tree:
-        tree += [child for child, parent in parents.items() if parent == str(pid)]
-    return tree
+        database = processes.parent(cursor.fetchone()[0])
+    return sum(processes.seconds(processes.tree(root)) for root in (os.getpid(), database))
 
 
 def make_teams() -> None:

@@ -1,7 +1,9 @@
 """The WSGI door for gunicorn."""
 
 import os
+from importlib import import_module
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from finops_site.lib.shared_counts import share_counts
@@ -12,5 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finops_site.settings")
 # Before anything counts: the workers that are forked from here count together.
 share_counts()
 application = get_wsgi_application()
+# Every view comes with the addresses: no worker's first request waits a second for them, and all share the memory.
+import_module(settings.ROOT_URLCONF)
 # After Django, which pillars stand on.
 warm_up()

@@ -9,7 +9,7 @@ from tagging.chargeback import draft_statements, emails, statement_figures, stat
 from tagging.models import ChangeSet, VirtualTagBatch
 from tagging.ownership import rule_application
 from tagging.policy import compliance, reminders
-from tagging.remediation import batch_application, change_sets, provider_tagging, suggestions
+from tagging.remediation import batch_application, provider_tagging, suggestions
 
 
 @shared_task
@@ -32,7 +32,7 @@ def resume_remediation() -> None:
     now = timezone.now()
     for batch in VirtualTagBatch.objects.filter(applied_at__isnull=True, made_at__lt=now - timedelta(minutes=2)):
         apply_virtual_tags.delay(batch.pk)
-    for row in change_sets.stalled_change_sets(now):
+    for row in ChangeSet.objects.stalled(now):
         apply_change_set.delay(row.pk)
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from datetime import date, timedelta
@@ -129,6 +130,27 @@ def site(migrated):
     until(lambda: not any(copy.processes() for copy in made))
 
 
+@pytest.fixture
+def with_tables(migrated, site, tmp_path):
+    """A folder of its own that has the tables already, which take most of a first start, and does not know it."""
+    if not (migrated / "migrated").exists():
+        first = site().start()
+        first.ready()
+        first.stop()
+    folder = tmp_path / "var"
+    shutil.copytree(migrated, folder, ignore=shutil.ignore_patterns("migrated", "postmaster.pid", "lock"))
+    return folder
+
+
+@pytest.fixture
+def server_with_tables(with_tables):
+    """A PostgreSQL that somebody else runs: its URL."""
+    password = json.loads((with_tables / "state.json").read_text())["postgres_password"]
+    child, url = run.Postgres(with_tables, password).start()
+    yield url
+    child.stop()
+
+
 def until(true, seconds=60):
     deadline = time.monotonic() + seconds
     while not true():
@@ -172,15 +194,15 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind_and_the_next_start_recov
     assert again.status() == 200
 
 
-def test_a_demo_that_was_killed_while_it_was_made_is_made_anew_and_its_people_sign_in_meanwhile(site, tmp_path):
-    copy = site(tmp_path / "var", FINOPS_NO_DEMO="").start()
+def test_a_demo_that_was_killed_while_it_was_made_is_made_anew_and_its_people_sign_in_meanwhile(site, with_tables):
+    copy = site(with_tables, FINOPS_NO_DEMO="").start()
     assert "Sign in as NAME@demo.example" in copy.ready()
     assert copy.status() == 200
     until(lambda: "2 of 13 months" in (copy.folder / "demo.log").read_text())
     copy.stop(signal.SIGKILL)
     until(lambda: not copy.processes())
     assert not (copy.folder / "migrated").exists(), "nothing says that it stands"
-    again = site(tmp_path / "var", FINOPS_NO_DEMO="").start()
+    again = site(with_tables, FINOPS_NO_DEMO="").start()
     assert "Sign in as NAME@demo.example" in again.ready()
     log = (again.folder / "demo.log").read_text()
     assert "left half made: it is made anew" in log
@@ -242,7 +264,8 @@ def test_the_exit_code_of_a_command_is_its_own(site):
 def test_root_starts_postgresql_as_somebody_else_in_both_ways(site, mode, tmp_path):
     if mode == "namespace" and subprocess.run([*run.NAMESPACE, "true"]).returncode:
         pytest.skip("user namespaces are forbidden here")
-    copy = site(tmp_path / "var", FINOPS_ROOT_MODE=mode).start()
+    # The shared folder was made in a namespace, where there may be one; as somebody else it is made anew.
+    copy = site(tmp_path / "var" if mode == "setuid" else None, FINOPS_ROOT_MODE=mode).start()
     copy.ready()
     assert copy.status() == 200
     (server,) = [pid for pid in _pids() if parent(pid) == copy.process.pid and is_postgres(pid)]
@@ -266,17 +289,13 @@ def owner(pid):
 
 
 @only_as_root
-def test_somebody_who_is_not_root_serves_too(tmp_path, site):
+def test_somebody_who_is_not_root_serves_too(site, request):
     python = next((path for path in INTERPRETERS if runs_as_nobody(path)), None)
     if python is None:
         pytest.skip("no Python here that somebody who is not root may run")
-    for folder in (
-        tmp_path,
-        *(parent for parent in tmp_path.parents if parent.owner() == "root" and parent.name != ""),
-    ):
-        folder.chmod(folder.stat().st_mode | 0o755)
-    home = tmp_path / "home"
-    home.mkdir()
+    # Not below tmp_path: every pytest that starts takes its folder away from everybody but who started it.
+    home = Path(tempfile.mkdtemp(prefix="finops-nobody-"))
+    request.addfinalizer(lambda: shutil.rmtree(home))
     os.chown(home, NOBODY, NOBODY)
     copy = site(home / "var", HOME=home, FINOPS_VENV=home / "venv")
     copy.command = lambda *args: [*AS_NOBODY, python, str(run.ROOT / "run.py"), *args]
@@ -291,8 +310,8 @@ def runs_as_nobody(python):
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def test_servers_that_the_environment_names_are_used_and_none_is_started(site, tmp_path):
-    copy = site(tmp_path / "var", DATABASE_URL=os.environ["DATABASE_URL"], REDIS_URL=os.environ["REDIS_URL"]).start()
+def test_servers_that_the_environment_names_are_used_and_none_is_started(site, tmp_path, server_with_tables):
+    copy = site(tmp_path / "own", DATABASE_URL=server_with_tables, REDIS_URL=os.environ["REDIS_URL"]).start()
     copy.ready()
     assert copy.status() == 200
     assert not (copy.folder / "postgres").exists()
@@ -405,7 +424,7 @@ def figures_of(home):
     return re.findall(r"-?[\d,]+\.\d\d\b", re.sub(r"<[^>]+>", " ", home))
 
 
-def test_a_backup_of_a_running_site_comes_back_into_a_new_folder_and_fay_sees_the_same(site, tmp_path):
+def test_a_backup_of_a_running_site_comes_back_into_a_new_folder_and_fay_sees_the_same(site, tmp_path, with_tables):
     last_month = date.today().replace(day=1) - timedelta(days=1)
     first = last_month.replace(day=1)
     days = {"BillingPeriodStart": first, "BillingPeriodEnd": last_month + timedelta(days=1)}
@@ -418,7 +437,7 @@ def test_a_backup_of_a_running_site_comes_back_into_a_new_folder_and_fay_sees_th
         capture_output=True, text=True, check=True,
         env=os.environ | {"SECRET_KEY": "x", "EMBEDDED": "1", "REDIS_URL": os.environ["REDIS_URL"]},
     ).stdout.strip()  # fmt: skip
-    old = site(tmp_path / "old", FINOPS_BACKUP_KEY=key).start()
+    old = site(with_tables, FINOPS_BACKUP_KEY=key).start()
     old.ready()
     for args in (("shell", "-c", FAY), ("load_bill", str(path), "--source", "Strand")):
         done = old.run("manage", *args)

@@ -83,7 +83,7 @@ class AlertsPage(ListPage):
 
     def get_queryset(self) -> AlertQuerySet:
         alerts = Alert.objects.visible_to(self.person)
-        return alerts.select_related("budget", "threshold__budget", "acknowledged_by", "period")
+        return alerts.select_related("budget", "threshold__budget", "acknowledged_by", "period__budget")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.person
@@ -103,7 +103,7 @@ class AlertPage(DetailPage):
     def get_queryset(self) -> AlertQuerySet:
         return cast(
             AlertQuerySet,
-            super().get_queryset().select_related("budget", "threshold__budget", "acknowledged_by", "period"),
+            super().get_queryset().select_related("budget", "threshold__budget", "acknowledged_by", "period__budget"),
         )
 
     def get_subtitle(self) -> str:

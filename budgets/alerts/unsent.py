@@ -22,12 +22,13 @@ DUE_SINCE = Case(When(attempts=0, then=Coalesce("not_before", "queued_at")), def
 
 def state(now: datetime) -> QueueState:
     """Of what is not written yet: what is, waits in the outbox."""
-    queued = AlertDelivery.objects.queued().filter(message_id="")
-    due = queued.filter(Q(not_before=None) | Q(not_before__lte=now) | Q(attempts__gt=0)).annotate(since=DUE_SINCE)
-    failed = AlertDelivery.objects.filter(outcome__in=["failed", "unknown"], queued_at__gt=now - WEEK)
-    return QueueState(
-        queued.count(), due.aggregate(oldest=Min("since"))["oldest"], failed.aggregate(n=Count("pk"))["n"]
+    queued = Q(outcome="", sent_at=None, message_id="")
+    due = queued & (Q(not_before=None) | Q(not_before__lte=now) | Q(attempts__gt=0))
+    failed = Q(outcome__in=["failed", "unknown"], queued_at__gt=now - WEEK)
+    counts = AlertDelivery.objects.aggregate(
+        waiting=Count("pk", filter=queued), oldest=Min(DUE_SINCE, filter=due), failed=Count("pk", filter=failed)
     )
+    return QueueState(counts["waiting"], counts["oldest"], counts["failed"])
 
 
 def may_retry(user: Person) -> bool:

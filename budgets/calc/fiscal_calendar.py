@@ -6,6 +6,7 @@ A year of weeks has 52 or 53 of them, and its four quarters each have months of 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from finops_site.lib.language import gettext as _
 from finops_site.lib.periods import WEEKDAYS, Month, Period, month_text, months_later
@@ -95,20 +96,13 @@ class FiscalCalendar:
     def year(self, year: int) -> Period:
         return Period(self.year_start(year), self.year_start(year + 1))
 
-    def months(self, year: int) -> list[Period]:
+    def months(self, year: int) -> tuple[Period, ...]:
         """The twelve months of a year."""
-        if not self.weeks:
-            first = Month(year, self.first_month)
-            return [first.plus(number).period for number in range(12)]
-        span, starts = self.year(year), [self.year_start(year)]
-        for weeks in [int(weeks) for weeks in self.weeks.split("-")] * 4:
-            starts.append(starts[-1] + timedelta(weeks=weeks))
-        return [Period(start, end) for start, end in zip(starts[:12], [*starts[1:12], span.end], strict=True)]
+        return _months(self, year)
 
-    def periods(self, kind: str, year: int) -> list[Period]:
+    def periods(self, kind: str, year: int) -> tuple[Period, ...]:
         """The months, quarters or the one year of a year."""
-        months, step = self.months(year), MONTHS[kind]
-        return [Period(months[at].start, months[at + step - 1].end) for at in range(0, 12, step)]
+        return _periods(self, kind, year)
 
     def holding(self, kind: str, day: date) -> Period:
         """The month, quarter or year that `day` lies in."""
@@ -141,3 +135,21 @@ class FiscalCalendar:
 
 
 CALENDAR_YEAR = FiscalCalendar()
+
+
+# Pages and nights ask for the same years budget by budget, and a calendar never changes.
+@lru_cache(maxsize=1024)
+def _months(calendar: FiscalCalendar, year: int) -> tuple[Period, ...]:
+    if not calendar.weeks:
+        first = Month(year, calendar.first_month)
+        return tuple(first.plus(number).period for number in range(12))
+    span, starts = calendar.year(year), [calendar.year_start(year)]
+    for weeks in [int(weeks) for weeks in calendar.weeks.split("-")] * 4:
+        starts.append(starts[-1] + timedelta(weeks=weeks))
+    return tuple(Period(start, end) for start, end in zip(starts[:12], [*starts[1:12], span.end], strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _periods(calendar: FiscalCalendar, kind: str, year: int) -> tuple[Period, ...]:
+    months, step = calendar.months(year), MONTHS[kind]
+    return tuple(Period(months[at].start, months[at + step - 1].end) for at in range(0, 12, step))

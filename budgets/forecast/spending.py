@@ -174,8 +174,7 @@ class BudgetsOfOneShape:
         narrowing = {}
         for place, dimension in enumerate(self.places):
             values, is_listed = self.listed[place], dimension in names and not self.compared[place]
-            # The teams below a team were looked up already, and not by the query for each.
-            if is_listed and dimension != "team" and len(values) <= MOST_NAMED:
+            if is_listed and len(values) <= MOST_NAMED:
                 narrowing[dimension] = sorted(values)
         return narrowing
 

@@ -147,24 +147,31 @@ def amount_sums(budgets: Sequence[Budget], months: Sequence[Month], rows: Sequen
     top = [budget for budget in budgets if budget.parent_id not in counted]
     for currency in sorted({budget.currency for budget in top}):
         of_months = []
+        of_budgets = [
+            _pairs(budget, months, changes.get(budget.pk, {})) for budget in top if budget.currency == currency
+        ]
         for month in months:
-            pairs = [_pair(budget, month, changes.get(budget.pk, {})) for budget in top if budget.currency == currency]
-            before, after = (exact_sum(pair[place] for pair in pairs) for place in (0, 1))
+            before, after = (exact_sum(pairs[month][place] for pairs in of_budgets) for place in (0, 1))
             of_months.append(AmountSum(currency, month, before, after))
         before, after = exact_sum(one.before for one in of_months), exact_sum(one.after for one in of_months)
         sums += [*of_months, AmountSum(currency, None, before, after)]
     return sums
 
 
-def stored_amount(budget: Budget, month: Month) -> Decimal | None:
-    """The amount of the month of the budget's calendar that goes by that name; None where it has none."""
-    own = budget.cut.named(month)
-    return next((row.amount for row in budget.periods.all() if own and row.start == own.start), None)
+def stored_amounts(budget: Budget, months: Sequence[Month]) -> dict[Month, Decimal | None]:
+    """{month: the amount of the month of the budget's calendar that goes by that name}; None where it has none."""
+    cut, amounts = budget.cut, {row.start: row.amount for row in budget.periods.all()}
+    names = {month: cut.named(month) for month in months}
+    return {month: amounts.get(own.start) if own else None for month, own in names.items()}
 
 
-def _pair(budget: Budget, month: Month, changes: Changes) -> tuple[Decimal, ...]:
-    before, own = stored_amount(budget, month) or Decimal(0), budget.cut.named(month)
-    return before, changes[own][1] if own and own in changes else before
+def _pairs(budget: Budget, months: Sequence[Month], changes: Changes) -> dict[Month, tuple[Decimal, Decimal]]:
+    """{month: what is stored, and what will be}."""
+    pairs = {}
+    for month, stored in stored_amounts(budget, months).items():
+        before, own = stored or Decimal(0), budget.cut.named(month)
+        pairs[month] = before, changes[own][1] if own and own in changes else before
+    return pairs
 
 
 def stale_rows(rows: Sequence[AmountRow], versions: Mapping[int, int]) -> dict[int, str]:

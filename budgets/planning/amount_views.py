@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -48,9 +49,14 @@ class GridPage(YearPage):
         monthly = Budget.objects.visible_to(self.person).filter(kind="month").exclude(state="archived")
         return list(monthly.select_related("team").prefetch_related("periods"))
 
+    @cached_property
+    def stored(self) -> dict[int, dict[Month, Decimal | None]]:
+        """{budget id: its amounts by month}."""
+        return {budget.pk: amount_tables.stored_amounts(budget, self.months) for budget in self.budgets}
+
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
-            rows = ([b.name, b.currency, *(amount_text(b, m) for m in self.months)] for b in self.budgets)
+            rows = ([b.name, b.currency, *amount_texts(self.stored[b.pk])] for b in self.budgets)
             head = ["budget", "currency", *map(str, self.months)]
             return csv_download(iter([head, *rows]), f"budgets-{self.year}")
         return super().get(request, *args, **kwargs)
@@ -116,19 +122,21 @@ class GridPage(YearPage):
         texts = self.request.POST.get(f"was-{budget.pk}", "").split(";")
         return dict(zip(map(str, self.months), texts, strict=True)) if len(texts) == len(self.months) else {}
 
-    def _cell(self, budget: Budget, month: Month) -> str | None:
-        """What a cell shows: what was typed, else the amount; None where the budget has no such month."""
-        if not budget.cut.named(month):
-            return None
-        stored = amount_text(budget, month)
-        typed = self.request.POST.get(f"cell-{budget.pk}-{month}", stored)
-        return stored if typed == self._seen(budget).get(str(month)) else typed
+    def _shown(self, budget: Budget, stored: Sequence[str]) -> list[str | None]:
+        """What its cells show: what was typed, else the amount; None where the budget has no such month."""
+        cut, seen, post = budget.cut, self._seen(budget), self.request.POST
+        shown = list[str | None]()
+        for month, text in zip(self.months, stored, strict=True):
+            typed = post.get(f"cell-{budget.pk}-{month}", text)
+            shown.append((text if typed == seen.get(str(month)) else typed) if cut.named(month) else None)
+        return shown
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows, shown = [], {budget.pk for budget in self.budgets}
         for budget in self.budgets:
-            stored = [amount_text(budget, month) for month in self.months]
-            cells = [(month, self._cell(budget, month)) for month in self.months]
+            amounts = self.stored[budget.pk]
+            stored = amount_texts(amounts)
+            cells = list(zip(self.months, self._shown(budget, stored), strict=True))
             pairs = zip(cells, stored, strict=True)
             rows.append(
                 {
@@ -138,7 +146,7 @@ class GridPage(YearPage):
                     "was": ";".join(stored),
                     "with_stored": [(month, text, was) for (month, text), was in pairs],
                     "is_stale": budget.pk in self.stale,
-                    "sum": exact_sum(filter(None, (amount_tables.stored_amount(budget, m) for m in self.months))),
+                    "sum": exact_sum(filter(None, amounts.values())),
                     "is_part": budget.parent_id in shown,
                 }
             )
@@ -156,9 +164,9 @@ class GridPage(YearPage):
         return super().get_context_data(**{**context, **kwargs})
 
 
-def amount_text(budget: Budget, month: Month) -> str:
-    """The amount as the grid shows it; empty where the month has none."""
-    return typed_text(amount_tables.stored_amount(budget, month)) or ""
+def amount_texts(amounts: Mapping[Month, Decimal | None]) -> list[str]:
+    """Amounts as the grid shows them, month by month; empty where a month has none."""
+    return [typed_text(amount) or "" for amount in amounts.values()]
 
 
 class ImportPage(FormPage):

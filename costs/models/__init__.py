@@ -1,3 +1,4 @@
+from costs.models.change_sets import ProviderChangeSet, ProviderChangeSetQuerySet
 from costs.models.changes import RestatedCost, Restatement
 from costs.models.clusters import ClusterFile, ClusterUsage
 from costs.models.conformance import ConformanceResult
@@ -42,6 +43,8 @@ __all__ = [
     "InvoiceFile",
     "MonthRollup",
     "Pool",
+    "ProviderChangeSet",
+    "ProviderChangeSetQuerySet",
     "Reject",
     "ResourceRollup",
     "RestatedCost",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Min
 
 from finops_site.models import AuditEntry
 
@@ -78,16 +78,18 @@ def seal(limit: int = AT_ONCE) -> int:
 
 def sealed_until() -> datetime | None:
     """The time before which every entry is sealed; None while there is nothing to seal."""
-    waiting = AuditEntry.objects.filter(number=None).order_by("id").values_list("at", flat=True).first()
-    if waiting:
-        return waiting
-    last = AuditEntry.objects.aggregate(last=Max("number"))["last"]
-    return AuditEntry.objects.filter(number=last).values_list("at", flat=True).first() if last else None
+    return waiting_since() or last_sealed_at()
 
 
-def waiting_since(moment: datetime) -> bool:
-    """Whether an entry from before `moment` is not sealed."""
-    return AuditEntry.objects.filter(number=None, at__lt=moment).exists()
+def last_sealed_at() -> datetime | None:
+    """Of when the entry is that was sealed last."""
+    sealed = AuditEntry.objects.exclude(number=None).order_by("-number")
+    return sealed.values_list("at", flat=True).first()
+
+
+def waiting_since() -> datetime | None:
+    """Of when the oldest entry is that is not sealed; None where all are."""
+    return AuditEntry.objects.filter(number=None).aggregate(oldest=Min("at"))["oldest"]
 
 
 def last_sealed() -> tuple[int, str]:

@@ -23,16 +23,21 @@ Outcome = OutgoingEmail.Outcome
 DUE_SINCE = Case(When(attempts=0, then=F("send_after")), default=F("created_at"))
 
 
+def _is_due(now: datetime) -> Q:
+    return Q(outcome=Outcome.WAITING) & (Q(send_after__lte=now) | Q(attempts__gt=0))
+
+
 def _due(now: datetime) -> QuerySet:
-    waiting = OutgoingEmail.objects.filter(outcome=Outcome.WAITING).filter(Q(send_after__lte=now) | Q(attempts__gt=0))
-    return waiting.annotate(since=DUE_SINCE)
+    return OutgoingEmail.objects.filter(_is_due(now)).annotate(since=DUE_SINCE)
 
 
 def state(now: datetime) -> QueueState:
-    failed = Q(outcome__in=[Outcome.REFUSED, Outcome.UNKNOWN], created_at__gt=now - WEEK)
-    waiting = Q(outcome=Outcome.WAITING)
-    counts = OutgoingEmail.objects.aggregate(waiting=Count("pk", filter=waiting), failed=Count("pk", filter=failed))
-    return QueueState(counts["waiting"], _due(now).aggregate(oldest=Min("since"))["oldest"], counts["failed"])
+    counts = OutgoingEmail.objects.aggregate(
+        waiting=Count("pk", filter=Q(outcome=Outcome.WAITING)),
+        oldest=Min(DUE_SINCE, filter=_is_due(now)),
+        failed=Count("pk", filter=Q(outcome__in=[Outcome.REFUSED, Outcome.UNKNOWN], created_at__gt=now - WEEK)),
+    )
+    return QueueState(counts["waiting"], counts["oldest"], counts["failed"])
 
 
 def may_look(user: Person) -> bool:

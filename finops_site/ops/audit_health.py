@@ -20,16 +20,17 @@ LATE = timedelta(minutes=15)
 def statuses(now: datetime) -> list[HealthStatus]:
     """Until when the log is sealed, and how far it was sent on."""
     url = reverse("audit")
-    late = chain.waiting_since(now - LATE)
-    until = chain.sealed_until()
+    waiting = chain.waiting_since()
+    late = waiting is not None and waiting < now - LATE
+    until = waiting or chain.last_sealed_at()
     sealed = _("until {moment}").format(moment=moment_text(until)) if until else _("nothing yet")
     rows = [HealthStatus(_("Sealed"), HealthState.BROKEN if late else HealthState.GOOD, sealed, url)]
     if target := settings.FINOPS_AUDIT_STREAM:
         place = AuditStream.objects.filter(target=target).first()
-        waiting = _("waiting: {count}").format(count=number_text(stream.waiting()))
+        to_send = _("waiting: {count}").format(count=number_text(stream.waiting()))
         problem = place.problem if place else ""
         state = HealthState.BROKEN if problem else HealthState.GOOD
-        rows.append(HealthStatus(_("Sent on"), state, f"{waiting}. {problem}".strip(), url))
+        rows.append(HealthStatus(_("Sent on"), state, f"{to_send}. {problem}".strip(), url))
     return rows
 
 

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from finops_site.audit import chain
 from finops_site.audit.declared import audited_models
@@ -22,10 +23,12 @@ from finops_site.lib.periods import moment_text
 from finops_site.lib.person import Person
 from finops_site.models import AuditEntry
 from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import pgettext_lazy
 from finops_site.ui.pages import DetailPage, Empty, ListPage
 from finops_site.ui.tables import BaseTable, MomentColumn, Record
 
 MOST_FIELDS = 3
+NOWRAP = {"td": {"class": "nowrap"}}
 
 
 def model_of(label: str) -> type[Model] | None:
@@ -64,17 +67,19 @@ def value_text(label: str, column: str, value: object) -> str:
     choices = dict(getattr(field, "flatchoices", ()) or ())
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, dict | list):
+        return json_text(value)
     return str(choices.get(value, value))
 
 
 class AuditTable(BaseTable):
     at = MomentColumn(_lazy("When"))
     who = django_tables2.Column(_lazy("Who"), orderable=False, empty_values=())
-    action = django_tables2.Column(_lazy("Did"), accessor="get_action_display", orderable=False)
+    action = django_tables2.Column(_lazy("Did"), accessor="get_action_display", orderable=False, attrs=NOWRAP)
     name = django_tables2.Column(_lazy("What"), orderable=False, empty_values=(), attrs={"td": {"class": "breakable"}})
-    changes = django_tables2.Column(_lazy("Fields"), orderable=False, attrs={"td": {"class": "breakable"}})
+    changes = django_tables2.Column(_lazy("Fields"), orderable=False, attrs={"td": {"class": "whole-words"}})
     through = django_tables2.Column(_lazy("Through"), orderable=False, attrs={"td": {"class": "breakable"}})
-    address = django_tables2.Column(_lazy("From"), orderable=False)
+    address = django_tables2.Column(pgettext_lazy("place", "From"), orderable=False)
 
     class Meta(BaseTable.Meta):
         fields = ()
@@ -203,7 +208,7 @@ class AuditEntryPage(DetailPage):
             (_("When"), moment_text(entry.at)),
             (_("Who"), entry.who or _("the system")),
             (_("Through"), f"{entry.get_door_display()}: {entry.through}"),
-            (_("From"), entry.address or ""),
+            (pgettext("place", "From"), entry.address or ""),
             (_("Request or task"), entry.request),
             (_("Sealed"), _("as number {number}").format(number=entry.number) if entry.number else _("not yet")),
             (_("Hash"), hash_),

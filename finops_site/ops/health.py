@@ -200,8 +200,10 @@ def _queue(queue: MessageQueue, now: datetime) -> HealthStatus:
 
 def _backups(now: datetime) -> list[HealthStatus]:
     """The last one that was made; before it the one that is being made, or failed since."""
-    latest = Backup.objects.exclude(state=Backup.State.REMOVED).first()
-    statuses = [_last_backup(now)]
+    newest = sorted(Backup.objects.order_by("state", "-made_at", "-pk").distinct("state"), key=_made, reverse=True)
+    latest = next((backup for backup in newest if backup.state != Backup.State.REMOVED), None)
+    made = next((backup for backup in newest if backup.state in (Backup.State.DONE, Backup.State.REMOVED)), None)
+    statuses = [_last_backup(made, now)]
     if latest and latest.state == Backup.State.RUNNING:
         words = _("{percent}% of {path}").format(percent=latest.percent, path=latest.path)
         statuses.insert(0, HealthStatus(_("Backup that runs"), HealthState.RUNNING, words))
@@ -211,8 +213,11 @@ def _backups(now: datetime) -> list[HealthStatus]:
     return statuses
 
 
-def _last_backup(now: datetime) -> HealthStatus:
-    last = Backup.objects.exclude(state__in=(Backup.State.RUNNING, Backup.State.FAILED)).first()
+def _made(backup: Backup) -> tuple[datetime, int]:
+    return backup.made_at, backup.pk
+
+
+def _last_backup(last: Backup | None, now: datetime) -> HealthStatus:
     if last is None:
         return HealthStatus(
             _("Last backup"), HealthState.WARNING, _("None was made from here: manage.py backup FILE makes one.")

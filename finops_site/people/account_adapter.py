@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from finops_site.audit.context import address_of
@@ -51,8 +52,11 @@ class AccountAdapter(DefaultAccountAdapter):
             super().send_password_reset_mail(user, email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """In her language, and with what templates/emails/base.html draws."""
         with in_language_of(email):
-            super().send_mail(template_prefix, email, context)
+            subject = " ".join(render_to_string(f"{template_prefix}_subject.txt", context).split())
+            site_url = settings.SITE_URL.rstrip("/")
+            super().send_mail(template_prefix, email, {**context, "subject": subject, "site_url": site_url})
 
 
 def attempted_email(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:

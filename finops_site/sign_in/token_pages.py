@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView, View
 
-from finops_site.people.tokens import CannotMakeToken, end_token, make_token
+from finops_site.people.tokens import CannotMakeToken, end_token, make_token, pillar_names
 from finops_site.sign_in.token_forms import TokenForm
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.limits import HasLimit
@@ -30,7 +30,15 @@ class TokensPage(HasLimit, Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         now = timezone.now()
-        tokens = [{"token": token, "has_ended": token.has_ended(now)} for token in self.person.api_tokens.all()]
+        names = pillar_names()
+        tokens = [
+            {
+                "token": token,
+                "has_ended": token.has_ended(now),
+                "pillars": [_(names.get(label, label)) for label in token.pillars],
+            }
+            for token in self.person.api_tokens.all()
+        ]
         return super().get_context_data(**{"tokens": tokens, "form": TokenForm(), "fresh": "", **kwargs})
 
     def post(self, request: HttpRequest) -> HttpResponse:

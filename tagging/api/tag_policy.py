@@ -12,6 +12,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from costs.change_set_reviews import CannotChange
 from finops_site.api.base import PROPOSES, BadRequest, ExactModelSerializer, HoldsPermission, VisibleRows, refusals
 from finops_site.api.form_bodies import body_of, fresh_copy, valid_form
 from finops_site.ui.bulk_results import BulkRefused
@@ -22,7 +23,6 @@ from tagging.policy.explanations import Explainer
 from tagging.policy.forms import ExceptionForm, RequirementForm
 from tagging.policy.serializers import BulkResultSerializer, ResourceKeys, named_resources, result_json
 from tagging.remediation import change_sets
-from tagging.remediation.virtual_tags import RemediationError
 
 REFUSED = OpenApiResponse(BadRequest, "It is refused, with the reason.")
 NOT_YOURS = OpenApiResponse(BadRequest, "There is no such resource, or it is not yours to see.")
@@ -263,7 +263,7 @@ class TagChangeSetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         body = NewTagChangeSetSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         tags = VirtualTag.objects.visible_to(request.user).filter(pk__in=body.validated_data["virtual_tags"])
-        with refusals(RemediationError), transaction.atomic():
+        with refusals(CannotChange), transaction.atomic():
             made = change_sets.create_change_set(
                 tags, title=body.validated_data["title"], user=request.user, now=timezone.now()
             )
@@ -280,7 +280,7 @@ class TagChangeSetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         body = TagReviewSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         row, chosen = self.get_object(), body.validated_data
-        with refusals(RemediationError):
+        with refusals(CannotChange):
             change_sets.review(
                 row.pk, approve=chosen["approve"], comment=chosen["comment"], user=request.user, now=timezone.now()
             )

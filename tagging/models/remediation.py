@@ -1,6 +1,6 @@
 """Virtual tags that we set ourselves, suggestions of tags to set, and change sets that set tags at the provider."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.calc import allocation_rules
+from costs.models import ProviderChangeSet, ProviderChangeSetQuerySet
 from finops_site.lib.person import Person
 from finops_site.translation import gettext_lazy as _lazy
 from tagging.calc.policy_problems import tag_problem
@@ -239,7 +240,7 @@ class SuggestionDecision(models.Model):
         )
 
 
-class ChangeSetQuerySet(models.QuerySet):
+class ChangeSetQuerySet(ProviderChangeSetQuerySet):
     def visible_to(self, user: Person) -> "ChangeSetQuerySet":
         """All of them; or those in which every resource belongs to her teams."""
         if user.sees_whole_company:
@@ -249,7 +250,7 @@ class ChangeSetQuerySet(models.QuerySet):
         return self.exclude(pk__in=others.values("change_set"))
 
 
-class ChangeSet(models.Model):
+class ChangeSet(ProviderChangeSet):
     """Tags to be set at the provider itself: made by one person, approved by another, then exported or applied."""
 
     class State(models.TextChoices):
@@ -261,32 +262,18 @@ class ChangeSet(models.Model):
         APPLIED = "applied", _lazy("applied")
         PARTLY = "partly", _lazy("applied in part")
 
-    title = models.CharField(max_length=200)
+    UNDER_WAY = (State.APPLYING,)
+    STALLED_AFTER = timedelta(minutes=2)
+
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
-    made_at = models.DateTimeField(default=timezone.now)
-    reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
-    reviewed_at = models.DateTimeField(null=True, blank=True)
-    review = models.CharField(_lazy("the reviewer's comment"), max_length=1000, blank=True)
-    applied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
-    dry_run_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    attempt = models.PositiveIntegerField(default=0)
-    message = models.CharField(max_length=1000, blank=True)
 
     objects = ChangeSetQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["-made_at", "-id"]
+    class Meta(ProviderChangeSet.Meta):
         permissions = [
             ("approve_changeset", "May approve tags that somebody else wants to set at the provider"),
             ("apply_changeset", "May set approved tags at the provider"),
         ]
-
-    def __str__(self) -> str:
-        return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:change_set", args=[self.pk])

@@ -13,6 +13,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from costs.change_set_reviews import CannotChange
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, ListPage
@@ -21,7 +22,6 @@ from tagging.models import ChangeSet
 from tagging.models.remediation import ChangeSetQuerySet
 from tagging.remediation import change_sets, provider_tagging
 from tagging.remediation.tables import CHANGE_SET_STATES, ChangeSetTable, TagChangeTable
-from tagging.remediation.virtual_tags import RemediationError
 
 State = ChangeSet.State
 CRUMBS = ((_lazy("Tag compliance"), "tagging:overview"),)
@@ -99,7 +99,7 @@ class ChangeSetPage(FollowedPage):
             raise PermissionDenied
         try:
             messages.success(request, self._do(row, verb))
-        except RemediationError as problem:
+        except CannotChange as problem:
             messages.error(request, str(problem))
         return redirect(row)
 

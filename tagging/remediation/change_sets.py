@@ -1,23 +1,22 @@
 """Services of change sets: created from virtual tags, reviewed by somebody else, exported, started."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
+from costs import change_set_reviews
+from costs.change_set_reviews import CannotChange
 from finops_site.celery import task
 from finops_site.lib.words import counted
 from finops_site.models import User
-from finops_site.ops.heartbeats import is_silent
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggedResource, VirtualTag
-from tagging.models.remediation import ChangeSetQuerySet
 from tagging.remediation.virtual_tags import RemediationError
 
-STALLED_AFTER = timedelta(minutes=2)
 State = ChangeSet.State
 
 
@@ -63,54 +62,29 @@ def _change(change_set: ChangeSet, tag: VirtualTag, row: TaggedResource | None) 
     )
 
 
-def _lock(pk: int, states: Sequence[str], action: str) -> ChangeSet:
-    """The change set, locked; raises RemediationError unless it is in one of the states."""
-    row = ChangeSet.objects.select_for_update().get(pk=pk)
-    if row.state not in states:
-        raise RemediationError(
-            _("It cannot be {action}: it is {state}.").format(action=action, state=row.get_state_display())
-        )
-    return row
-
-
 @transaction.atomic
 def submit(pk: int) -> ChangeSet:
     """Sends it to somebody else for approval."""
-    row = _lock(pk, (State.DRAFT, State.REJECTED), _("sent for approval"))
-    row.state = State.REVIEW
-    row.save()
-    return row
+    return change_set_reviews.submit(ChangeSet, pk)
 
 
 @transaction.atomic
 def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -> ChangeSet:
     """Approves it or sends it back; whoever made it does not approve it."""
-    row = _lock(pk, (State.REVIEW,), _("reviewed"))
-    if row.made_by_id == user.pk:
-        raise RemediationError(_("Somebody else has to look at what you made."))
-    row.state = State.APPROVED if approve else State.REJECTED
-    row.reviewed_by, row.reviewed_at, row.review = user, now, comment[:1000]
-    row.save()
+    row = change_set_reviews.to_review(ChangeSet, pk, user)
+    change_set_reviews.answer(row, State.APPROVED if approve else State.REJECTED, comment, user=user, now=now)
     return row
 
 
 @transaction.atomic
 def start_applying(pk: int, *, user: User, now: datetime) -> ChangeSet:
-    """Has it applied in the background; raises RemediationError without approval and a dry run."""
-    row = _lock(pk, (State.APPROVED, State.PARTLY), _("applied"))
+    """Has it applied in the background; raises CannotChange without approval and a dry run."""
+    row = change_set_reviews.locked(ChangeSet, pk, (State.APPROVED, State.PARTLY), _("applied"))
     if row.dry_run_at is None:
-        raise RemediationError(_("First the dry run: look at what would change, then apply it."))
-    row.state, row.applied_by, row.started_at, row.heartbeat_at = State.APPLYING, user, now, None
-    row.save()
+        raise CannotChange(_("First the dry run: look at what would change, then apply it."))
+    change_set_reviews.begin(row, State.APPLYING, user=user, now=now)
     task("tagging.tasks.apply_change_set").delay_on_commit(row.pk)
     return row
-
-
-def stalled_change_sets(now: datetime) -> ChangeSetQuerySet:
-    """Change sets that should be applied and no worker applies: the task was lost, or its worker was killed."""
-    silent = is_silent("heartbeat_at", now, STALLED_AFTER)
-    silent |= Q(heartbeat_at__isnull=True, started_at__lt=now - STALLED_AFTER)
-    return ChangeSet.objects.filter(silent, state=State.APPLYING)
 
 
 def count_results(row: ChangeSet) -> dict[str, int]:

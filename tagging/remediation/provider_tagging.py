@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
-from finops_site.ops.heartbeats import is_silent
 from tagging.calc import tag_scripts
 from tagging.models import ChangeSet, TagChange, TaggingAccess
-from tagging.remediation.change_sets import STALLED_AFTER, State, count_results
+from tagging.remediation.change_sets import State, count_results
 
 # How often a resource that AWS was too busy for is tried, after 1, 2, 4 and 8 seconds.
 TRIES = 5
@@ -130,11 +128,7 @@ def apply_change_set(
 
     Each result is saved: set, failed with its reason (and tried again next time), or busy and tried again here.
     """
-    now = clock()
-    unclaimed = Q(heartbeat_at__isnull=True) | is_silent("heartbeat_at", now, STALLED_AFTER)
-    # The worker whose update hits the row is the one that applies it.
-    claim = ChangeSet.objects.filter(unclaimed, pk=row.pk, state=State.APPLYING)
-    if not claim.update(heartbeat_at=now, attempt=F("attempt") + 1):
+    if not ChangeSet.objects.claim(row.pk, clock()):
         return False
     row.refresh_from_db()
     for (account, region), changes in _by_place(row.changes.filter(result__in=OPEN_RESULTS)).items():

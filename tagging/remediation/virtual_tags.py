@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
+from costs.change_set_reviews import CannotChange
 from finops_site.celery import task
 from finops_site.lib.periods import day_text, moment_text
 from finops_site.models import User
@@ -16,7 +17,7 @@ from tagging.models import Suggestion, SuggestionDecision, TaggedResource, Virtu
 BATCH_SIZE = 2000
 
 
-class RemediationError(ValueError):
+class RemediationError(CannotChange):
     """Why it cannot be done, for a person."""
 
 

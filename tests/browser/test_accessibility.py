@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.browser.accessibility import THEMES, WIDTHS, Window
+from tests.people import PASSWORD
 from tests.test_access import ACCESS, NAMES, QUERIES, a_line, arguments  # noqa: F401 (pytest finds the fixture here)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -63,10 +64,18 @@ def test_no_page_has_a_fault_that_axe_or_a_zooming_reader_finds(theme, width, ch
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/", "/there-is-no-such-page/"])
-def test_nor_has_a_page_that_stands_before_the_site(path, chromium, people):
-    window = Window(chromium, "dark", 390)
+def test_nor_have_pages_that_stand_before_the_site_and_of_a_second_step(chromium, people, settings):
+    settings.FINOPS_OIDC_ISSUER, settings.FINOPS_OIDC_CLIENT_ID = "https://login.example", "finops"
+    settings.FINOPS_SAML_METADATA = "/nowhere.xml"
+    window, nobody, ada = Window(chromium, "dark", 390), Client(), Client()
+    ada.post("/accounts/login/", {"login": "ada@demo.example", "password": PASSWORD})
+    ada.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    before = ("login/", "password/reset/", "saml/saml/acs/finish/")
+    of_ada = ("2fa/", "reauthenticate/", "2fa/totp/activate/", "2fa/webauthn/add/")
+    pages = [(nobody, path) for path in before] + [(ada, path) for path in of_ada]
     try:
-        assert window.faults(Client(), path) == []
+        faults = {path: window.faults(browser, f"/accounts/{path}") for browser, path in pages}
+        faults["/there-is-no-such-page/"] = window.faults(nobody, "/there-is-no-such-page/")
+        assert {path: wrong for path, wrong in faults.items() if wrong != []} == {}
     finally:
         window.close()

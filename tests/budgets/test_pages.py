@@ -5,9 +5,12 @@ from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from budgets.forecast.spending import daily_costs
 from budgets.models import Alert, Budget, BudgetPeriod
 from budgets.planning import budget_changes
 from finops_site.lib.periods import Month
@@ -282,3 +285,27 @@ def test_the_api_shows_the_same_in_exact_text(budget, lea, ola, client_of):
         "rolled_over": "0",
         "is_automatic": False,
     }
+
+
+def test_many_alerts_are_asked_for_as_few_are(a_quarter, payments, budget_of, night, fay, client_of):
+    def count_queries():
+        with CaptureQueriesContext(connection) as queries:
+            assert client_of(fay).get("/alerts/").status_code == 200
+        return len(queries)
+
+    budget_of("Payments", "100", team=payments)
+    night(date(2026, 3, 20))
+    few, count = count_queries(), Alert.objects.count()
+    for name in ("Another", "A third"):
+        budget_of(name, "100", team=payments)
+    night(date(2026, 3, 20))
+    assert Alert.objects.count() == 3 * count > 0
+    assert count_queries() <= few
+
+
+def test_the_cost_of_a_teams_budget_is_not_looked_for_among_all_of_the_company(a_quarter, payments, budget_of):
+    budget = budget_of("Payments", "100", team=payments)
+    with CaptureQueriesContext(connection) as queries:
+        daily_costs([budget], MARCH)
+    (query,) = [one["sql"] for one in queries if "costs_dayrollup" in one["sql"]]
+    assert f'"owner_id" IN ({payments.pk})' in query

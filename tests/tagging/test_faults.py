@@ -170,7 +170,7 @@ def test_what_sets_tags_may_be_killed_at_any_call_and_no_result_is_lost(approved
         saved |= {arn: provider.calls[arn] for arn in done - saved.keys()}
         now += timedelta(minutes=5)
     assert killed > 5
-    assert list(change_sets.stalled_change_sets(now)) == [approved], "the sweep finds it"
+    assert list(ChangeSet.objects.stalled(now)) == [approved], "the sweep finds it"
     provider.strike(None, 0, before_it_is_set=False)
     assert tell("apply", approved.pk, now) == "ended 0"
     approved.refresh_from_db()

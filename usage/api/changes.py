@@ -9,10 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from costs.change_set_reviews import CannotChange
 from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows, refusals
 from finops_site.ui.bulk_results import BulkRefused
 from usage.changes import fix_sets
-from usage.changes.fix_sets import CannotChange
 from usage.changes.verbs import DRY_RUN, VERB_RIGHTS, act
 from usage.models import FixSet, FixStep
 

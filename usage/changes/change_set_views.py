@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRedirect
 
+from costs.change_set_reviews import CannotChange
 from finops_site.lib.words import number_text
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.bulk_results import BulkRefused
@@ -22,7 +23,7 @@ from finops_site.ui.list_actions import row_id
 from finops_site.ui.pages import Action, Empty, FollowedPage, ListPage, Page
 from finops_site.ui.tables import BaseTable, MomentColumn, NumberColumn, status_html
 from usage.changes import fix_runs, fix_sets
-from usage.changes.fix_sets import ADD, APPLY, APPROVE, CannotChange
+from usage.changes.fix_sets import ADD, APPLY, APPROVE
 from usage.changes.verbs import DRY_RUN, VERB_RIGHTS, act
 from usage.models import FixSet, FixStep
 from usage.models.changes import FixSetQuerySet

@@ -10,23 +10,20 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from costs.change_set_reviews import CannotChange
 from costs.sources.aws import aws_client
 from costs.sources.aws_calls import AwsAddress, NotDone, OutcomeUnknown, call_errors
 from costs.sources.storage import StorageProblem
 from finops_site.lib.words import number_text
 from finops_site.models import User
-from finops_site.ops.heartbeats import is_silent
 from usage.calc.fix_actions import EMPTY, GONE, FixCall, State, Verdict, snapshot_calls
 from usage.changes.fix_sets import (
     APPLY,
     APPROVE,
-    STALLED_AFTER,
     TO_LOOK,
     TO_UNDO,
-    CannotChange,
     access_objection,
     access_to,
     count_results,
@@ -171,10 +168,7 @@ def summary(row: FixSet) -> str:
 
 def work_on(row: FixSet, *, clock: Callable[[], datetime]) -> bool:
     """Applies or undoes what is left of a change set, one call at a time; False when another worker does it."""
-    now = clock()
-    unclaimed = Q(heartbeat_at__isnull=True) | is_silent("heartbeat_at", now, STALLED_AFTER)
-    claim = FixSet.objects.filter(unclaimed, pk=row.pk, state__in=FixSet.UNDER_WAY)
-    if not claim.update(heartbeat_at=now, attempt=F("attempt") + 1):
+    if not FixSet.objects.claim(row.pk, clock()):
         return False
     row.refresh_from_db()
     _settle_left_over(row)

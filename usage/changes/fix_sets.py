@@ -1,26 +1,25 @@
 """Change sets of findings: put together, sent, approved by somebody else, begun and undone. Every door calls these."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from costs import change_set_reviews
+from costs.change_set_reviews import CannotChange
 from finops_site.celery import task
 from finops_site.lib.words import number_text
 from finops_site.models import User
-from finops_site.ops.heartbeats import is_silent
 from finops_site.ui.bulk_results import BulkRefused, BulkResult, LeftOut, check_count
 from usage.calc.fix_actions import action_for
 from usage.models import Finding, FixAccess, FixSet, FixStep
-from usage.models.changes import FixSetQuerySet
 from usage.worklist.finding_texts import STATES, as_mapping, headline
 
 ADD, APPROVE, APPLY = (f"usage.{verb}_fixset" for verb in ("add", "approve", "apply"))
-STALLED_AFTER = timedelta(minutes=5)
 State, Result = FixSet.State, FixStep.Result
 # What is looked at anew by a dry run; of an unknown outcome it is what the provider shows that counts.
 TO_LOOK = (Result.WAITING, Result.READY, Result.SAME, Result.CHANGED, Result.FAILED, Result.UNKNOWN)
@@ -28,10 +27,6 @@ TO_UNDO = (Result.DONE, Result.NOT_UNDONE)
 # Nothing of it was sent yet.
 TO_GIVE_UP = (State.DRAFT, State.REVIEW, State.APPROVED)
 MOST_STEPS = 200
-
-
-class CannotChange(ValueError):
-    """It cannot be done; the message says why and what to do."""
 
 
 def create(pks: Sequence[int], *, user: User, now: datetime) -> tuple[FixSet, BulkResult]:
@@ -97,15 +92,6 @@ def _step(fix_set: FixSet, row: Finding) -> FixStep:
     )
 
 
-def _lock(pk: int, states: Sequence[str], action: str) -> FixSet:
-    row = FixSet.objects.select_for_update().get(pk=pk)
-    if row.state not in states:
-        raise CannotChange(
-            _("It cannot be {action} now: {state}.").format(action=action, state=row.get_state_display())
-        )
-    return row
-
-
 def _require(user: User, permission: str) -> None:
     if not user.has_perm(permission):
         raise PermissionDenied
@@ -115,36 +101,28 @@ def _require(user: User, permission: str) -> None:
 def submit(pk: int, *, user: User) -> FixSet:
     """Sends it to somebody else for approval."""
     _require(user, ADD)
-    row = _lock(pk, (State.DRAFT, State.REJECTED), _("sent for approval"))
-    row.state = State.REVIEW
-    row.save(update_fields=["state"])
-    return row
+    return change_set_reviews.submit(FixSet, pk)
 
 
 @transaction.atomic
 def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -> FixSet:
     """Approves it or sends it back; whoever made it does not approve it, and what was not looked at is not approved."""
     _require(user, APPROVE)
-    row = _lock(pk, (State.REVIEW,), _("reviewed"))
-    if row.made_by_id == user.pk:
-        raise CannotChange(_("Somebody else has to look at what you made."))
+    row = change_set_reviews.to_review(FixSet, pk, user)
     if approve and row.dry_run_at is None:
         raise CannotChange(_("First the dry run: it shows what would be sent, and then it can be approved."))
-    row.state = State.APPROVED if approve else State.REJECTED
-    row.reviewed_by, row.reviewed_at, row.review = user, now, comment[:1000]
-    row.save()
+    change_set_reviews.answer(row, State.APPROVED if approve else State.REJECTED, comment, user=user, now=now)
     return row
 
 
 @transaction.atomic
 def give_up(pk: int, *, user: User, now: datetime) -> FixSet:
     """Ends it before anything was sent, so that its findings can go into another one: its maker, or who approves."""
-    row = _lock(pk, TO_GIVE_UP, _("given up"))
+    row = change_set_reviews.locked(FixSet, pk, TO_GIVE_UP, _("given up"))
     if row.made_by_id != user.pk:
         _require(user, APPROVE)
     _require(user, ADD)
-    row.state, row.reviewed_by, row.reviewed_at, row.review = State.REJECTED, user, now, _("Given up.")
-    row.save()
+    change_set_reviews.answer(row, State.REJECTED, _("Given up."), user=user, now=now)
     return row
 
 
@@ -165,7 +143,7 @@ def access_to(account: str) -> FixAccess | None:
 def start(pk: int, *, user: User, now: datetime) -> FixSet:
     """Has it applied in the background. Raises CannotChange without approval, and where nothing is to be done."""
     _require(user, APPLY)
-    row = _lock(pk, (State.APPROVED, State.PARTLY), _("applied"))
+    row = change_set_reviews.locked(FixSet, pk, (State.APPROVED, State.PARTLY), _("applied"))
     steps = list(row.steps.filter(result=Result.READY))
     if not steps:
         raise CannotChange(_("There is nothing to do: look again by a dry run."))
@@ -179,24 +157,16 @@ def start(pk: int, *, user: User, now: datetime) -> FixSet:
 def start_undo(pk: int, *, user: User, now: datetime) -> FixSet:
     """Has what was done put back in the background; what cannot be is left, as was said before."""
     _require(user, APPLY)
-    row = _lock(pk, (State.APPLIED, State.PARTLY), _("undone"))
+    row = change_set_reviews.locked(FixSet, pk, (State.APPLIED, State.PARTLY), _("undone"))
     if not any(step.rules.undo for step in row.steps.filter(result__in=TO_UNDO)):
         raise CannotChange(_("Nothing of it can be undone."))
     return _begin(row, State.UNDOING, user, now)
 
 
 def _begin(row: FixSet, state: FixSet.State, user: User, now: datetime) -> FixSet:
-    row.state, row.applied_by, row.started_at, row.heartbeat_at = state, user, now, None
-    row.save()
+    change_set_reviews.begin(row, state, user=user, now=now)
     task("usage.changes.tasks.work_on_change_set").delay_on_commit(row.pk)
     return row
-
-
-def stalled(now: datetime) -> FixSetQuerySet:
-    """Change sets that should be worked on and no worker does: the task was lost, or its worker was killed."""
-    silent = is_silent("heartbeat_at", now, STALLED_AFTER)
-    silent |= Q(heartbeat_at=None, started_at__lt=now - STALLED_AFTER)
-    return FixSet.objects.filter(silent, state__in=FixSet.UNDER_WAY)
 
 
 def count_results(row: FixSet) -> dict[str, int]:

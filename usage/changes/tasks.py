@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from usage.changes import fix_runs, fix_sets
+from usage.changes import fix_runs
 from usage.models import FixSet
 
 
@@ -17,7 +17,7 @@ def work_on_change_set(pk: int) -> bool:
 @shared_task
 def work_on_stalled_change_sets() -> int:
     """Goes on with change sets whose worker was killed, whose task was lost, or that wait for a snapshot."""
-    rows = list(fix_sets.stalled(timezone.now()))
+    rows = list(FixSet.objects.stalled(timezone.now()))
     for row in rows:
         work_on_change_set.delay(row.pk)
     return len(rows)

@@ -14,7 +14,7 @@ def entries() -> list[Any]:
 
     return [
         # After the bills' own checks and the commitments: savings are net of what these cover.
-        NightlyCheck("usage", nightly.evaluate_nightly, 70),
+        NightlyCheck("usage", nightly.evaluate_nightly, 70, _lazy("findings of usage")),
         DemoStep("findings of usage", judge_resources, 86),
         DemoPart("findings", _lazy("Findings of usage"), demo.counts, demo.remove_findings, 9),
     ]

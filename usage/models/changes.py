@@ -1,15 +1,15 @@
 """Findings mended by role: who may do what in which account, and change sets that a second person approves."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
+from costs.models import ProviderChangeSet, ProviderChangeSetQuerySet
 from costs.sources.storage import StorageProblem, allowed_endpoint
 from finops_site.lib.person import Person
 from finops_site.translation import gettext_lazy as _lazy
@@ -52,7 +52,7 @@ class FixAccess(models.Model):
             raise ValidationError({"actions": _("Write a list of any of {names}.").format(names=", ".join(ACTIONS))})
 
 
-class FixSetQuerySet(models.QuerySet):
+class FixSetQuerySet(ProviderChangeSetQuerySet):
     def visible_to(self, user: Person) -> "FixSetQuerySet":
         """All of them; or those in which every finding belongs to her teams."""
         if user.sees_whole_company:
@@ -62,7 +62,7 @@ class FixSetQuerySet(models.QuerySet):
         return self.exclude(pk__in=others.values("fix_set"))
 
 
-class FixSet(models.Model):
+class FixSet(ProviderChangeSet):
     """Findings to be mended at the provider itself: put together by one person, approved by another, then applied."""
 
     class State(models.TextChoices):
@@ -77,34 +77,18 @@ class FixSet(models.Model):
         UNDONE = "undone", _lazy("undone")
 
     UNDER_WAY = (State.APPLYING, State.UNDOING)
+    STALLED_AFTER = timedelta(minutes=5)
 
-    title = models.CharField(max_length=200)
     state = models.CharField(_lazy("state"), max_length=10, choices=State, default=State.DRAFT)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
-    made_at = models.DateTimeField(default=timezone.now)
-    reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
-    reviewed_at = models.DateTimeField(null=True, blank=True)
-    review = models.CharField(_lazy("the reviewer's comment"), max_length=1000, blank=True)
-    applied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
-    dry_run_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    attempt = models.PositiveIntegerField(default=0)
-    message = models.CharField(max_length=1000, blank=True)
 
     objects = FixSetQuerySet.as_manager()
 
-    class Meta:
+    class Meta(ProviderChangeSet.Meta):
         verbose_name = _lazy("change set")
-        ordering = ["-made_at", "-id"]
         permissions = [
             ("approve_fixset", "May approve fixes of findings that somebody else wants to apply"),
             ("apply_fixset", "May apply approved fixes of findings at the provider"),
         ]
-
-    def __str__(self) -> str:
-        return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("usage:change_set", args=[self.pk])

@@ -30,7 +30,7 @@ def entries() -> list[Any]:
     reconciliation.register_checks(checks.saving_checks)
     return [
         NavTab(_lazy("What was saved"), "usage:proof", "usage:overview", SEE_SAVED, 40),
-        NightlyCheck("usage-proof", prove_night, AFTER_EVALUATION),
+        NightlyCheck("usage-proof", prove_night, AFTER_EVALUATION, _lazy("proof of savings in usage")),
         # Bills prove it, as they prove commitments, and better than a forecast proves an avoided overrun.
         SavingsEvidenceSource(
             "usage-findings", _lazy("Mended findings"), "usage", figures.saving_evidence, 20, figures.mended_nothing

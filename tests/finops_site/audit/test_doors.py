@@ -189,6 +189,7 @@ def test_a_page_and_its_filters_show_who_did_what_before_and_after(ada, fay, eli
     one = signed_in(ada).get(f"/audit/{entry.pk}/").content.decode()
     assert "all of it" in one
     assert fay.email in one
+    assert "Wed 09:00" not in one
     assert signed_in(eli).get("/audit/").status_code == 403
     # Finance sees what was done with money, and not who came in.
     assert signed_in(fay).get(f"/audit/{entry.pk}/").status_code == 200
@@ -197,3 +198,17 @@ def test_a_page_and_its_filters_show_who_did_what_before_and_after(ada, fay, eli
     csv = signed_in(ada).get("/audit/", {"_export": "csv", "model": "costs.pool"})
     assert "Network" in b"".join(csv).decode()
     assert Budget.objects.count() == 0
+
+
+def test_the_page_of_an_entry_shows_lists_and_what_an_older_log_kept_as_an_object(ada, lea):
+    token_of(lea)
+    entry = newest(ApiToken, action="insert")
+    ApiToken.objects.filter(user=lea).update(pillars=["costs", "budgets"])
+    changed = newest(ApiToken, action="update")
+    assert changed.changes["pillars"] == [[], ["costs", "budgets"]]
+    older = AuditEntry.objects.create(
+        at=entry.at, action="update", model="finops_site.user", changes={"groups": {"operation": "add"}}
+    )
+    pages = [signed_in(ada).get(f"/audit/{one.pk}/").content.decode() for one in (entry, changed, older)]
+    assert "[&quot;costs&quot;, &quot;budgets&quot;]" in pages[1]
+    assert "{&quot;operation&quot;: &quot;add&quot;}" in pages[2]

@@ -55,13 +55,23 @@ def test_pages_on_the_way_in_speak_to_a_german_reader_as_ours_do(people, client,
     assert not re.search(r"\b([Dd]u|[Dd]ein\w*|[Dd]ich|[Dd]ir)\b", page)
 
 
-def test_the_mail_about_a_forgotten_password_is_ours(people, lea, client):
-    User.objects.filter(pk=lea.pk).update(language="de")
+@pytest.mark.parametrize(
+    ("language", "subject", "button"),
+    [
+        ("de", "Ein neues Passwort für FinOps", "Passwort wählen"),
+        ("fr", "Un nouveau mot de passe pour FinOps", "Choisir votre mot de passe"),
+    ],
+)
+def test_the_mail_about_a_forgotten_password_is_ours(people, lea, client, language, subject, button):
+    User.objects.filter(pk=lea.pk).update(language=language)
     client.post("/accounts/password/reset/", {"email": lea.email})
     (letter,) = mail.outbox
-    assert "Ein neues Passwort für FinOps" in letter.subject
-    assert "/accounts/password/reset/key/" in letter.body
-    assert not re.search(r"\b([Dd]u|[Dd]ein\w*)\b", letter.body)
+    (html, kind) = letter.alternatives[0]
+    link = re.search(r"http\S+/accounts/password/reset/key/\S+", letter.body)[0]
+    assert (letter.subject, kind) == (subject, "text/html")
+    assert f'<a class="button" href="{link}">{button}</a>' in html
+    assert f'<html lang="{language}">' in html
+    assert not re.search(r"\b([Dd]u|[Dd]ein\w*|tu|ton|ta)\b", letter.body)
 
 
 def test_an_address_that_is_here_already_is_refused(ada, eli):

@@ -1,12 +1,14 @@
 """How often somebody may ask: over the limit she is told how long to wait, and nobody else is kept out."""
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.core import mail
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 
 from finops_site.models import ApiToken
 from finops_site.ui.limits import read_limit, seconds_to_wait
-from tests.people import signed_in, token_of
+from tests.people import PASSWORD, signed_in, token_of
 
 pytestmark = pytest.mark.django_db
 
@@ -47,12 +49,39 @@ def test_the_page_of_tokens_makes_so_many_and_is_read_as_often_as_one_likes(lea,
     assert ApiToken.objects.count() == 1
 
 
-@pytest.mark.parametrize("path", ["/alerts/acknowledge/guess/", "/programme/reports/leave/guess/"])
-def test_links_in_mails_are_not_guessed_for_long(client, path, settings):
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "/alerts/acknowledge/guess/"),
+        ("get", "/programme/reports/leave/guess/"),
+        ("post", "/accounts/saml/saml/acs/"),
+    ],
+)
+def test_links_in_mails_and_answers_of_providers_are_not_guessed_for_long(client, method, path, settings):
     settings.FINOPS_LINK_LIMIT = "2/minute"
-    statuses = [client.get(path, REMOTE_ADDR="1.1.1.1").status_code for _ in range(3)]
+    ask = getattr(client, method)
+    statuses = [ask(path, REMOTE_ADDR="1.1.1.1").status_code for _ in range(3)]
     assert statuses[-1] == 429
-    assert client.get(path, REMOTE_ADDR="2.2.2.2").status_code == statuses[0] != 429
+    assert ask(path, REMOTE_ADDR="2.2.2.2").status_code == statuses[0] != 429
+
+
+def test_a_link_to_choose_a_password_is_asked_for_so_often_for_an_address_and_from_one(lea, ola, client):
+    def ask(email, address):
+        return client.post("/accounts/password/reset/", {"email": email}, REMOTE_ADDR=address).status_code
+
+    assert [ask(lea.email, f"1.1.1.{host}") for host in range(6)] == [302] * 5 + [429]
+    assert ask(ola.email, "1.1.1.9") == 302
+    assert len(mail.outbox) == 6
+    statuses = [ask(f"nobody-{number}@example.com", "2.2.2.2") for number in range(21)]
+    assert statuses == [302] * 20 + [429]
+    assert len(mail.outbox) == 6, "nobody has the site write to strangers"
+
+
+def test_codes_of_an_app_are_not_guessed_for_long(lea, client):
+    Authenticator.objects.create(user=lea, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
+    client.post("/accounts/login/", {"login": lea.email, "password": PASSWORD})
+    pages = [client.post("/accounts/2fa/authenticate/", {"code": "00000x"}).content.decode() for _ in range(6)]
+    assert ["Too many failed login attempts" in page for page in pages] == [False] * 5 + [True]
 
 
 def test_without_the_cache_nobody_is_kept_out(monkeypatch):

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costs.change_set_reviews import CannotChange
 from costs.models import Credential
 from finops_site.models import Team
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggingAccess, VirtualTag, VirtualTagBatch
 from tagging.remediation import change_sets, provider_tagging
-from tagging.remediation.virtual_tags import RemediationError
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 ACCOUNT = "123456789012"
@@ -203,7 +203,7 @@ class TestAtTheProvider:
         assert "does not say what it is" in unable.message or "region" in unable.message
 
     def test_without_a_dry_run_nothing_is_applied(self, reviewed, people):
-        with pytest.raises(RemediationError, match="First the dry run"):
+        with pytest.raises(CannotChange, match="First the dry run"):
             change_sets.start_applying(reviewed.pk, user=people["eli"], now=NOW)
 
     def test_tags_are_set_and_every_result_is_kept(self, reviewed, machines, moto, people):
@@ -238,7 +238,7 @@ class TestAtTheProvider:
         # Nobody else takes it while its worker may still live.
         assert not provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=clock)
         later = NOW + timedelta(minutes=5)
-        assert list(change_sets.stalled_change_sets(later)) == [row]
+        assert list(ChangeSet.objects.stalled(later)) == [row]
         assert provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=lambda: later)
         assert change_sets.count_results(row) == {"ok": 3, "unable": 1}
         assert ChangeSet.objects.get().attempt == 2
@@ -265,5 +265,5 @@ class TestAtTheProvider:
 
     def test_who_made_it_does_not_approve_it(self, reviewed, people):
         ChangeSet.objects.update(state="review")
-        with pytest.raises(RemediationError, match="Somebody else"):
+        with pytest.raises(CannotChange, match="Somebody else"):
             change_sets.review(reviewed.pk, approve=True, comment="", user=people["eli"], now=NOW)

@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from django.core.exceptions import PermissionDenied
 from moto import mock_aws
 
+from costs.change_set_reviews import CannotChange
 from costs.models import Credential
 from finops_site.ui.bulk_results import BulkRefused
 from tests.people import person, signed_in, waiting_for
 from tests.usage.worklist.helpers import finding
 from usage.changes import fix_runs, fix_sets
-from usage.changes.fix_sets import CannotChange
 from usage.models import FixAccess, FixSet, FixStep
 
 pytestmark = pytest.mark.django_db
@@ -286,7 +286,7 @@ def test_a_worker_that_is_killed_does_nothing_twice(aws, allowed, eli, lea, monk
     # Another worker waits until the first gives no sign of life, and then sends nothing again.
     assert not fix_runs.work_on(FixSet.objects.get(pk=fix_set.pk), clock=lambda: NOW + timedelta(minutes=1))
     later = NOW + timedelta(minutes=6)
-    assert list(fix_sets.stalled(later)) == [fix_set]
+    assert list(FixSet.objects.stalled(later)) == [fix_set]
     fix_set = work(fix_set, later)
     assert (fix_set.state, results(fix_set), calls.count("ModifyVolume")) == ("partly", ["unknown"], 1)
     # A dry run reads what AWS shows: it was not done, and may be done now.
