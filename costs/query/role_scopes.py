@@ -71,10 +71,10 @@ def _keys(user: Person, tags: list[str]) -> TagKeys:
     """What the tags mean in the bills; asked once in a request, which is as long as `user` lives."""
     if not tags:
         return {}
-    kept: dict[str, Any] = vars(user)
-    if "_keys_of_scope" not in kept:
-        kept["_keys_of_scope"] = tag_keys_of(tags)
-    return cast(TagKeys, kept["_keys_of_scope"])
+    of_request: dict[str, Any] = vars(user)
+    if "_keys_of_scope" not in of_request:
+        of_request["_keys_of_scope"] = tag_keys_of(tags)
+    return cast(TagKeys, of_request["_keys_of_scope"])
 
 
 def account_groups() -> list[tuple[str, str]]:
