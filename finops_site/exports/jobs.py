@@ -118,8 +118,9 @@ def sight_of(person: User) -> str:
         sorted(person.get_all_permissions()),
         bool(person.sees_whole_company),
         sorted(person.visible_team_ids),
+        person.cost_scope,
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def place_of(job: Export) -> str:
