@@ -102,7 +102,8 @@ class ExportPage(FollowedPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         job = self.object
         refused = "" if job.is_open or job.state == Export.State.CANCELLED else jobs.why_not(job, self.person)
-        return super().get_context_data(state=STATES[job.state], refused=refused, **kwargs)
+        shown = {"state": STATES[job.state], "refused": refused, "kind": words_of_address(job.address)}
+        return super().get_context_data(**{**shown, **kwargs})
 
 
 class ExportFile(Page, View):
