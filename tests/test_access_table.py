@@ -93,7 +93,7 @@ ADMIN = {
 COMMANDS = {
     *("audit_log", "backup", "check_books", "complete_commitments", "erase_person", "evaluate_budgets", "export_focus"),
     *("find_waste", "load_bill", "load_invoices", "load_rates", "load_usage_facts", "make_catalogs", "mcp_server"),
-    *("prepare_database", "prune_bills", "reassign_owners", "rebuild_compliance", "rebuild_rollups"),
+    *("move_files", "prepare_database", "prune_bills", "reassign_owners", "rebuild_compliance", "rebuild_rollups"),
     *("recommend_commitments", "reconcile_invoices", "remove_demo", "restore", "restore_drill", "run_controls"),
     *("seed_demo", "send_reports", "store_kpis"),
 }
