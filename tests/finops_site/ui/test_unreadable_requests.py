@@ -105,6 +105,7 @@ def test_an_address_counts_that_our_own_proxies_named_and_none_that_anybody_can_
 
 
 def test_who_writes_another_address_with_every_try_is_locked_out_all_the_same(people, settings):
+    cache.clear()
     settings.AXES_FAILURE_LIMIT = 3
     # What other tests typed wrongly counts for the limits of allauth, which does not ask then.
     cache.clear()
