@@ -1,5 +1,6 @@
 """The WSGI door for gunicorn."""
 
+import gc
 import os
 from importlib import import_module
 
@@ -18,3 +19,7 @@ application = get_wsgi_application()
 import_module(settings.ROOT_URLCONF)
 # After Django, which pillars stand on.
 warm_up()
+# What stands here by now is shared with the workers that are forked. Python's collector writes to what it looks at, and
+# each worker would get a copy of it all.
+gc.collect()
+gc.freeze()
