@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from psycopg.errors import ReadOnlySqlTransaction
 
 from finops_site.ui import typed_text
+from finops_site.ui.filters import without
+from finops_site.ui.pages import NoSuchPage
 
 logger = logging.getLogger(__name__)
 ASK_AGAIN_SECONDS = 30
@@ -23,6 +25,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     if request.path.startswith("/api/"):
         # Who asks here is a program.
         return JsonResponse({"detail": "There is nothing at this address of the API."}, status=404)
+    if isinstance(exception, NoSuchPage):
+        first = request.path + without(request.GET, ["page"])
+        return error_page(request, "404.html", 404, reason=str(exception), first=first)
     return error_page(request, "404.html", 404)
 
 

@@ -157,7 +157,7 @@ def test_a_purchase_is_made_once_or_in_doubt_whatever_died(row, fay, aws):  # no
 
     started(row, fay)
     outcomes = set()
-    for fault, step in strikes(buy, most=5):
+    for fault, step in strikes(buy, most=3):
         for moment in (SOON, SOON + LATER):
             for pk in execution.sweep_purchases(moment):
                 execution.execute_purchase(pk, clock=lambda: moment)  # noqa: B023 (it is called at once)

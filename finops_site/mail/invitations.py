@@ -121,11 +121,17 @@ def in_our_words(invitation: Invitation) -> Invitation:
     return Invitation(
         email=invitation.email.strip().lower(),
         name=invitation.name.strip(),
-        role=_our_name(invitation.role, all_roles()),
+        role=_our_role(invitation.role),
         team=invitation.team.strip(),
         team_role=_our_name(invitation.team_role, Membership.Role.values),
         cost_center=invitation.cost_center.strip(),
     )
+
+
+def _our_role(text: str) -> str:
+    """A built-in role, or one of an administrator's own: these are asked for only where it is none of those."""
+    name = _our_name(text, ROLES)
+    return name if name in ROLES or not name else _our_name(name, all_roles())
 
 
 def _our_name(text: str, names: Iterable[str]) -> str:

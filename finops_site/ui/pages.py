@@ -29,6 +29,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from finops_site.lib.addresses import VIEW, BadFilter, check_names, check_once, what_to_use
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import number_text
 from finops_site.models import SavedView, User
 from finops_site.people.signed_in import signed_in_user
 from finops_site.translation import gettext_lazy as _lazy
@@ -45,6 +46,10 @@ from finops_site.ui.view_figures import MOST_COUNTED, ViewFigures
 
 # No list of rows is longer; the numbers of rows beyond are none that a database knows.
 FURTHEST_PAGE = 9_999_999
+
+
+class NoSuchPage(Http404):
+    """A long list is shorter than the page that was asked for; the message is for whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,7 +446,11 @@ class ListPage(_VisibleRows, Page, TemplateView):
         if page != 1:
             cursors = {"after": self.cursor_of_page(page) if 1 < page <= FURTHEST_PAGE else None}
             if not cursors["after"]:
-                raise Http404("the list has no such page")
+                raise NoSuchPage(
+                    _("The list is shorter: it has no page {page}. Begin at its first one, or filter it.").format(
+                        page=number_text(page)
+                    )
+                )
         try:
             return keyset_page(self.rows, self._ordering(), size=self.per_page, **cursors)
         except BadCursor as error:

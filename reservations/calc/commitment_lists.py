@@ -88,7 +88,7 @@ def read_list(text: str) -> list[ListedCommitment]:
     if text.lstrip()[:1] in ("{", "["):
         try:
             document = json.loads(text, parse_float=Decimal)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadList(_("It begins like JSON and is none.")) from None
         return read_answer(document)
     return [listed for entry in _transactions(text) for listed in entry]

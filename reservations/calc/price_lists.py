@@ -53,7 +53,7 @@ def _read_prices(text: str, source: str) -> list[Price]:
         return list(from_sheet(text, source))
     try:
         offers = json.loads(text, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadPrices(_("{source}: this is no whole JSON ({error}).").format(source=source, error=error)) from None
     if isinstance(offers, list):
         # Answers of Azure's prices API, one page after another.

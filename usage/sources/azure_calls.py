@@ -104,7 +104,7 @@ class AzureClient:
             time.sleep(min(_seconds(response.headers.get("Retry-After")), LONGEST_PAUSE))
         try:
             document = json.loads(response.data[:MOST_BYTES] or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             document = {}
         return response.status, document if isinstance(document, dict) else {}
 

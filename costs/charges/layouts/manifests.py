@@ -41,6 +41,8 @@ def read_json(key: str, path: Path) -> Any:
     """The JSON of a manifest whose text lies at `path`; raises BadManifest."""
     try:
         return json.loads(path.read_text("utf-8-sig"))
+    except RecursionError:
+        raise BadManifest(_("{key}: the manifest is nested too deeply.").format(key=key)) from None
     except (ValueError, OSError) as error:
         raise BadManifest(_("{key}: not a readable manifest ({error}).").format(key=key, error=error)) from None
 

@@ -84,6 +84,9 @@ class TestFolder:
     def test_links_are_not_followed(self, inbox, folder, tmp_path):
         (tmp_path / "secret.csv").write_bytes(BILL)
         (inbox / "link.csv").symlink_to(tmp_path / "secret.csv")
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets/more.csv").write_bytes(BILL)
+        (inbox / "folder").symlink_to(tmp_path / "secrets")
         assert sync.synchronise(folder).received == []
 
     def test_two_workers_do_not_fetch_at_once(self, inbox, folder):

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nothing_counted():
     cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

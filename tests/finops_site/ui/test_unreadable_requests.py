@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from django.core import signing
+from django.core.cache import cache
 from django.db import DataError, connection
 from django.test import Client
 from django.utils.datastructures import MultiValueDictKeyError
@@ -86,6 +87,7 @@ def test_an_address_counts_that_our_own_proxies_named_and_none_that_anybody_can_
 
 
 def test_who_writes_another_address_with_every_try_is_locked_out_all_the_same(people, settings):
+    cache.clear()
     settings.AXES_FAILURE_LIMIT = 3
     wrong = {"login": "lea@demo.example", "password": "wrong"}
     headers = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(4)]
