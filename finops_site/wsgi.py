@@ -1,5 +1,6 @@
 """The WSGI door for gunicorn."""
 
+import atexit
 import gc
 import os
 from importlib import import_module
@@ -23,3 +24,4 @@ warm_up()
 # each worker would get a copy of it all.
 gc.collect()
 gc.freeze()
+atexit.register(gc.unfreeze)
