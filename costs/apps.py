@@ -23,6 +23,7 @@ from finops_site.registry import (
     ProgressCount,
     ReportMonthSource,
     ReportSection,
+    ScopeChoices,
     SearchSource,
     SetupStep,
     TeamCostSource,
@@ -148,7 +149,7 @@ class CostsConfig(PillarConfig):
     }
 
     def ready(self) -> None:
-        from costs import demo_removal, health, search
+        from costs import demo_removal, health, querysets, search
         from costs.clusters import of_bills
         from costs.clusters.invariants import check_shares
         from costs.ingest.demo import load_demo_bills, load_short_bill
@@ -156,15 +157,19 @@ class CostsConfig(PillarConfig):
         from costs.invoices.demo import make_invoices
         from costs.metrics import METRICS
         from costs.programme_facts import exchange_rate, team_costs
+        from costs.query import role_scopes
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import home_forecast, panels, period_report, report_section
 
+        querysets.scopes_by(role_scopes.visible_rows)
         register_checks(check_shares)
         register_checks(health.audit_checks)
 
         may_see, costs, bills = "costs.view_costline", "costs:explorer", "costs:deliveries"
         registry.add(
+            ScopeChoices(role_scopes.ACCOUNT_GROUP, role_scopes.account_groups),
+            ScopeChoices(role_scopes.SOURCE, role_scopes.sources),
             NavItem(_lazy("Costs"), costs, "chart-bar", may_see, 20, _lazy("Spend"), tab=_lazy("Explorer"), key="c"),
             NavTab(_lazy("Cost lines"), "costs:lines", costs, may_see, 10),
             NavTab(_lazy("Kubernetes"), "costs:clusters", costs, may_see, 20),

@@ -1,7 +1,5 @@
 """What costs takes away of the demo company: its bills with their lines and files, and what was written about them."""
 
-import shutil
-
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -19,6 +17,7 @@ from costs.models import (
     TagSet,
 )
 from costs.signals import announce_on_commit
+from finops_site.files.product import product_files
 from finops_site.people.demo_rows import counted_rows, delete_unless_held, demo_people, demo_rows
 
 
@@ -47,9 +46,9 @@ def remove_bills() -> None:
         demo_rows(model).delete()
     FocusExport.objects.filter(requested_by__in=demo_people()).delete()
     for delivery in deliveries:
-        folder = delivery.folder
+        place = delivery.place
         delivery.delete()
-        shutil.rmtree(folder, ignore_errors=True)
+        product_files().remove(place)
     delete_unless_held(demo_rows(Source))
     if not Delivery.objects.exists():
         # Names and tags that only the demo's charges had.

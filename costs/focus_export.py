@@ -1,6 +1,6 @@
 """A month of every source out again as FOCUS 1.2, 1.3 or 1.4, from the charges, with the totals of the cost lines."""
 
-import shutil
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,11 +18,12 @@ from costs.charges.source_rows import TYPES
 from costs.formats import focus_out
 from costs.formats.base import CHARGE_COLUMNS, METRICS
 from costs.formats.sql import literal, quoted
-from costs.ingest.workspace import limited_duckdb
+from costs.ingest.workspace import limited_duckdb, scratch_folder
 from costs.models import DeliveryMonth, FocusExport
 from costs.query.known_until import known_in, known_together
 from costs.querysets import METRICS as NAMES
 from finops_site.celery import task
+from finops_site.files.product import product_files
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import WholeCompany
@@ -69,16 +71,19 @@ def request_export(
 
 def write_export(export: FocusExport) -> FocusExport:
     """Writes the file of a requested export; its status and message show how it went."""
-    export.path.parent.mkdir(parents=True, exist_ok=True)
     FocusExport.objects.filter(pk=export.pk).update(status=FocusExport.Status.WRITING)
     try:
-        summary = write_month(Month.of(export.billing_month), export.path, export.version)
+        with scratch_folder(Path(settings.FINOPS_VAR) / "incoming" / f"export-{uuid.uuid4().hex}") as scratch:
+            path = scratch / export.file_name
+            summary = write_month(Month.of(export.billing_month), path, export.version)
+            size = path.stat().st_size
+            product_files().put(path, export.place)
     except (NothingToExport, OSError) as error:
         FocusExport.objects.filter(pk=export.pk).update(status=FocusExport.Status.FAILED, message=str(error))
     else:
         FocusExport.objects.filter(pk=export.pk).update(
             status=FocusExport.Status.READY,
-            bytes=export.path.stat().st_size,
+            bytes=size,
             ready_at=timezone.now(),
             **summary.figures(),
         )
@@ -95,7 +100,7 @@ def remove_old_exports() -> int:
     """Removes exports that are a week old; returns how many went."""
     old = list(FocusExport.objects.filter(created_at__lt=timezone.now() - KEPT_FOR))
     for export in old:
-        shutil.rmtree(export.path.parent, ignore_errors=True)
+        product_files().remove(export.folder)
         export.delete()
     return len(old)
 

@@ -13,6 +13,7 @@ from costs import retention
 from costs.models import Delivery, ExportPlace, Source
 from costs.reconciliation import Check, reconcile
 from costs.sources.health import source_health, with_last_delivery
+from finops_site.files.product import probe, product_files
 from finops_site.lib.periods import Month, day_text, moment_text
 from finops_site.ops import audit_health
 from finops_site.people.demo_rows import without_demo
@@ -51,7 +52,9 @@ def a_bill_counts() -> bool:
 
 def bill_files(now: datetime) -> list[HealthStatus]:
     """The disk that bills as delivered take, and what of it belongs to bills that no longer count."""
-    use = retention.disk_use()
+    use, url = retention.disk_use(), reverse("costs:deliveries")
+    if problem := _not_there():
+        return [HealthStatus(_("As delivered"), HealthState.BROKEN, problem, url)]
     message = _("{stored}, of which {ended} no longer count").format(
         stored=filesizeformat(use["stored"]), ended=filesizeformat(use["ended"])
     )
@@ -66,7 +69,6 @@ def bill_files(now: datetime) -> list[HealthStatus]:
         if use["days"] > 0
         else _("{message}. They are kept for ever.")
     )
-    url = reverse("costs:deliveries")
     return [
         HealthStatus(
             _("As delivered"),
@@ -75,6 +77,24 @@ def bill_files(now: datetime) -> list[HealthStatus]:
             url,
         )
     ]
+
+
+def _not_there() -> str:
+    """Why the files of the newest bill that counts cannot be read; empty where they can."""
+    newest = Delivery.objects.filter(status=Delivery.Status.CURRENT, files_removed_at=None).order_by("pk").last()
+    if newest is None:
+        return ""
+    try:
+        # Asked in a hurry first: nobody waits long for this page.
+        probe()
+        names = product_files().list(newest.place)
+    except OSError as error:
+        return str(error)
+    if all(file.place in names for file in newest.files.select_related("delivery")):
+        return ""
+    return _("{address} lacks files of {delivery}: is it the place (FINOPS_FILES) where they were put?").format(
+        address=product_files().address, delivery=newest
+    )
 
 
 def export_places(now: datetime) -> list[HealthStatus]:

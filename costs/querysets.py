@@ -1,6 +1,6 @@
 """Querysets of bills and costs: which rows count, which a person may see, and what they sum to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from django.db import models
@@ -18,6 +18,16 @@ SIDES = {
     "shared": Q(pool__isnull=False),
     "unowned": Q(owner__isnull=True, pool__isnull=True),
 }
+
+
+# What finds the rows of somebody whose role has a scope: it knows filters, which stand above this module.
+_of_scopes: list[Callable[["CostQuerySet", Person], "CostQuerySet"]] = []
+
+
+def scopes_by(visible_rows: Callable[["CostQuerySet", Person], "CostQuerySet"]) -> None:
+    """Has the rows of a person with a scope found by this; without it she sees those of her teams."""
+    if visible_rows not in _of_scopes:
+        _of_scopes.append(visible_rows)
 
 
 def hash_of(text: Combinable) -> Func:
@@ -62,9 +72,16 @@ class CostQuerySet(models.QuerySet):
         return self.filter(delivery_month__is_current=True)
 
     def visible_to(self, user: Person) -> "CostQuerySet":
-        """Current rows that `user` may see: everything, or what her teams and the teams below them own."""
-        rows = self.current()
-        return rows if user.sees_whole_company else rows.filter(owner__in=user.visible_team_ids)
+        """Current rows that `user` may see: everything, or what her teams and the teams below them own.
+
+        A role may have a scope beside: accounts, a tag or sources whose rows its people see whoever owns them.
+        """
+        if user.sees_whole_company:
+            return self.current()
+        if user.cost_scope:
+            for visible_rows in _of_scopes:
+                return visible_rows(self, user)
+        return self.current().filter(owner__in=user.visible_team_ids)
 
     def of_side(self, side: str) -> "CostQuerySet":
         """Rows that teams own (direct), that pools hold (shared) or that are nobody's (unowned)."""

@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 
 from costs.charges.files import sha256
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Source
+from finops_site.files.product import product_files
 from finops_site.lib.periods import day_text
 from finops_site.lib.words import counted
 from finops_site.translation import gettext_lazy as _lazy
@@ -110,13 +111,20 @@ def prune_files(now: datetime, *, dry_run: bool = False) -> PruneResult:
             problems[delivery.pk] = f"{delivery}: {error.strerror or error}"
     removed = []
     for row in due:
+        if not _mark(row.delivery, now, archive):
+            continue
         try:
-            if _mark(row.delivery, now, archive):
-                _move_files(row.delivery)
-                removed.append(row)
+            _archive_files(row.delivery)
         except OSError as error:
             # Nothing is deleted before all of it is in the archive.
             Delivery.objects.filter(pk=row.delivery.pk).update(files_removed_at=None, files_moved_to="")
+            problems[row.delivery.pk] = f"{row.delivery}: {error.strerror or error}"
+            continue
+        try:
+            product_files().remove(row.delivery.place)
+            removed.append(row)
+        except OSError as error:
+            # Some may be gone: it stays marked, and the next run does the rest.
             problems[row.delivery.pk] = f"{row.delivery}: {error.strerror or error}"
     return PruneResult(removed, problems)
 
@@ -225,7 +233,7 @@ def _archive() -> Path | None:
     """The folder of the archive; raises OSError where it is none, or lies among the bills."""
     if not settings.FINOPS_ARCHIVE_FOLDER:
         return None
-    folder, bills = Path(settings.FINOPS_ARCHIVE_FOLDER).resolve(), (Path(settings.FINOPS_VAR) / "bills").resolve()
+    folder, bills = Path(settings.FINOPS_ARCHIVE_FOLDER).resolve(), product_files().work_folder("bills").resolve()
     if folder == bills or bills in folder.parents:
         raise OSError(_("FINOPS_ARCHIVE_FOLDER ({folder}) lies among the bills themselves.").format(folder=folder))
     if not folder.is_dir():
@@ -247,29 +255,32 @@ def _mark(delivery: Delivery, now: datetime, archive: Path | None) -> bool:
 def _half_removed() -> list[Delivery]:
     """Deliveries that are marked and still have files here: their process was killed."""
     marked = Delivery.objects.exclude(files_removed_at=None).select_related("source")
-    present = {path.name for path in (Path(settings.FINOPS_VAR) / "bills").glob("*")}
+    present = product_files().folders("bills")
     return [delivery for delivery in marked if str(delivery.pk) in present]
 
 
 def _move_files(delivery: Delivery) -> None:
     """Puts the files into the archive, if there is one, and then deletes them; may be repeated at any point."""
+    _archive_files(delivery)
+    product_files().remove(delivery.place)
+
+
+def _archive_files(delivery: Delivery) -> None:
     if delivery.files_moved_to:
         _copy_to_archive(delivery, Path(delivery.files_moved_to))
-    shutil.rmtree(delivery.folder, ignore_errors=True)
 
 
 def _copy_to_archive(delivery: Delivery, target: Path) -> None:
     """Copies what is there; raises OSError, too, when a file as delivered is not what it was."""
     sums = {file.path: file.sha256 for file in delivery.files.all()}
-    for path in sorted(delivery.folder.rglob("*")):
-        inside = path.relative_to(delivery.folder)
-        if not path.is_file() or path.is_symlink() or inside.parts[0].startswith("scratch-"):
-            continue
+    place = product_files()
+    for name in place.list(delivery.place):
+        inside, path = name.removeprefix(f"{delivery.place}/"), place.file_here(name)
         copy = target / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
         half = copy.with_name(f"{copy.name}.part")
         shutil.copyfile(path, half)
-        expected = sums.get(inside.as_posix()) or sha256(path)
+        expected = sums.get(inside) or sha256(path)
         if sha256(half) != expected:
             half.unlink()
             raise OSError(_("{inside} is not what was delivered; it stays where it is").format(inside=inside))

@@ -218,7 +218,10 @@ class OwnRoleAdmin(ModelAdmin):
     """Roles that administrators make: saved as on their page, and deleted while nobody has them."""
 
     form = OwnRoleForm
-    fields = ["name", "description", "base", "abilities"]
+    fields = [
+        *("name", "description", "base", "abilities"),
+        *("accounts", "account_groups", "tag_key", "tag_values", "sources"),
+    ]
     list_display = ["group", "base", "description"]
     list_select_related = ["group"]
     search_fields = ["group__name"]

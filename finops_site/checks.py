@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from finops_site.celery import task_exists
+from finops_site.files.product import product_files
 from finops_site.lib.backup_ages import read_keep_rule
 from finops_site.ops.backups import BackupProblem, backup_keys
 from finops_site.ops.observers import missing_packages
@@ -56,6 +57,28 @@ def backups_are_named_well(app_configs: object, **_: object) -> list[CheckMessag
     except (ValueError, BackupProblem) as problem:
         return [Error(str(problem), id="finops_site.E010")]
     return []
+
+
+@register()
+def files_are_named_well(app_configs: object, **_: object) -> list[CheckMessage]:
+    try:
+        product_files()
+    except ValueError as problem:
+        return [Error(f"FINOPS_FILES: {problem}", id="finops_site.E016")]
+    return []
+
+
+@register(deploy=True)
+def hosts_share_their_files(app_configs: object, **_: object) -> list[CheckMessage]:
+    server = settings.DATABASES["default"]["HOST"]
+    is_here = not server or server.startswith("/") or server in ("127.0.0.1", "localhost", "::1")
+    if settings.EMBEDDED or is_here or settings.FINOPS_FILES:
+        return []
+    hint = (
+        "Set FINOPS_FILES to a bucket or a folder that every host has; or, where there is one host, to its own folder."
+    )
+    words = "The database is on another host, and the files of bills are in FINOPS_VAR, which this host alone has."
+    return [Warning(words, hint=hint, id="finops_site.W017")]
 
 
 @register()

@@ -100,6 +100,19 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.has_perm("costs.view_company")
 
     @cached_property
+    def cost_scope(self) -> dict[str, list[str]]:
+        """{filter: values} of the cost that her role lets her see beside that of her teams (own_roles/cost_scopes.py).
+
+        Of the person of a request it is known already (RoleBackend).
+        """
+        known = getattr(self, "own_roles", None)
+        if known is not None:
+            scopes = [row["cost_scope"] for row in known]
+        else:
+            scopes = list(OwnRole.objects.filter(group__user=self.pk).values_list("cost_scope", flat=True))
+        return next((scope for scope in scopes if scope), {})
+
+    @cached_property
     def visible_team_ids(self) -> list[int]:
         """Her teams and every team below them; one query for each request."""
         with connection.cursor() as cursor:

@@ -813,6 +813,15 @@ class StatementReadSource:
 
 
 @dataclass(frozen=True, slots=True)
+class ScopeChoices:
+    """What the sight of a role may be limited to: `choices()` are (value, name) of the filter called `name`."""
+
+    name: str
+    choices: Callable[[], list[tuple[str, str]]]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeRateSource:
     """The company's exchange rates: `rate(currency, target, month)`, what one unit is worth; None without one."""
 
@@ -936,6 +945,7 @@ Entry = (
     | SavingsEvidenceSource
     | TeamCostSource
     | StatementReadSource
+    | ScopeChoices
     | ExchangeRateSource
     | UnitPriceSource
     | PlanEffectSource

@@ -34,6 +34,11 @@ SITE_URL = env("SITE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
+# Where all hosts keep bills, charges, exports and imports: a folder that they share, s3://bucket/folder, gs:// or az://,
+# with credentials of the environment. Empty: FINOPS_VAR. Of a bucket each host has copies of at most so many gigabytes.
+FINOPS_FILES = env("FINOPS_FILES", default="")
+FINOPS_FILES_COPIES_GB = env.float("FINOPS_FILES_COPIES_GB", default=20.0)
+
 # The name at the head of reports and statements; empty: what somebody entered on the page Company.
 FINOPS_COMPANY = env("FINOPS_COMPANY", default="")
 
@@ -136,6 +141,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "finops_site.first_day.demo_being_made.DemoBeingMade",
     "finops_site.ui.answer_time.AnswerTimeMiddleware",
+    "finops_site.ui.files_away.FilesAwayMiddleware",
     "finops_site.ui.one_export.OneExportMiddleware",
     "finops_site.exports.middleware.LargeExportMiddleware",
     "finops_site.ui.sent_twice.SentTwiceMiddleware",

@@ -20,6 +20,7 @@ from costs.ingest import claims
 from costs.ingest.load import load_bill, retry_delivery
 from costs.models import CostLine, Delivery
 from finops_site.exports import jobs
+from finops_site.files.product import product_files
 from finops_site.lib import sealed
 from finops_site.mail import outbox
 from finops_site.models import Backup, Export, OutgoingEmail, Team
@@ -66,7 +67,8 @@ def test_a_file_that_a_job_makes_is_made_once_whatever_died(export):
         jobs.write_export(export.pk, lambda: later)  # noqa: B023 (it is called at once)
         export.refresh_from_db()
         assert (export.state, export.rows) == (Export.State.READY, Team.objects.count()), (fault, step)
-        assert [path.name for path in jobs._folder().glob("*/*")] == [str(export.attempt)], (fault, step)
+        files = product_files().list(jobs._folder_of(export))
+        assert list(files) == [jobs.place_of(export)], (fault, step)
         assert OutgoingEmail.objects.filter(key=f"export {export.pk}").count() <= 1
 
 
@@ -75,7 +77,7 @@ def test_a_disk_that_is_full_ends_an_export_in_words_and_it_is_made_later(export
         jobs.write_export(export.pk)
     export.refresh_from_db()
     assert (export.state, "no room to write it" in export.problem) == (Export.State.FAILED, True)
-    assert list(jobs._folder().glob("*")) == []
+    assert list(product_files().folders(jobs.FOLDER)) == []
     again = jobs.ask(ada, ADDRESS, timezone.now())
     jobs.write_export(again.pk)
     again.refresh_from_db()

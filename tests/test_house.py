@@ -21,7 +21,7 @@ FLOORS = {
 # The packages of each app, from the bottom up.
 PACKAGES = {
     "finops_site": [
-        *("lib", "audit", "people", "ui", "mail", "own_roles", "sign_in", "reports", "ops", "first_day"),
+        *("lib", "files", "audit", "people", "ui", "mail", "own_roles", "sign_in", "reports", "ops", "first_day"),
         *("saved_views", "exports", "api", "scim"),
     ],
     "costs": [

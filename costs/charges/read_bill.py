@@ -57,10 +57,10 @@ class NoCharges(BadBill):
 
 @dataclass(frozen=True, slots=True)
 class MonthOfCharges:
-    """The charges of one billing month as written: rows, and sums as stored."""
+    """The charges of one billing month as written: rows, and sums as stored; `folder` as DuckDB reads it."""
 
     billing_month: date
-    folder: Path
+    folder: Path | str
     rows: int
     charge_months: tuple[date, ...]
     totals: Totals

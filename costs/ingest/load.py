@@ -7,6 +7,8 @@ transaction, and a load that is started again first removes what the dead one le
 import errno
 import logging
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from costs.charges.conformance import conformance_figures, cost_as_text
-from costs.charges.read_bill import BillContents, NoCharges, read_bill
+from costs.charges.read_bill import BillContents, MonthOfCharges, NoCharges, read_bill
 from costs.charges.totals import totals_as_text
 from costs.formats.base import BadBill, Options
 from costs.ingest.activate import activate_delivery, activate_empty
@@ -29,6 +31,7 @@ from costs.retention import FilesRemoved
 from costs.versions.decisions import AlreadyDelivered, same_bill, tell_not_read_again
 from finops_site.audit.events import record
 from finops_site.celery import task
+from finops_site.files.product import product_files
 from finops_site.lib.periods import Month
 from finops_site.lib.words import number_text
 from finops_site.models import AuditEntry
@@ -64,7 +67,7 @@ def _load(delivery: Delivery, scratch: Path) -> None:
     report_progress(delivery, "reading", 0.05)
     _remove_remains(delivery, scratch)
     packed_bytes = sum(file.bytes for file in delivery.files.all())
-    if shutil.disk_usage(delivery.folder).free < packed_bytes * ROOM_FACTOR:
+    if shutil.disk_usage(scratch).free < packed_bytes * ROOM_FACTOR:
         raise OSError(errno.ENOSPC, "the disk is full")
     with limited_duckdb(scratch) as db:
         try:
@@ -74,6 +77,7 @@ def _load(delivery: Delivery, scratch: Path) -> None:
             return
         _refuse_repeated_costs(contents)
         _record_contents(delivery, contents)
+        contents.months = _store_charges(delivery, contents.months, scratch)
         months: list[DeliveryMonth] = []
         try:
             for number, month in enumerate(contents.months):
@@ -109,7 +113,10 @@ def _refuse_repeated_costs(contents: BillContents) -> None:
 
 
 def _remove_remains(delivery: Delivery, scratch: Path) -> None:
-    """What an attempt that died left behind: publications nobody sees, charges, scratch folders."""
+    """What an attempt that died left behind: publications nobody sees, scratch folders.
+
+    Its charges stay until those of this one take their place: of a bill that is read again they may count meanwhile.
+    """
     with transaction.atomic():
         wait_for(lines_lock(delivery.pk))
         remains = delivery.months.filter(is_current=False)
@@ -117,7 +124,6 @@ def _remove_remains(delivery: Delivery, scratch: Path) -> None:
         remains.delete()
     delivery.rejects.all().delete()
     delivery.conformance_results.all().delete()
-    shutil.rmtree(delivery.folder / "charges", ignore_errors=True)
     for folder in delivery.folder.glob("scratch-*"):
         if folder != scratch:
             shutil.rmtree(folder, ignore_errors=True)
@@ -127,13 +133,27 @@ def _read(db: duckdb.DuckDBPyConnection, delivery: Delivery, scratch: Path) -> B
     return read_bill(
         db,
         [(file.name, file.full_path) for file in delivery.files.select_related("delivery")],
-        target=delivery.folder / "charges",
+        target=scratch / "charges",
         scratch=scratch,
         options=stated_options(delivery),
         format_name=delivery.options.get("format") or "auto",
         limit=settings.BILL_MAX_BYTES,
         progress=lambda stage, share: report_progress(delivery, stage, share),
     )
+
+
+def _store_charges(delivery: Delivery, months: Sequence[MonthOfCharges], scratch: Path) -> list[MonthOfCharges]:
+    """Puts the charges where every host reads them; returns the months with the folders in which they are now."""
+    place, name = product_files(), f"{delivery.place}/charges"
+    # Another attempt may have taken over while this one read: what it stores stays.
+    report_progress(delivery, "storing", 0.52)
+    insides = [Path(month.folder).relative_to(scratch / "charges").as_posix() for month in months]
+    if months:
+        place.put_folder(scratch / "charges", name)
+    return [
+        replace(month, folder=place.folder_here(f"{name}/{inside}"))
+        for month, inside in zip(months, insides, strict=True)
+    ]
 
 
 def stated_options(delivery: Delivery) -> Options:

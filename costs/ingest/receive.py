@@ -20,6 +20,8 @@ from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from costs.models import Delivery, DeliveryFile, FetchedBill, Source
 from costs.versions.decisions import same_bill, supersede_held
+from finops_site.files.places import FilesUnreachable
+from finops_site.files.product import product_files
 from finops_site.lib.periods import Month
 from finops_site.models import User
 from finops_site.people.demo_rows import demo_company
@@ -216,13 +218,9 @@ def _record_delivery(
             for file in copies:
                 file.delivery = delivery
             DeliveryFile.objects.bulk_create(copies)
-            if delivery.folder.exists():
-                # From before the database was restored: neither ours to write into nor to delete.
-                aside = delivery.folder.with_name(f"{delivery.folder.name}.left-{uuid.uuid4().hex[:8]}")
-                logger.warning("%s is there already: moved to %s", delivery.folder, aside)
-                delivery.folder.rename(aside)
-            delivery.folder.mkdir(parents=True)
-            incoming.rename(delivery.folder / "delivered")
+            _store_files(delivery, incoming)
+    except FilesUnreachable as error:
+        raise BadBill(str(error)) from error
     except IntegrityError:
         known = same_bill(source, fingerprint)
         # It came again after what was received meanwhile, so it is the newest.
@@ -232,6 +230,17 @@ def _record_delivery(
             supersede_held(known, came_again_at=timezone.now())
         return Receipt(known, is_new=False)
     return Receipt(delivery, is_new=True)
+
+
+def _store_files(delivery: Delivery, incoming: Path) -> None:
+    """Puts the files where the delivery has them; what is there from before goes aside. Raises FilesUnreachable."""
+    place = product_files()
+    if place.list(delivery.place):
+        # From before the database was restored: neither ours to write into nor to delete.
+        aside = f"{delivery.place}.left-{uuid.uuid4().hex[:8]}"
+        logger.warning("%s is there already: moved to %s", delivery.place, aside)
+        place.set_aside(delivery.place, aside)
+    place.put_folder(incoming, f"{delivery.place}/delivered")
 
 
 def _replaced_snapshot(source: Source, bundle: Bundle, fingerprint: str) -> Delivery | None:

@@ -2,13 +2,13 @@
 
 import uuid
 from datetime import date
-from pathlib import Path
 
 from django.db import transaction
 
 from costs.charges.read_bill import MonthOfCharges
 from costs.charges.totals import stored_totals
 from costs.formats.sql import literal
+from costs.ingest.leftovers import republishing
 from costs.ingest.publications import remove_publications
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import limited_duckdb, scratch_folder
@@ -21,16 +21,18 @@ def republish_month(month: DeliveryMonth) -> DeliveryMonth | None:
 
     Readers see the old lines until the new ones are complete. None when the month was replaced meanwhile.
     """
+    files = month.charges_glob
     with (
         scratch_folder(month.delivery.folder / f"scratch-republish-{uuid.uuid4().hex}") as scratch,
+        republishing(month.delivery),
         limited_duckdb(scratch) as db,
     ):
         charges = MonthOfCharges(
             month.billing_month,
-            Path(month.charges_glob).parent,
+            files.rpartition("/")[0],
             month.charges,
             tuple(date.fromisoformat(day) for day in month.charge_months),
-            stored_totals(db, f"read_parquet({literal(month.charges_glob)})"),
+            stored_totals(db, f"read_parquet({literal(files)})"),
             month.view,
         )
         fresh = store_cost_lines(db, month.delivery, charges, scratch=scratch)

@@ -37,7 +37,7 @@ def store_cost_lines(
     db: duckdb.DuckDBPyConnection, delivery: Delivery, month: MonthOfCharges, *, scratch: Path
 ) -> DeliveryMonth:
     """Copies a month's charges to cost lines that nobody sees yet; raises LayersDiffer unless all layers sum alike."""
-    lines = build_cost_lines(db, str(month.folder / "*.parquet"))
+    lines = build_cost_lines(db, f"{month.folder}/*.parquet")
     delivery_loaded.send(sender=Delivery, delivery=delivery, lines=lines)
     row = DeliveryMonth.objects.create(
         delivery=delivery,

@@ -3,7 +3,7 @@
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import BadBill
+from finops_site.files.direct import read_stored
 
 
 @contextmanager
@@ -24,9 +25,12 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def limited_duckdb(scratch: Path | None = None) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    """A DuckDB with the threads and the memory that the settings allow one worker."""
-    return duckdb_session(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT, scratch=scratch)
+@contextmanager
+def limited_duckdb(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB with the threads and the memory that settings allow one worker; it reads charges wherever they are."""
+    threads, memory = settings.DUCKDB_THREADS, settings.DUCKDB_MEMORY_LIMIT
+    with duckdb_session(threads=threads, memory_limit=memory, scratch=scratch) as db:
+        yield read_stored(db)
 
 
 @contextmanager

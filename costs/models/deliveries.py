@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet, SourceQuerySet
+from finops_site.files.product import product_files
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month
 from finops_site.translation import gettext_lazy as _lazy
@@ -238,9 +239,14 @@ class Delivery(models.Model):
         return _("the hourly look") if self.source.is_fetched else _("the command line")
 
     @property
+    def place(self) -> str:
+        """The name below which its files as delivered and its charges are kept, among the files of the product."""
+        return f"bills/{self.pk}"
+
+    @property
     def folder(self) -> Path:
-        """Where its files as delivered and its charges are kept."""
-        return Path(settings.FINOPS_VAR) / "bills" / str(self.pk)
+        """Where work on it takes place on this machine; its files are there too where they are kept in a folder."""
+        return product_files().work_folder(self.place)
 
     @property
     def conforming_share(self) -> Decimal | None:
@@ -293,7 +299,16 @@ class DeliveryFile(models.Model):
 
     @property
     def full_path(self) -> Path:
-        return self.delivery.folder / self.path
+        """Where it can be read on this machine: fetched first where it is in a bucket.
+
+        Raises FilesUnreachable, and FileNotFoundError where the bucket has it no more.
+        """
+        return product_files().file_here(self.place)
+
+    @property
+    def place(self) -> str:
+        """Its name among the files of the product."""
+        return f"{self.delivery.place}/{self.path}"
 
 
 class Reject(models.Model):
@@ -363,8 +378,14 @@ class DeliveryMonth(models.Model):
         return f"{self.delivery}, {Month.of(self.billing_month)}"
 
     @property
+    def charges_place(self) -> str:
+        """The name below which its charges are, among the files of the product."""
+        return f"{self.delivery.place}/charges/{Month.of(self.billing_month)}"
+
+    @property
     def charges_glob(self) -> str:
-        """The Parquet files that hold its charges: in a folder of their own where a delivery brings both views."""
-        folder = self.delivery.folder / "charges" / str(Month.of(self.billing_month))
-        own = folder / self.view
-        return str((own if own.is_dir() else folder) / "*.parquet")
+        """The Parquet files that hold its charges: in a folder of their own where a delivery brings both views.
+
+        They are fetched first where they are in a bucket. Raises FilesUnreachable.
+        """
+        return f"{product_files().folder_here(self.charges_place, self.view)}/*.parquet"

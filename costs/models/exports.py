@@ -1,7 +1,5 @@
 """Months requested as FOCUS files."""
 
-from pathlib import Path
-
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -71,8 +69,14 @@ class FocusExport(models.Model):
         return export_name(Month.of(self.billing_month), self.version, self.kind)
 
     @property
-    def path(self) -> Path:
-        return Path(settings.FINOPS_VAR) / "exports" / str(self.pk) / self.file_name
+    def place(self) -> str:
+        """The name of its file among the files of the product."""
+        return f"{self.folder}/{self.file_name}"
+
+    @property
+    def folder(self) -> str:
+        """The name below which nothing but its file is."""
+        return f"exports/{self.pk}"
 
     @property
     def is_open(self) -> bool:

@@ -23,7 +23,7 @@ from costs.formats.base import CHARGE_COLUMNS, BadBill
 from costs.formats.sql import NO_NUL
 from costs.ingest.load import stated_options
 from costs.ingest.workspace import limited_duckdb, scratch_folder
-from costs.models import CostLine
+from costs.models import CostLine, Delivery
 from costs.query.query_backends import ChargeTable, charges_in
 from costs.query.result_cache import cached
 from finops_site.lib.money import exact_text
@@ -174,8 +174,13 @@ def provider_rows(user: Person, line: CostLine, charge: Mapping[str, Any]) -> Pr
 
 def _look_up(line: CostLine, charge: Mapping[str, Any]) -> list[SourceRow]:
     delivery = line.delivery_month.delivery
-    files = [(file.name, file.full_path) for file in delivery.files.select_related("delivery")]
-    if delivery.files_removed_at or not all(path.exists() for _ignored, path in files):
+    try:
+        files = [] if delivery.files_removed_at else list(_files_of(delivery))
+    except FileNotFoundError:
+        files = []
+    except OSError as error:
+        raise NoProviderRow(_("The file as delivered could not be read again: {error}").format(error=error)) from error
+    if not all(path.exists() for _ignored, path in files) or not files:
         raise NoProviderRow(_("The file as delivered is not on this machine any more."))
     scratch = Path(settings.FINOPS_VAR) / "incoming" / f"row-{uuid.uuid4().hex}"
     try:
@@ -194,6 +199,11 @@ def _look_up(line: CostLine, charge: Mapping[str, Any]) -> list[SourceRow]:
     if not rows:
         raise NoProviderRow(_("No row of the file reads exactly like this charge any more."))
     return rows
+
+
+def _files_of(delivery: Delivery) -> Iterator[tuple[str, Path]]:
+    for file in delivery.files.select_related("delivery"):
+        yield file.name, file.full_path
 
 
 def as_line_has_them(text: str | None) -> dict[str, str | None]:

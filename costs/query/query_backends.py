@@ -14,6 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE
 from costs.formats.sql import STORED, literal, quoted
+from finops_site.files.direct import read_stored
+from finops_site.files.places import SCHEME
+from finops_site.files.product import product_files
 from finops_site.lib.answer_time import TookTooLong, seconds_left
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ class _Spark:
         # A session of its own: views of two queries at once must not meet.
         self.session = session.newSession()
         self.narrowed: list[Any] = []
-        files = [path for pattern in globs for path in sorted(glob(pattern))]
+        files = [path for pattern in globs for path in _as_spark_reads(pattern)]
         charges = self.session.read.option("mergeSchema", "true").parquet(*files)
         missing = [name for name in _SQL_TYPE_OF if name not in charges.columns]
         columns = [f"CAST(NULL AS {_SQL_TYPE_OF[name]}) AS {name}" for name in missing]
@@ -101,6 +104,14 @@ def interrupted_in_time(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
         timer.cancel()
 
 
+def _as_spark_reads(pattern: str) -> list[str]:
+    """The files of a pattern; in a bucket the pattern itself, under the address by which the cluster asks for it."""
+    if not pattern.startswith(f"{SCHEME}://"):
+        return sorted(glob(pattern))
+    scheme, _ignored, place = product_files().address.partition("://")
+    return [f"{'s3a' if scheme == 's3' else scheme}://{place}/{pattern.removeprefix(f'{SCHEME}://')}"]
+
+
 def _sql(query: "Table | Form", dialect: str) -> str:
     # Ibis takes a second to import: only those who ask about charges wait for it, once.
     from costs.charges.charge_queries import Form, to_sql
@@ -116,7 +127,7 @@ def charges_in(*globs: str, threads: int = 1) -> Iterator[ChargeTable]:
     """
     if settings.FINOPS_CHARGES_ENGINE == "duckdb":
         with duckdb_session(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
-            yield _DuckDB(db, globs)
+            yield _DuckDB(read_stored(db), globs)
     else:
         charges = _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)
         try:

@@ -39,7 +39,7 @@ VERSION = """
 
 def cached(user: Person, question: object, query: Callable[[], T]) -> T:
     """What `query` returns to `question` for `user`, asked anew only when the cost data has changed."""
-    visible = "all" if user.sees_whole_company else user.visible_team_ids
+    visible = "all" if user.sees_whole_company else (user.visible_team_ids, sorted(user.cost_scope.items()))
     text = repr((data_version(user), visible, question))
     key = f"result:{hashlib.sha256(text.encode()).hexdigest()}"
     try:

@@ -22,8 +22,8 @@ WITHOUT_TEAM = {POOLED: SHARED, NOBODY: UNOWNED}
 
 
 def filters_of(user: Person) -> dict[str, list[str]]:
-    """The teams a person leads or works in; no filter for those who see the whole company."""
-    return {} if user.sees_whole_company else {"team": [str(pk) for pk in user.visible_team_ids]}
+    """The teams a person leads or works in; no filter for those who see the whole company, or more than teams."""
+    return {} if user.sees_whole_company or user.cost_scope else {"team": [str(pk) for pk in user.visible_team_ids]}
 
 
 def team_or_shared() -> Coalesce:

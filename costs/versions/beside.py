@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from glob import glob
 
 from django.conf import settings
 from django.db.models import Max
@@ -13,6 +12,8 @@ from costs.charges.build_cost_lines import share_a_row
 from costs.charges.duckdb_session import duckdb_session
 from costs.models import DeliveredAccount, Delivery, DeliveryMonth
 from costs.versions.streams import rivals_of
+from finops_site.files.direct import read_stored
+from finops_site.files.product import product_files
 from finops_site.lib.periods import Month
 
 # What begins so near the end of a month, in a file that bills a later month too, are the last hours of that month.
@@ -59,10 +60,10 @@ def _share_a_row(month: DeliveryMonth, rival: DeliveryMonth) -> bool:
     ``bill-1.csv`` and ``bill-2.csv`` may be two versions, and two parts.
     """
     formats = {row.delivery.format.partition(" ")[0] for row in (month, rival)}
-    if len(formats) > 1 or not all(glob(row.charges_glob) for row in (month, rival)):
+    if len(formats) > 1 or not all(product_files().list(row.charges_place) for row in (month, rival)):
         return True
     with duckdb_session(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
-        return share_a_row(db, month.charges_glob, rival.charges_glob)
+        return share_a_row(read_stored(db), month.charges_glob, rival.charges_glob)
 
 
 def _covers(months: Sequence[DeliveryMonth]) -> dict[int, _Cover]:

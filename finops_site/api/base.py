@@ -20,6 +20,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView, exception_handler
 
 from finops_site.api.csv_rows import MOST_ROWS, wants_every_row
+from finops_site.files.places import FilesUnreachable
 from finops_site.lib.addresses import BadFilter, check_names, check_once
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
@@ -43,10 +44,15 @@ class Conflict(APIException):
 
 @contextmanager
 def refusals(*kinds: type[Exception]) -> Iterator[None]:
-    """What a service refuses by raising one of these is answered 400, with its reason under `detail`."""
+    """What a service refuses by raising one of these is answered 400, with its reason under `detail`.
+
+    Where the place of files is away it is not the request that is wrong: that is answered 503 (ui/files_away.py).
+    """
     try:
         yield
     except kinds as refused:
+        if isinstance(refused.__cause__, FilesUnreachable):
+            raise refused.__cause__ from None
         raise ValidationError({"detail": str(refused)}) from None
 
 

@@ -25,7 +25,7 @@ class OwnRoleSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = OwnRole
-        fields = ["id", "name", "description", "base", "abilities", "people"]
+        fields = ["id", "name", "description", "base", "abilities", "cost_scope", "people"]
 
     def get_abilities(self, role: OwnRole) -> list[str]:
         held = permissions_of_groups(type(role.group).objects.filter(pk=role.group_id))

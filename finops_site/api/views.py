@@ -44,13 +44,16 @@ class MembershipSerializer(serializers.ModelSerializer):
 class MeSerializer(serializers.ModelSerializer):
     role = serializers.SerializerMethodField()
     sees_whole_company = serializers.BooleanField()
+    cost_scope = serializers.JSONField(
+        help_text="{filter: values} of cost she sees beside that of her teams; {} for none"
+    )
     memberships = MembershipSerializer(many=True)
     language = serializers.CharField(help_text="en, de or fr; empty: as the browser says")
     time_zone = serializers.SerializerMethodField(help_text="her own, else the company's, else UTC")
 
     class Meta:
         model = User
-        fields = ["email", "name", "language", "time_zone", "role", "sees_whole_company", "memberships"]
+        fields = ["email", "name", "language", "time_zone", "role", "sees_whole_company", "cost_scope", "memberships"]
 
     def get_time_zone(self, user: User) -> str:
         return str(zone_of(user))

@@ -8,11 +8,12 @@ three tries. Who asks for the same again while it is made gets the same job.
 import hashlib
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
@@ -25,6 +26,8 @@ from django.utils.translation import gettext as _
 from finops_site.audit.events import record
 from finops_site.celery import task
 from finops_site.exports.page_files import NoFile, PageFile, check_address, open_file
+from finops_site.files.places import FilesUnreachable
+from finops_site.files.product import product_files
 from finops_site.lib.answer_time import TookTooLong, seconds_left
 from finops_site.lib.file_rows import counted_by
 from finops_site.mail.emails import absolute_url, make_message
@@ -42,6 +45,7 @@ SILENT_AFTER = timedelta(seconds=60)
 # Who waited for so long has gone elsewhere: she is told by mail.
 MAILED_AFTER = timedelta(seconds=60)
 MOST_ATTEMPTS = 3
+FOLDER = "exports/pages"
 MOST_OPEN = 10
 SAVED_EVERY_SECONDS = 1.0
 State = Export.State
@@ -91,7 +95,7 @@ def cancel(job: Export, now: datetime) -> bool:
 def let_go(person: User) -> None:
     """She leaves: nothing is made for her any more, and what was made goes."""
     for job in Export.objects.filter(person=person):
-        shutil.rmtree(_folder_of(job), ignore_errors=True)
+        product_files().remove(_folder_of(job))
         job.delete()
 
 
@@ -101,9 +105,11 @@ def why_not(job: Export, person: User) -> str:
         return job.problem or _("There is no file of it.")
     if job.sight != sight_of(person):
         return _("What you may see has changed since the file was made: ask for it again.")
-    if not path_of(job).is_file():
-        return _("The file is not kept any more: ask for it again.")
-    return ""
+    try:
+        is_there = place_of(job) in product_files().list(_folder_of(job))
+    except FilesUnreachable as problem:
+        return str(problem)
+    return "" if is_there else _("The file is not kept any more: ask for it again.")
 
 
 def sight_of(person: User) -> str:
@@ -112,12 +118,14 @@ def sight_of(person: User) -> str:
         sorted(person.get_all_permissions()),
         bool(person.sees_whole_company),
         sorted(person.visible_team_ids),
+        person.cost_scope,
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def path_of(job: Export) -> Path:
-    return _folder_of(job) / str(job.attempt)
+def place_of(job: Export) -> str:
+    """The name of its file among the files of the product."""
+    return f"{_folder_of(job)}/{job.attempt}"
 
 
 def place_in_line(job: Export) -> int:
@@ -136,10 +144,12 @@ def write_export(pk: int, clock: Clock = timezone.now) -> None:
         with heartbeat(f"export {pk}", lambda: _ours(job).update(heard_at=clock())):
             _write(job, clock)
     except _Stop:
-        shutil.rmtree(path_of(job).parent, ignore_errors=True)
+        # What another worker made of it meanwhile stays.
+        pass
     except Exception as error:
         _ours(job).update(state=State.FAILED, problem=_reason(error), ended_at=clock())
-        shutil.rmtree(_folder_of(job), ignore_errors=True)
+        with suppress(FilesUnreachable):
+            product_files().remove(_folder_of(job))
     queue_next()
 
 
@@ -165,9 +175,9 @@ def remove_old(now: datetime) -> int:
     old = Export.objects.filter(asked_at__lt=now - timedelta(days=settings.FINOPS_KEEP_EXPORTS_DAYS))
     count = old.exclude(state=State.WRITING).delete()[0]
     known = {str(pk) for pk in Export.objects.values_list("pk", flat=True)}
-    for folder in _folder().glob("*"):
-        if folder.name not in known:
-            shutil.rmtree(folder, ignore_errors=True)
+    for name in product_files().folders(FOLDER):
+        if name not in known:
+            product_files().remove(f"{FOLDER}/{name}")
     return count
 
 
@@ -178,12 +188,8 @@ def _hash_of(address: str) -> str:
     return hashlib.sha256(f"{path}?{urlencode(parts)}".encode()).hexdigest()
 
 
-def _folder() -> Path:
-    return Path(settings.FINOPS_VAR) / "exports" / "pages"
-
-
-def _folder_of(job: Export) -> Path:
-    return _folder() / str(job.pk)
+def _folder_of(job: Export) -> str:
+    return f"{FOLDER}/{job.pk}"
 
 
 def _silent(now: datetime) -> QuerySet[Export]:
@@ -243,17 +249,20 @@ def _write(job: Export, clock: Clock) -> None:
     person = RoleBackend().get_user(job.person_id)
     if person is None:
         raise NoFile(_("The account is switched off."))
-    sight, count, path = sight_of(person), _Count(job, clock), path_of(job)
-    shutil.rmtree(path.parent, ignore_errors=True)
-    path.parent.mkdir(parents=True)
-    with limited_to(60 * settings.FINOPS_EXPORT_MINUTES), counted_by(count), in_language_of(person):
-        file = open_file(person, job.address)
-        half = path.with_name(f"{path.name}.part")
-        with half.open("wb") as target:
-            for chunk in file.chunks:
-                target.write(chunk)
-    half.replace(path)
-    _end(job, person, clock(), rows=max(0, count.rows - 1), bytes=path.stat().st_size, sight=sight, file=file)
+    sight, count = sight_of(person), _Count(job, clock)
+    incoming = Path(settings.FINOPS_VAR) / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="page-", dir=incoming, ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "made" / str(job.attempt)
+        path.parent.mkdir()
+        with limited_to(60 * settings.FINOPS_EXPORT_MINUTES), counted_by(count), in_language_of(person):
+            file = open_file(person, job.address)
+            with path.open("wb") as target:
+                for chunk in file.chunks:
+                    target.write(chunk)
+        size = path.stat().st_size
+        product_files().put_folder(path.parent, _folder_of(job))
+    _end(job, person, clock(), rows=max(0, count.rows - 1), bytes=size, sight=sight, file=file)
 
 
 def _end(job: Export, person: User, now: datetime, *, rows: int, bytes: int, sight: str, file: PageFile) -> None:
@@ -283,7 +292,7 @@ def _queue_mail(job: Export, person: User, now: datetime) -> None:
 
 def _reason(error: Exception) -> str:
     """Why there is no file, for whoever asked; what is nobody's business but an administrator's is in the log."""
-    if isinstance(error, NoFile):
+    if isinstance(error, NoFile | FilesUnreachable):
         return str(error)
     if is_too_slow(error):
         return _(

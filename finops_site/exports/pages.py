@@ -19,6 +19,7 @@ from django.views.generic import View
 
 from finops_site.exports import jobs
 from finops_site.exports.page_files import words_of_address
+from finops_site.files.product import product_files
 from finops_site.lib.words import number_text
 from finops_site.models import Export
 from finops_site.translation import gettext_lazy as _lazy
@@ -101,7 +102,8 @@ class ExportPage(FollowedPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         job = self.object
         refused = "" if job.is_open or job.state == Export.State.CANCELLED else jobs.why_not(job, self.person)
-        return super().get_context_data(state=STATES[job.state], refused=refused, **kwargs)
+        shown = {"state": STATES[job.state], "refused": refused, "kind": words_of_address(job.address)}
+        return super().get_context_data(**{**shown, **kwargs})
 
 
 class ExportFile(Page, View):
@@ -137,7 +139,7 @@ class ActOnExport(Page, View):
 
 def file_response(job: Export) -> FileResponse:
     """Always as a download, of the kind that it was made as."""
-    stream = jobs.path_of(job).open("rb")
+    stream, _size = product_files().open(jobs.place_of(job))
     return FileResponse(stream, as_attachment=True, filename=job.file_name, content_type=job.content_type)
 
 

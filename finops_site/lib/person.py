@@ -1,6 +1,6 @@
 """The person who asks, as services and querysets need to know her. Pure: no Django here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -22,6 +22,11 @@ class Person(Protocol):
     @property
     def visible_team_ids(self) -> Sequence[int]: ...
 
+    @property
+    def cost_scope(self) -> Mapping[str, Sequence[str]]:
+        """{filter: values} of the cost that her role lets her see beside that of her teams; empty for none."""
+        ...
+
     def has_perm(self, perm: str, /) -> bool: ...
 
 
@@ -33,6 +38,7 @@ class WholeCompany:
     is_authenticated = False
     sees_whole_company = True
     visible_team_ids: Sequence[int] = ()
+    cost_scope: Mapping[str, Sequence[str]] = {}
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         return False

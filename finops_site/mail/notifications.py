@@ -4,6 +4,7 @@
 nobody who writes an email has to know of it. Who may not open any more what a notification is about sees no word of it.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,9 +85,15 @@ def why_not_mailed(email: OutgoingEmail) -> str:
     return _("{reader} has switched mail of this kind off").format(reader=email.reader) if off.exists() else ""
 
 
-def teams_seen_by(reader: User | None) -> list[int] | None:
-    """The teams whose cost somebody sees; None for the whole company, and for an address without a login."""
-    return None if reader is None or reader.sees_whole_company else sorted(reader.visible_team_ids)
+def teams_seen_by(reader: User | None) -> list[int | str] | None:
+    """The teams whose cost somebody sees; None for the whole company, and for an address without a login.
+
+    The scope of her role stands last, as a text: what was written with another one is not hers any more.
+    """
+    if reader is None or reader.sees_whole_company:
+        return None
+    scope = [json.dumps(reader.cost_scope, sort_keys=True)] if reader.cost_scope else []
+    return [*sorted(reader.visible_team_ids), *scope]
 
 
 def why_not_hers(email: OutgoingEmail) -> str:
@@ -111,7 +118,7 @@ def _may_still_read(reader: User, email: OutgoingEmail) -> bool:
         return may_open is not False
     is_about_one_thing = _page_of(email.about)[1] is not None
     # Without the teams it was written for somebody who saw the whole company.
-    sees_as_much = email.teams_seen is not None and set(email.teams_seen) <= set(reader.visible_team_ids)
+    sees_as_much = email.teams_seen is not None and set(email.teams_seen) <= set(teams_seen_by(reader) or ())
     return bool(may_open and is_about_one_thing) or sees_as_much
 
 

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import connection
 
+from finops_site.files.copies import StoredFile
+from finops_site.files.product import product_files
 from finops_site.lib import sealed
 from finops_site.models import Backup
 
@@ -125,9 +127,9 @@ def write_members(half: Path, pg_dump: str, now: datetime, keys: list[bytes], pr
             with tarfile.open(fileobj=out or file, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
                 manifest = {"kind": KIND, "version": VERSION, "made_at": now.isoformat()}
                 _add_bytes(archive, MANIFEST, json.dumps(manifest).encode(), sums)
-                _add_file(archive, DUMP, dump, sums, work)
+                _add_dump(archive, dump, sums, work)
                 dump.unlink()
-                files = sum(_add_file(archive, name, path, sums, work) for name, path in bill_files())
+                files = sum(_add_bill(archive, file, sums, work) for file in bill_files())
                 _add_bytes(archive, SUMS, json.dumps(sums).encode(), {})
             if out:
                 out.close()
@@ -145,7 +147,7 @@ class _Work:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_database_size(current_database())")
             self.database = int(cursor.fetchone()[0])
-        self.total = self.database + sum(path.stat().st_size for _, path in bill_files())
+        self.total = self.database + sum(file.size for file in bill_files())
         self.done, self.progress = 0, progress
 
     def add(self, count: int) -> None:
@@ -173,18 +175,9 @@ def dump_database(pg_dump: str, dump: Path, work: _Work) -> None:
     work.add(work.database)
 
 
-def bills_folder() -> Path:
-    return Path(settings.FINOPS_VAR) / BILLS
-
-
-def bill_files() -> Iterator[tuple[str, Path]]:
+def bill_files() -> list[StoredFile]:
     """Every file of the bills, without the scratch files of loads that are running."""
-    root = bills_folder()
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        is_scratch = any(part.startswith("scratch-") for part in inside.parts)
-        if path.is_file() and not path.is_symlink() and not is_scratch:
-            yield f"{BILLS}/{inside}", path
+    return list(product_files().list(BILLS).values())
 
 
 class _HashingReader:
@@ -200,20 +193,36 @@ class _HashingReader:
         return block
 
 
-def _add_file(archive: tarfile.TarFile, name: str, path: Path, sums: dict[str, str], work: _Work) -> bool:
-    """Adds a file; False when it is gone by now, as charges that no longer count may be."""
+def _add_bill(archive: tarfile.TarFile, file: StoredFile, sums: dict[str, str], work: _Work) -> bool:
+    """Adds a file of a bill; False when it is gone by now, as charges that no longer count may be."""
     try:
-        source = path.open("rb")
+        source, size = product_files().open(file.name)
     except FileNotFoundError:
         return False
     with source:
-        member = tarfile.TarInfo(name)
-        member.size = os.fstat(source.fileno()).st_size
-        # The dump was counted while it was made.
-        reader = _HashingReader(source, work.add if name != DUMP else lambda count: work.tell())
-        archive.addfile(member, reader)
-        sums[name] = reader.hash.hexdigest()
+        _add_stream(archive, file.name, source, size, sums, work.add)
     return True
+
+
+def _add_dump(archive: tarfile.TarFile, dump: Path, sums: dict[str, str], work: _Work) -> None:
+    with dump.open("rb") as source:
+        # It was counted while it was made.
+        _add_stream(archive, DUMP, source, dump.stat().st_size, sums, lambda count: work.tell())
+
+
+def _add_stream(
+    archive: tarfile.TarFile,
+    name: str,
+    source: IO[bytes],
+    size: int,
+    sums: dict[str, str],
+    count: Callable[[int], None],
+) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    reader = _HashingReader(source, count)
+    archive.addfile(member, reader)
+    sums[name] = reader.hash.hexdigest()
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes, sums: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from finops_site.files import product
 from finops_site.lib.periods import moment_text, short_day_text
 from finops_site.lib.words import age_text, number_text
 from finops_site.mail import watchdog
@@ -32,6 +33,8 @@ OLD_NIGHT = timedelta(hours=36)
 PATIENCE_SECONDS = 2
 ASK_TABLES_SECONDS = 60
 _tables_are_there_until = 0.0
+ASK_FILES_SECONDS = 5
+_files_answer, _files_asked_at = True, -1000.0
 GIGABYTE = 1024**3
 LOW_DISK, LEAST_DISK = 10 * GIGABYTE, 2 * GIGABYTE
 LONGEST_CHECK = timedelta(hours=6)
@@ -102,7 +105,7 @@ def groups(now: datetime) -> list[Group]:
         Group(_("Last night"), _nightly_checks(now)),
         Group(_("Emails"), _emails(now)),
         Group(_("Messages to people"), [_queue(queue, now) for queue in registry.of(MessageQueue)]),
-        Group(_("Backup and room"), [*_backups(now), _drill(now), free_disk()]),
+        Group(_("Backup and room"), [*_backups(now), _drill(now), _files(), free_disk()]),
         *(Group(check.title, list(check.run(now))) for check in registry.of(HealthCheck)),
     ]
 
@@ -247,6 +250,31 @@ def _drill(now: datetime) -> HealthStatus:
         return HealthStatus(label, _warn_if(now - last.started_at > OLD_DRILL), words)
     failed = last.outcome == RestoreDrill.Outcome.FAILED
     return HealthStatus(label, HealthState.BROKEN if failed else HealthState.RUNNING, words)
+
+
+def files_answer() -> bool:
+    """Whether the place of files answers; asked again only after a few seconds."""
+    global _files_answer, _files_asked_at
+    if time.monotonic() - _files_asked_at > ASK_FILES_SECONDS:
+        try:
+            product.probe()
+            _files_answer = True
+        except OSError:
+            _files_answer = False
+        _files_asked_at = time.monotonic()
+    return _files_answer
+
+
+def _files() -> HealthStatus:
+    """Whether a file can be written where all hosts keep them, and read back."""
+    address = product.product_files().address
+    try:
+        seconds = product.probe(writes=True)
+    except OSError as error:
+        return HealthStatus(_("Place of files"), HealthState.BROKEN, str(error))
+    words = _("{address}: a file was written and read back in {milliseconds} ms")
+    milliseconds = number_text(round(1000 * seconds))
+    return HealthStatus(_("Place of files"), HealthState.GOOD, words.format(address=address, milliseconds=milliseconds))
 
 
 def free_disk() -> HealthStatus:

@@ -66,7 +66,10 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where this host may be given requests and tasks, else 503; which part is not ready, and no word more."""
+    """200 where this host may be given requests and tasks, else 503; which part is not ready, and no word more.
+
+    Without files most pages work, and all hosts are without them at once: that is named, and takes none away.
+    """
     database = health.database_answers()
     answers = {
         "database": database,
@@ -74,7 +77,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "cache": health.cache_answers(),
         "broker": health.broker_answers(),
     }
-    states = {name: "ok" if works else "down" for name, works in answers.items()}
+    states = {name: "ok" if works else "down" for name, works in {**answers, "files": health.files_answer()}.items()}
     return JsonResponse(states, status=200 if all(answers.values()) else 503)
 
 

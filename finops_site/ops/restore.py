@@ -22,6 +22,7 @@ from django.core.management import call_command
 from django.db import ProgrammingError, connection, transaction
 from redis.exceptions import RedisError
 
+from finops_site.files.product import product_files
 from finops_site.lib import sealed
 from finops_site.models import Backup, RestoreDrill
 from finops_site.ops.backups import (
@@ -34,7 +35,6 @@ from finops_site.ops.backups import (
     VERSION,
     BackupProblem,
     backup_keys,
-    bills_folder,
     program,
     server_environment,
     server_options,
@@ -114,9 +114,8 @@ def check_agreement(path: Path, manifest: object, digests: dict[str, str], expec
 
 def existing_data() -> str:
     """What this installation has already, in words; empty when it is empty."""
-    folder = bills_folder()
-    if folder.exists() and any(folder.iterdir()):
-        return f"bills in {folder}"
+    if product_files().folders(BILLS):
+        return f"bills in {product_files().address}"
     # What Django, the packages and the apps themselves fill is nobody's data.
     ours = [config for config in apps.get_app_configs() if Path(config.path).is_relative_to(settings.BASE_DIR)]
     models = [model for config in ours if "site-packages" not in config.path for model in config.get_models()]
@@ -142,7 +141,7 @@ def restore_backup(path: Path, *, replace: bool = False) -> dict[str, Any]:
     manifest = check_backup(path)
     if (there := existing_data()) and not replace:
         raise BackupProblem(f"there are {there} here already: --replace puts the backup in their place.")
-    fresh = bills_folder().with_name(f"bills.restored-{uuid.uuid4().hex[:8]}")
+    fresh = product_files().work_folder(f"bills.restored-{uuid.uuid4().hex[:8]}")
     try:
         dump, files = unpack(path, fresh)
         restore_database(psql, pg_restore, dump)
@@ -159,7 +158,7 @@ def restore_backup(path: Path, *, replace: bool = False) -> dict[str, Any]:
     # Results cached for other data could be taken for these; a cache that is down has none.
     with suppress(RedisError, OSError):
         cache.clear()
-    return {"made_at": manifest["made_at"], "files": files, "kept_aside": str(aside) if aside else None}
+    return {"made_at": manifest["made_at"], "files": files, "kept_aside": aside}
 
 
 def unpack(path: Path, folder: Path) -> tuple[Path, int]:
@@ -203,16 +202,13 @@ def restore_database(psql: str, pg_restore: str, dump: Path) -> None:
         raise BackupProblem(f"the database was not restored and is as it was: {' '.join(reason)}")
 
 
-def swap_bills(fresh: Path) -> Path | None:
-    """Puts the restored bills in place; what was there is kept beside them."""
-    folder, aside = bills_folder(), None
-    if folder.exists():
-        aside = folder.with_name(f"bills.before-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}")
-        folder.rename(aside)
+def swap_bills(fresh: Path) -> str | None:
+    """Puts the restored bills in place; what was there is kept beside them, under the name that is returned."""
+    place, aside = product_files(), None
+    if place.folders(BILLS):
+        aside = f"{BILLS}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}"
+        place.set_aside(BILLS, aside)
     restored = fresh / BILLS
     restored.mkdir(exist_ok=True)
-    restored.rename(folder)
-    if aside and not any(aside.iterdir()):
-        aside.rmdir()
-        return None
-    return aside
+    place.put_folder(restored, BILLS)
+    return f"{place.address}/{aside}" if aside else None

@@ -94,6 +94,8 @@ def _restore(file: Path, folder: Path, url: str, row: RestoreDrill) -> dict[str,
         "DJANGO_SETTINGS_MODULE": "finops_site.drill_settings",
         "DATABASE_URL": url,
         "FINOPS_VAR": str(var),
+        # Never into the bucket of the running site.
+        "FINOPS_FILES": "",
         "SECRET_KEY": settings.SECRET_KEY,
         "FINOPS_BACKUP_KEY": ",".join(settings.FINOPS_BACKUP_KEY),
         "FINOPS_BACKUP_KEY_FILE": str(settings.FINOPS_BACKUP_KEY_FILE),

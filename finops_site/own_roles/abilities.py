@@ -1,7 +1,7 @@
 """What roles may do in everyday words: what the pillars declare, what may be chosen for a role, and who holds what."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
@@ -31,6 +31,7 @@ class RoleColumn:
     abilities: frozenset[str]
     pk: int | None = None
     people: int = 0
+    cost_scope: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_built_in(self) -> bool:
@@ -108,6 +109,7 @@ def role_columns() -> list[RoleColumn]:
             abilities_held(held.get(role.group_id, ()), by_name),
             role.pk,
             people.get(role.group.name, 0),
+            role.cost_scope,
         )
         for role in own
     ]

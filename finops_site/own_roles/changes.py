@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from finops_site.lib.words import number_text
 from finops_site.models import GroupGrant, GroupMapping, OwnRole, User
 from finops_site.own_roles.abilities import abilities_by_name, needs_company, permissions_named
+from finops_site.own_roles.cost_scopes import BadScope, check_scope
 from finops_site.people.roles import EVERYBODY, ROLES, SEES_COMPANY, may_hold, shown_role
 
 LONGEST_NAME = 80
@@ -60,6 +61,10 @@ def check_wish(wish: RoleWish, role: OwnRole | None = None) -> None:
                 base=shown_role(wish.base), what="; ".join(str(one.label) for one in beyond)
             )
         )
+    try:
+        check_scope(wish.cost_scope)
+    except BadScope as error:
+        raise CannotChangeRole(str(error)) from None
     sees_company = any(SEES_COMPANY in one.permissions for one in chosen)
     if sees_company and wish.cost_scope:
         raise CannotChangeRole(_("A role sees the whole company, or what its scope names: choose one of them."))

@@ -13,13 +13,22 @@ from django.views.generic import TemplateView, View
 from finops_site.models import OwnRole, User
 from finops_site.own_roles.abilities import RoleColumn, areas, role_columns
 from finops_site.own_roles.changes import CannotChangeRole, delete_role, save_role, why_not_change_role
-from finops_site.own_roles.forms import OwnRoleForm
+from finops_site.own_roles.cost_scopes import scope_text
+from finops_site.own_roles.forms import OwnRoleForm, shown_scope
 from finops_site.people.roles import all_roles, shown_role
 from finops_site.translation import gettext_lazy as _lazy
 from finops_site.ui.pages import Action, FormPage, Page
 
 PEOPLE = ((_lazy("People"), "people"),)
 ADD = Action(_lazy("Make a role"), "role_add", "plus", "finops_site.add_ownrole", primary=True)
+
+
+def sees_text(column: RoleColumn) -> str:
+    """Whose cost the people of a role see."""
+    if "company" in column.abilities:
+        return _("the whole company")
+    scope = scope_text(column.cost_scope)
+    return _("what their teams own, and cost {scope}").format(scope=scope) if scope else _("what their teams own")
 
 
 class RolesPage(Page, TemplateView):
@@ -46,7 +55,12 @@ class RolesPage(Page, TemplateView):
         ]
         return super().get_context_data(
             columns=[
-                {"role": column, "title": shown_role(column.name), "base": shown_role(column.base)}
+                {
+                    "role": column,
+                    "title": shown_role(column.name),
+                    "base": shown_role(column.base),
+                    "sees": sees_text(column),
+                }
                 for column in columns
             ],
             areas=rows,
@@ -88,7 +102,7 @@ class RolePage(FormPage):
             "base": copied.base,
             "abilities": sorted(copied.abilities),
             "description": copied.description,
-            **({"cost_scope": own.cost_scope} if own else {}),
+            **(shown_scope(own.cost_scope) if own else {}),
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -105,6 +105,8 @@ def make_report(user: Person, month: Month, today: date) -> Report:
     """The report of `month` as it stands today: the figures of the programme on its last day, then every section."""
     as_of = min(today, month.period.last_day)
     whose = _("The whole company") if user.sees_whole_company else _("Your own teams")
+    if user.cost_scope:
+        whose = _("What your role lets you see")
     is_over = month.period.end <= today
     over = _("Costs by charge day; a later bill may still add to them.")
     state = over if is_over else _("The month is not over: as of {today}.").format(today=day_text(today))

@@ -1,7 +1,7 @@
 """For whom a report is made: what she may see, narrowed to a team, and who sees exactly the same."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ class Reader:
 
     is_authenticated = True
     sees_whole_company = False
+    # A report is of teams: others with the same teams read the same one.
+    cost_scope: Mapping[str, Sequence[str]] = {}
 
     def __init__(self, user: User, teams: Sequence[int]) -> None:
         self.user, self.visible_team_ids = user, sorted(teams)
@@ -89,6 +91,8 @@ def scope_of(user: User, *, team: Team | None = None, extra: tuple[str, ...] = (
         if team.pk not in seen:
             raise NoAccess(_("{person} may not see {team} any more.").format(person=user, team=team))
         person = Reader(user, sorted(seen))
+    elif user.cost_scope and user.visible_team_ids:
+        person = Reader(user, user.visible_team_ids)
     elif not user.sees_whole_company and not user.visible_team_ids:
         raise NoAccess(_("{person} is in no team, and sees no cost.").format(person=user))
     is_company = person.sees_whole_company

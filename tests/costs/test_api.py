@@ -98,6 +98,7 @@ def test_eli_is_told_who_he_is(api):
         "time_zone": "UTC",
         "role": "engineering",
         "sees_whole_company": False,
+        "cost_scope": {},
         "memberships": [{"team_id": Team.objects.get(name="Payments").pk, "team": "Payments", "role": "member"}],
     }
 

@@ -204,7 +204,7 @@ class ProcessKill(BaseException):
 
 
 @pytest.mark.parametrize("archived", [False, True])
-@pytest.mark.parametrize("step", ["_move_files", "_copy_to_archive", "shutil.rmtree"])
+@pytest.mark.parametrize("step", ["_archive_files", "_copy_to_archive", "shutil.rmtree"])
 def test_a_run_that_was_killed_is_finished_by_the_next(versions, tmp_path, settings, monkeypatch, archived, step):
     if archived:
         settings.FINOPS_ARCHIVE_FOLDER = str(tmp_path)
@@ -242,7 +242,7 @@ def test_prune_bills_says_first_what_would_go(versions, capsys):
 
 def test_a_backup_holds_what_is_left(versions):
     prune()
-    folders = {name.split("/")[1] for name, _ in bill_files()}
+    folders = {file.name.split("/")[1] for file in bill_files()}
     assert str(versions[0].pk) not in folders
     assert {str(versions[2].pk), str(versions[3].pk)} <= folders
 

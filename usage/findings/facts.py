@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from django.conf import settings
 
 from costs.formats.sql import literal
 from costs.ingest.postgres_copy import copy_out
@@ -21,6 +20,7 @@ from usage.calc.environments import production_sql
 from usage.calc.facts import FACTS, RESOURCE, make_tables
 from usage.calc.identities import speak_as_bills
 from usage.models import FactImport
+from usage.sources import fact_files
 
 # The tag that says which environment a resource is of; the policy of tags knows its other names.
 ENVIRONMENT_TAG = "tag:Environment"
@@ -137,11 +137,11 @@ def _read_imports(db: duckdb.DuckDBPyConnection) -> None:
     """Metrics, inventory and advice of the imports that count; of two that state the same the newer one."""
     imports = FactImport.objects.filter(state=FactImport.State.CURRENT).exclude(parquet="").order_by("made_at", "pk")
     for kind, (table, more) in IMPORTS.items():
-        files = [_stored_path(row.parquet) for row in imports if row.kind == kind]
+        files = [fact_files.path_here(row.parquet) for row in imports if row.kind == kind]
         reads = [
             f"SELECT {', '.join(FACTS[table])}, {number} AS turn FROM read_parquet({literal(str(path))})"
             for number, path in enumerate(files)
-            if path.exists()
+            if path
         ]
         if reads:
             key = ", ".join((*RESOURCE, *more))
@@ -157,11 +157,6 @@ def _read_unread(db: duckdb.DuckDBPyConnection) -> None:
     rows = [tuple(one) for unread in current.values_list("unread", flat=True) for one in unread]
     if rows:
         db.executemany("INSERT INTO unread VALUES (?, ?, ?, ?)", rows)
-
-
-def _stored_path(text: str) -> Path:
-    """A file of an import: below the data folder, unless it is written in full."""
-    return Path(settings.FINOPS_VAR) / text
 
 
 def _read_prices(db: duckdb.DuckDBPyConnection, as_of: date) -> None:

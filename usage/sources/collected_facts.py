@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from django.conf import settings
 from django.db import transaction
 
 from costs.formats.sql import literal
 from costs.ingest.workspace import limited_duckdb
+from finops_site.files.product import product_files
 from finops_site.models import User
 from usage.calc.fact_json import BadFacts
 from usage.calc.fact_layouts import Reject
 from usage.calc.fact_reading import MOST_REJECTS_KEPT, TABLE_OF, read_facts
 from usage.calc.facts import FACTS, RESOURCE
 from usage.models import Connection, FactImport
+from usage.sources.fact_files import path_here
 from usage.sources.imports import FOLDER
 
 Kind = FactImport.Kind
@@ -89,25 +90,23 @@ def store(collection: Collection, connection: Connection, today: date, person: U
 def _store_kind(
     collection: Collection, kind: str, connection: Connection, today: date, person: User | None
 ) -> FactImport:
-    folder = Path(settings.FINOPS_VAR) / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     name = f"{FOLDER}/connection-{connection.pk}-{uuid.uuid4().hex}.parquet"
-    target = Path(settings.FINOPS_VAR) / name
+    target = collection.folder / name.rpartition("/")[2]
     before = _current(connection, kind)
     unread = sorted(collection.unread.get(kind, ()))
     sums = _Sums()
     with limited_duckdb() as db:
         for path in collection.chunks.get(kind, ()):
             _read_chunk(db, path, connection, today, sums)
-        older = [Path(settings.FINOPS_VAR) / row.parquet for row in before]
-        _write(db, kind, sums.parquets, [path for path in older if path.exists()], unread, target)
+        older = [there for row in before if (there := path_here(row.parquet))]
+        _write(db, kind, sums.parquets, older, unread, target)
         accounts = db.execute(
             f"SELECT DISTINCT provider, account FROM read_parquet({literal(str(target))}) ORDER BY 1, 2"
         ).fetchall()
     with transaction.atomic():
         if not Connection.objects.select_for_update().filter(pk=connection.pk).exists():
-            target.unlink(missing_ok=True)
             raise ConnectionGone
+        product_files().put(target, name)
         replaced = [*(row.pk for row in before), *_of_deleted(connection, kind, accounts)]
         FactImport.objects.filter(pk__in=replaced).update(state=FactImport.State.REPLACED)
         return FactImport.objects.create(
@@ -197,6 +196,6 @@ def _remove_old(connection: Connection, today: date) -> None:
         state=FactImport.State.REPLACED, made_at__date__lt=today - timedelta(days=KEPT_DAYS)
     )
     for row in rows:
-        path = Path(settings.FINOPS_VAR) / row.parquet
+        name = row.parquet
         row.delete()
-        path.unlink(missing_ok=True)
+        product_files().remove(name)

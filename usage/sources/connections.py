@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from costs.ingest.workspace import scratch_folder
 from costs.sources.storage import hurried
 from finops_site.celery import task
+from finops_site.files.places import FilesUnreachable
 from finops_site.lib.person import Person
 from finops_site.lib.words import number_text
 from finops_site.models import User
@@ -108,7 +109,7 @@ def read(pk: int, now: datetime, person: User | None = None) -> bool:
         _read(connection, now, person)
     except ConnectionGone:
         return False
-    except CannotRead as problem:
+    except (CannotRead, FilesUnreachable) as problem:
         ours.update(state=State.FAILED, message=str(problem)[:2000], parts=[], read_at=now)
     except ValidationError as error:
         ours.update(state=State.FAILED, message=error.messages[0][:2000], parts=[], read_at=now)

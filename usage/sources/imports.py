@@ -1,20 +1,20 @@
 """Files of facts as they come in: kept as received, read into Parquet, withdrawn. Every door calls these."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import duckdb
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from costs.ingest.workspace import limited_duckdb
+from finops_site.files.places import FilesUnreachable
+from finops_site.files.product import product_files
 from finops_site.lib.person import Person
 from finops_site.models import User
 from usage.calc.fact_json import BadFacts
@@ -47,17 +47,19 @@ def receive(path: Path, name: str, person: User | None = None) -> FactImport:
         )
     digest = _digest(path)
     _refuse_again(digest, name)
-    folder = Path(settings.FINOPS_VAR) / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    received, parquet = folder / f"{digest}.received", folder / f"{digest}.parquet"
     today = timezone.now().date()
     try:
-        with limited_duckdb() as db:
+        with tempfile.TemporaryDirectory() as folder, limited_duckdb() as db:
+            parquet = Path(folder) / f"{digest}.parquet"
             facts = read_facts(db, path, name, parquet, today)
-            shutil.copyfile(path, received)
+            product_files().put(path, f"{FOLDER}/{digest}.received")
+            if parquet.exists():
+                product_files().put(parquet, f"{FOLDER}/{digest}.parquet")
             row = _store(db, facts, digest, name, person, today)
     except BadFacts as error:
         raise CannotImport(str(error)) from None
+    except FilesUnreachable as error:
+        raise CannotImport(str(error)) from error
     except IntegrityError:
         _refuse_again(digest, name)
         raise

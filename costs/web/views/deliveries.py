@@ -27,6 +27,7 @@ from costs.versions.decisions import MAY_STAND_BESIDE, AlreadyDelivered
 from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
+from finops_site.files.product import product_files
 from finops_site.lib.periods import moment_text
 from finops_site.lib.words import counted, labelled, number_text
 from finops_site.translation import gettext_lazy as _lazy
@@ -418,7 +419,7 @@ class FileDownload(_OneDelivery, View):
         if delivered.delivery.files_removed_at:
             raise Http404(_("The file was {when}.").format(when=retention.removal_words(delivered.delivery)))
         try:
-            stream = delivered.full_path.open("rb")
+            stream, _size = product_files().open(delivered.place)
         except FileNotFoundError:
             raise Http404(_("The file is not on this server's disk any more.")) from None
         return FileResponse(

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from costs.models import AccountGroup
 from finops_site.exports import jobs, page_files
+from finops_site.files.product import product_files
 from finops_site.lib.file_rows import rows_written
 from finops_site.models import AuditEntry, Export, Membership, Notification, OutgoingEmail, Team
 from finops_site.tasks import remove_old_exports, resume_exports, write_export
@@ -85,7 +86,8 @@ def test_a_large_file_is_a_job_and_the_same_bytes_as_the_one_that_is_waited_for(
 
 def test_a_workbook_and_a_file_of_unknown_length_are_jobs_too(ada, fay, monkeypatch):
     job = made(ada, f"{TEAMS}?_export=xlsx")
-    assert openpyxl.load_workbook(jobs.path_of(job).open("rb")).active.max_row == Team.objects.count() + 1
+    workbook = product_files().file_here(jobs.place_of(job))
+    assert openpyxl.load_workbook(workbook.open("rb")).active.max_row == Team.objects.count() + 1
     few = signed_in(fay).get("/costs/?_export=csv")
     assert few.status_code == 200, "an answer without rows is streamed as ever"
 
@@ -167,7 +169,7 @@ def test_a_job_that_is_cancelled_while_it_is_written_leaves_nothing(ada, monkeyp
     write_export(job.pk)
     job.refresh_from_db()
     assert job.state == State.CANCELLED
-    assert list((jobs._folder()).glob("*/*")) == []
+    assert product_files().list(jobs.FOLDER) == {}
     assert "Cancelled" in signed_in(ada).get(f"/exports/{job.pk}/").content.decode()
 
 
@@ -260,18 +262,18 @@ def test_the_log_has_that_it_was_asked_for_and_that_it_was_fetched(ada):
 def test_files_go_after_a_week_and_with_who_leaves(ada, fay):
     old, new = made(ada), made(fay, HERS)
     Export.objects.filter(pk=old.pk).update(asked_at=timezone.now() - timedelta(days=8))
-    (jobs._folder() / "999999").mkdir()
+    product_files().work_folder(f"{jobs.FOLDER}/999999").mkdir()
     assert remove_old_exports() == 1
-    assert [folder.name for folder in jobs._folder().glob("*")] == [str(new.pk)]
+    assert product_files().folders(jobs.FOLDER) == {str(new.pk)}
     from finops_site.people.leaving import leave
 
     leave(fay)
-    assert (Export.objects.count(), list(jobs._folder().glob("*"))) == (0, [])
+    assert (Export.objects.count(), product_files().folders(jobs.FOLDER)) == (0, set())
 
 
 def test_a_file_that_is_gone_is_said(ada):
     job = made(ada)
-    jobs.path_of(job).unlink()
+    product_files().remove(jobs.place_of(job))
     answer = signed_in(ada).get(f"/exports/{job.pk}/file/", follow=True).content.decode()
     assert "not kept any more" in answer
     assert "Make it again" in answer

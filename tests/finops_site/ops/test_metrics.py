@@ -27,7 +27,7 @@ def figures(client, **headers):
 
 
 def test_a_host_is_ready_when_all_its_parts_are_and_says_which_is_not(client, settings, monkeypatch):
-    ready = {"database": "ok", "migrations": "ok", "cache": "ok", "broker": "ok"}
+    ready = {"database": "ok", "migrations": "ok", "cache": "ok", "broker": "ok", "files": "ok"}
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, ready)
     monkeypatch.setattr(health, "_tables_are_there_until", 0.0)

@@ -1,0 +1,1 @@
+"""The files of the product, at one place for all hosts: a folder, or object storage."""
