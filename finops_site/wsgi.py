@@ -1,5 +1,7 @@
 """The WSGI door for gunicorn."""
 
+import atexit
+import gc
 import os
 from importlib import import_module
 
@@ -19,3 +21,8 @@ application = reads_what_it_can(get_wsgi_application())
 import_module(settings.ROOT_URLCONF)
 # After Django, which pillars stand on.
 warm_up()
+# What stands here by now is shared with the workers that are forked. Python's collector writes to what it looks at, and
+# each worker would get a copy of it all.
+gc.collect()
+gc.freeze()
+atexit.register(gc.unfreeze)

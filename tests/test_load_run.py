@@ -46,10 +46,15 @@ def test_a_slow_page_and_an_error_break_the_limit(capsys):
 
 
 def test_memory_that_grows_is_broken_in_a_whole_run_only():
-    def after(megabytes):
-        parts = {"web": Memory(900, megabytes)}
-        return report.SiteFigures(10, [(1, {"web": Memory(900, 400)}), (10, parts)], {"web": 60}, [])
+    def figures(*megabytes):
+        looks = [(minute, {"web": Memory(900, pss)}) for minute, pss in zip((1, 5, 10), megabytes, strict=True)]
+        return report.SiteFigures(10, looks, {"web": 60}, [])
 
-    assert report.print_site(after(420), 1, is_whole=True) == []
-    assert report.print_site(after(600), 1, is_whole=False) == []
-    assert report.print_site(after(600), 1, is_whole=True) == ["web: 1.50 times the memory of minute 1, limit 1.25"]
+    assert report.print_site(figures(400, 500, 540), 1, is_whole=True) == []
+    assert report.print_site(figures(400, 500, 600), 1, is_whole=False) == []
+    assert report.print_site(figures(400, 500, 560), 1, is_whole=True) == [
+        "web: 1.12 times the memory of minute 5, limit 1.1"
+    ]
+    assert report.print_site(figures(300, 500, 510), 1, is_whole=True) == [
+        "web: 1.70 times the memory of minute 1, limit 1.5"
+    ]

@@ -23,7 +23,9 @@ DATA = Path("/tmp/load_data")
 PEOPLE, MINUTES = 50, 10.0
 # Of the run, when finance uploads a bill and when the night begins.
 BILL_AT, NIGHT_AT = 0.25, 0.5
-# In minutes: memory is looked at then, and at the end.
+# Worker and beat go on starting for some seconds after the site answers: people come when it is up.
+SETTLE_SECONDS = 20
+# In minutes: memory is looked at then, in the middle and at the end.
 FIRST_LOOK = 1.0
 # A run of less says nothing about memory.
 WHOLE_RUN_MINUTES = 10
@@ -107,6 +109,7 @@ def let_in(
     if missing:
         raise SystemExit(f"not started: {', '.join(missing)}")
     observed = report.SiteFigures(minutes)
+    time.sleep(SETTLE_SECONDS)
     before = busy_seconds(parts)
     visits = [threading.Thread(target=journeys.Visit(person, world).run, name=person.name) for person in people]
     broker = json.loads((data / "state.json").read_text())["redis_url"]
@@ -117,7 +120,7 @@ def let_in(
     began = time.monotonic()
     for thread in [*visits, *events]:
         thread.start()
-    for minute in (FIRST_LOOK, minutes):
+    for minute in (FIRST_LOOK, minutes / 2, minutes):
         time.sleep(max(0.0, began + minute * 60 - time.monotonic()))
         memory = {part: processes.memory(processes.tree(pid)) for part, pid in parts.items()}
         observed.memory.append((minute, memory))

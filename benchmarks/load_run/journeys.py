@@ -16,7 +16,7 @@ from benchmarks.load_run.people import Person
 # Seconds that somebody looks at a page before she goes on.
 THINKS = (5.0, 15.0)
 # People come one after the other, within so many seconds.
-ARRIVE_WITHIN = 30.0
+ARRIVE_WITHIN = 60.0
 MONTH = r"\d{4}-\d\d"
 
 
