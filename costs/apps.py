@@ -157,12 +157,13 @@ class CostsConfig(PillarConfig):
         from costs.invoices.demo import make_invoices
         from costs.metrics import METRICS
         from costs.programme_facts import exchange_rate, team_costs
-        from costs.query import role_scopes
+        from costs.query import result_cache, role_scopes
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import home_forecast, panels, period_report, report_section
 
         querysets.scopes_by(role_scopes.visible_rows)
+        result_cache.scopes_mean(role_scopes.meaning)
         register_checks(check_shares)
         register_checks(health.audit_checks)
 

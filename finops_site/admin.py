@@ -283,8 +283,14 @@ class AccessAttemptAdmin(PackagedAccessAttemptAdmin, ModelAdmin):
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(PackagedPeriodicTaskAdmin, ModelAdmin):
-    """When the nightly work is done; what it does is written in the code."""
+    """When the nightly work is done; what it does is written in the code, and no form names another task for it."""
 
+    form = forms.ModelForm
+    fieldsets = (
+        (None, {"fields": ("name", "task", "enabled", "description")}),
+        (_lazy("Schedule"), {"fields": ("interval", "crontab", "crontab_translation", "last_run_at")}),
+    )
+    readonly_fields = ("name", "task", "crontab_translation", "last_run_at")
     actions = ["enable_tasks", "disable_tasks", "run_tasks"]
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from costs.calc.dimensions import named
-from costs.calc.filters import is_tag
+from costs.calc.filters import filter_name, is_tag
 from costs.models import AccountGroup, CostLine, GroupedAccount, Source
 from costs.query.filter_values import FilterValues
 from costs.query.rows import group_value
@@ -39,8 +39,9 @@ def visible_rows(rows: CostQuerySet, user: Person) -> CostQuerySet:
     for number, name in enumerate(tags):
         alias = f"scope{number}"
         current = current.alias(**{alias: Lower(group_value(name, keys))})
-        chosen = FilterValues(keys).resolve(name, user.cost_scope[name])
-        in_scope &= Q(**{f"{alias}__in": list(chosen.values)})
+        # A key that ends like an operator (`Env__empty`) is a key all the same, and no value means "without the tag".
+        chosen = FilterValues(keys).resolve(filter_name(name), user.cost_scope[name])
+        in_scope &= Q(**{f"{alias}__in": [value for value in chosen.values if value]})
     accounts = _of_accounts(user)
     in_scope &= accounts
     if sources := user.cost_scope.get(SOURCE):
@@ -65,6 +66,11 @@ def _has_tags(rows: CostQuerySet) -> bool:
     except FieldDoesNotExist:
         return False
     return True
+
+
+def meaning(user: Person) -> object:
+    """What the tags of her scope mean today, which says what she sees as much as the scope does."""
+    return sorted(_keys(user, [name for name in user.cost_scope if is_tag(name)]).items())
 
 
 def _keys(user: Person, tags: list[str]) -> TagKeys:

@@ -17,6 +17,8 @@ from finops_site.models import GroupGrant, GroupMapping, OwnRole, User
 from finops_site.own_roles.abilities import abilities_by_name, needs_company, permissions_named
 from finops_site.own_roles.cost_scopes import BadScope, check_scope
 from finops_site.people.roles import EVERYBODY, ROLES, SEES_COMPANY, may_hold, shown_role
+from finops_site.translation import gettext_lazy as _lazy
+from finops_site.translation import in_every_language
 
 LONGEST_NAME = 80
 MOST_NAMES = 10
@@ -80,7 +82,9 @@ def check_wish(wish: RoleWish, role: OwnRole | None = None) -> None:
 def _check_name(name: str, role: OwnRole | None) -> None:
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise CannotChangeRole(_("Give the role a name of at most {count} characters.").format(count=LONGEST_NAME))
-    if name.casefold() in {text.casefold() for one in (*ROLES, EVERYBODY) for text in (one, _(one))}:
+    # In no language: a pasted list names roles in that of its reader.
+    taken = {text.casefold() for one in (*ROLES, EVERYBODY) for text in in_every_language(_lazy(one)).values()}
+    if name.casefold() in taken:
         raise CannotChangeRole(_("{name} is a role of the product: choose another name.").format(name=name))
     alike = Group.objects.filter(name__iexact=name)
     if role is not None:

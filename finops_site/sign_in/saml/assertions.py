@@ -65,13 +65,16 @@ def checked_answer(provider: SamlProvider, request: HttpRequest, answer: str) ->
     end = _check_is_for_us(provider, request, document)
     try:
         response.is_valid(request_facts(request), raise_exceptions=True)
+        identity = _identity_of(provider, response)
+    except SamlFailed:
+        raise
     except Invalid as error:
         raise SamlFailed(str(error), _words_of(error.code)) from None
     except Exception as error:
         # What the parser and the library of signatures raise for odd bytes is no list that one could name.
         raise SamlFailed(f"{type(error).__name__}: {str(error)[:200]}") from None
     _check_is_new(provider, response.get_assertion_id(), end)
-    return CheckedAnswer(_identity_of(provider, response), response.get_in_response_to() or "")
+    return CheckedAnswer(identity, response.get_in_response_to() or "")
 
 
 def _parsed(provider: SamlProvider, request: HttpRequest, answer: str) -> Any:

@@ -27,7 +27,7 @@ from finops_site.people.backends import RoleBackend
 from programme.reports import readers
 from reservations.models import Commitment
 from tagging.chargeback import draft_statements
-from tagging.models import OwnershipRule
+from tagging.models import OwnershipRule, TagRequirement
 from tests import bills
 from tests.people import person, signed_in
 from tests.shared_fixtures import shared
@@ -128,6 +128,21 @@ def test_a_scope_stands_beside_what_a_team_owns(two_sources):
     eli = with_scope("eli", "engineering", account=["333"])
     assert set(sums_of(eli).values()) == {D(4301)}
     assert "Payments" in signed_in(eli).get("/costs/teams/").content.decode()
+
+
+@pytest.mark.parametrize("key", ["Env__empty", "Env__not", "Env__contains"])
+def test_a_tag_whose_key_ends_like_an_operator_is_a_tag_and_opens_nothing_else(key, two_sources):
+    max_ = with_scope("max", **{f"tag_{key}": ["yes"]})
+    assert {value or D(0) for value in sums_of(max_).values()} == {D(0)}
+    assert signed_in(max_).get("/").status_code == 200
+
+
+def test_a_change_of_the_tag_policy_moves_what_she_sees_with_her_next_click(two_sources):
+    max_ = with_scope("max", tag_Env=["prod"])
+    assert set(sums_of(max_).values()) == {D(50320)}
+    rule = TagRequirement.objects.filter(key="Environment")
+    assert rule.update(allowed_values=["prod"], value_aliases={"test": "prod"})
+    assert set(sums_of(RoleBackend().get_user(max_.pk)).values()) == {D(54320)}
 
 
 def test_what_is_not_named_is_nowhere(two_sources):

@@ -89,6 +89,8 @@ def test_a_copy_of_a_role_begins_with_what_that_may_do(ada):
         (RoleWish("Judge", "finance", ["company", "dispute", "decide-disputes"]), "cannot have this"),
         (RoleWish("Planner", "finance", ["change-budgets"]), "Only who sees the whole company"),
         (RoleWish("Finance", "finance", ["see-costs"]), "a role of the product"),
+        # A pasted list of a German reader would give the built-in one.
+        (RoleWish("Finanzen", "finance", ["see-costs"]), "a role of the product"),
         (RoleWish("Nothing", "finance", []), "Choose something"),
         (RoleWish("", "finance", ["see-costs"]), "Give the role a name"),
         (RoleWish("Queen", "queen", ["see-costs"]), "no role to begin with"),

@@ -1,6 +1,7 @@
 """Signing in by SAML, end to end against a provider in the process: who comes in, and who does not."""
 
 from base64 import b64decode, b64encode
+from re import sub
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -185,6 +186,22 @@ def test_a_signature_by_a_transform_that_nobody_needs_is_not_even_counted(idp):
     answer = bring(browser, b64encode(xslt).decode())
     assert (answer.status_code, NOT_SIGNED in answer.content.decode()) == (401, True)
     assert "Transform" in AuditEntry.objects.get(action=AuditEntry.Action.SIGN_IN_FAILED).name
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        '<saml:NameID SPNameQualifier="https://another.example">kim-1</saml:NameID>',
+        '<saml:EncryptedID><x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#"><x:CipherData>'
+        "<x:CipherValue>AAAA</x:CipherValue></x:CipherData></x:EncryptedData></saml:EncryptedID>",
+    ],
+)
+def test_a_signed_name_that_is_not_for_us_or_cannot_be_read_is_refused_in_words(idp, subject, monkeypatch):
+    text = SamlIdp._text
+    monkeypatch.setattr(
+        SamlIdp, "_text", lambda self, asked: sub("<saml:NameID.*</saml:NameID>", subject, text(self, asked))
+    )
+    assert sign_in(idp).status_code == 401
 
 
 def test_an_answer_opens_once_and_in_the_browser_that_asked_for_it(idp):
