@@ -144,12 +144,11 @@ def write_export(pk: int, clock: Clock = timezone.now) -> None:
         with heartbeat(f"export {pk}", lambda: _ours(job).update(heard_at=clock())):
             _write(job, clock)
     except _Stop:
-        # What another worker made of it meanwhile stays.
-        pass
+        _remove(place_of(job))
     except Exception as error:
-        _ours(job).update(state=State.FAILED, problem=_reason(error), ended_at=clock())
-        with suppress(FilesUnreachable):
-            product_files().remove(_folder_of(job))
+        is_ours = _ours(job).update(state=State.FAILED, problem=_reason(error), ended_at=clock())
+        # What another worker made of it meanwhile stays.
+        _remove(_folder_of(job) if is_ours else place_of(job))
     queue_next()
 
 
@@ -174,8 +173,10 @@ def remove_old(now: datetime) -> int:
     """Removes jobs and files that are older than FINOPS_KEEP_EXPORTS_DAYS, and files of nobody's; returns how many."""
     old = Export.objects.filter(asked_at__lt=now - timedelta(days=settings.FINOPS_KEEP_EXPORTS_DAYS))
     count = old.exclude(state=State.WRITING).delete()[0]
+    # Looked at before the jobs: one that begins meanwhile keeps its folder.
+    folders = product_files().folders(FOLDER)
     known = {str(pk) for pk in Export.objects.values_list("pk", flat=True)}
-    for name in product_files().folders(FOLDER):
+    for name in folders:
         if name not in known:
             product_files().remove(f"{FOLDER}/{name}")
     return count
@@ -190,6 +191,12 @@ def _hash_of(address: str) -> str:
 
 def _folder_of(job: Export) -> str:
     return f"{FOLDER}/{job.pk}"
+
+
+def _remove(name: str) -> None:
+    """A file, or all of a job; where it cannot be reached now, it goes with its job."""
+    with suppress(FilesUnreachable):
+        product_files().remove(name)
 
 
 def _silent(now: datetime) -> QuerySet[Export]:
@@ -239,6 +246,10 @@ class _Count:
             if seconds_left() == 0:
                 raise TookTooLong
 
+    def check(self) -> None:
+        """Ends it where it is nobody's any more."""
+        self._save()
+
     def _save(self, **fields: int) -> None:
         self.saved = time.monotonic()
         if not _ours(self.job).update(rows=self.rows, heard_at=self.clock(), **fields):
@@ -253,16 +264,20 @@ def _write(job: Export, clock: Clock) -> None:
     incoming = Path(settings.FINOPS_VAR) / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="page-", dir=incoming, ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "made" / str(job.attempt)
-        path.parent.mkdir()
+        path = Path(folder) / "made"
         with limited_to(60 * settings.FINOPS_EXPORT_MINUTES), counted_by(count), in_language_of(person):
             file = open_file(person, job.address)
             with path.open("wb") as target:
                 for chunk in file.chunks:
                     target.write(chunk)
         size = path.stat().st_size
-        product_files().put_folder(path.parent, _folder_of(job))
+        count.check()
+        product_files().put(path, place_of(job))
     _end(job, person, clock(), rows=max(0, count.rows - 1), bytes=size, sight=sight, file=file)
+    for name in product_files().list(_folder_of(job)):
+        # Of a worker that was killed before.
+        if name != place_of(job):
+            _remove(name)
 
 
 def _end(job: Export, person: User, now: datetime, *, rows: int, bytes: int, sight: str, file: PageFile) -> None:

@@ -233,6 +233,27 @@ def test_the_worker_that_was_taken_over_changes_nothing(ada, monkeypatch):
     assert (job.state, job.attempt, job.file_name) == (State.WRITING, 2, "")
 
 
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_the_worker_that_was_taken_over_leaves_the_file_of_the_other_alone(ends, ada, monkeypatch):
+    job = ask_for(ada)
+    real = jobs.open_file
+
+    def slow(user, address):
+        Export.objects.filter(pk=job.pk).update(heard_at=timezone.now() - timedelta(minutes=2))
+        monkeypatch.setattr(jobs, "open_file", real)
+        write_export(job.pk)
+        if ends == "badly":
+            raise OSError
+        return real(user, address)
+
+    monkeypatch.setattr(jobs, "open_file", slow)
+    write_export(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == (State.READY, 2)
+    assert list(product_files().list(jobs.FOLDER)) == [jobs.place_of(job)]
+    assert signed_in(ada).get(f"/exports/{job.pk}/file/").status_code == 200
+
+
 def test_a_task_that_the_broker_lost_is_found_by_the_sweep(ada, queue):
     job = ask_for(ada)
     queue.clear()
