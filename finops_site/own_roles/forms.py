@@ -91,7 +91,14 @@ class OwnRoleForm(forms.ModelForm):
         ]
 
         for name, kind in (("account_groups", ACCOUNT_GROUP), ("sources", SOURCE)):
-            cast(forms.MultipleChoiceField, self.fields[name]).choices = choices_of(kind)
+            offered = choices_of(kind)
+            # Shown though it is gone: a save that dropped it unseen would show her people more than before.
+            gone = [
+                (value, value)
+                for value in (role.cost_scope if role else {}).get(kind, ())
+                if value not in dict(offered)
+            ]
+            cast(forms.MultipleChoiceField, self.fields[name]).choices = [*offered, *gone]
 
     def offered(self) -> list[Area]:
         """What the base that is chosen may have."""

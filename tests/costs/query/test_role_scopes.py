@@ -250,6 +250,17 @@ def test_the_page_the_api_and_the_admin_name_a_scope(two_sources, ada):
     assert half.json() == {"detail": "A tag has a key, and the values that are seen."}
 
 
+def test_a_save_drops_no_part_of_a_scope_unseen(two_sources, ada):
+    with_scope("max", account=["333"])
+    gone = {"account": ["333"], "source": ["999999"]}
+    OwnRole.objects.update(cost_scope=gone)
+    url = f"/people/roles/{OwnRole.objects.get().pk}/"
+    form = signed_in(ada).get(url).context["form"]
+    answer = signed_in(ada).post(url, {one.html_name: one.value() for one in form if one.value()})
+    assert answer.context["form"].errors == {"__all__": ["There is no '999999' to choose."]}
+    assert OwnRole.objects.get().cost_scope == gone
+
+
 @pytest.mark.parametrize(
     ("abilities", "scope", "words"),
     [
