@@ -199,7 +199,7 @@ def test_a_signature_by_a_transform_that_nobody_needs_is_not_even_counted(idp):
 def test_a_signed_name_that_is_not_for_us_or_cannot_be_read_is_refused_in_words(idp, subject, monkeypatch):
     text = SamlIdp._text
     monkeypatch.setattr(
-        SamlIdp, "_text", lambda self, asked: sub("<saml:NameID.*</saml:NameID>", subject, text(self, asked))
+        SamlIdp, "_text", lambda self, request_id: sub("<saml:NameID.*</saml:NameID>", subject, text(self, request_id))
     )
     assert sign_in(idp).status_code == 401
 
