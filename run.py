@@ -502,6 +502,8 @@ def environment(state: State) -> dict[str, str]:
         "FINOPS_DEMO_PASSWORD": state["demo_password"],
         "DJANGO_SETTINGS_MODULE": "finops_site.settings",
         "PYTHONPATH": python_path,
+        # Where this is set, each of the processes would compile a thousand files anew, at every start.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 

@@ -16,9 +16,13 @@ PREFIX = "finops-counts-"
 
 
 def share_counts() -> None:
-    """Makes the folder, where the environment names none; without room for one every process counts for itself."""
-    if os.environ.get(FOLDER):
+    """Makes the folder, where the environment names none that this user may write into.
+
+    Without room for one every process counts for itself.
+    """
+    if os.access(os.environ.get(FOLDER, ""), os.W_OK | os.X_OK):
         return
+    os.environ.pop(FOLDER, None)
     _remove_left()
     with contextlib.suppress(OSError):
         os.environ[FOLDER] = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
