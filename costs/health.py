@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from costs import retention
-from costs.models import Delivery, ExportPlace, Source
+from costs.models import Delivery, DeliveryFile, ExportPlace, Source
 from costs.reconciliation import Check, reconcile
 from costs.sources.health import source_health, with_last_delivery
 from finops_site.files.product import probe, product_files
@@ -81,19 +81,21 @@ def bill_files(now: datetime) -> list[HealthStatus]:
 
 def _not_there() -> str:
     """Why the files of the newest bill that counts cannot be read; empty where they can."""
-    newest = Delivery.objects.filter(status=Delivery.Status.CURRENT, files_removed_at=None).order_by("pk").last()
-    if newest is None:
+    newest = Delivery.objects.filter(status=Delivery.Status.CURRENT, files_removed_at=None).order_by("-pk")
+    files = list(DeliveryFile.objects.filter(delivery__in=newest.values("pk")[:1]).select_related("delivery"))
+    if not files:
         return ""
+    delivery = files[0].delivery
     try:
         # Asked in a hurry first: nobody waits long for this page.
         probe()
-        names = product_files().list(newest.place)
+        names = product_files().list(delivery.place)
     except OSError as error:
         return str(error)
-    if all(file.place in names for file in newest.files.select_related("delivery")):
+    if all(file.place in names for file in files):
         return ""
     return _("{address} lacks files of {delivery}: is it the place (FINOPS_FILES) where they were put?").format(
-        address=product_files().address, delivery=newest
+        address=product_files().address, delivery=delivery
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.http.response import HttpResponseBase
 from django.test import Client
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, TimeoutError
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 HOST = "http://127.0.0.1"
@@ -25,7 +25,8 @@ RUN_AXE = """async () => {
         + (id === "color-contrast" ? " " + node.any[0].message.slice(0, 90) : "")));
 }"""
 HAS_ITS_PARTS = "() => !document.querySelector('.htmx-request')"
-IS_SIDEWAYS = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+CHARTS_DRAW_MILLISECONDS = 3000
 # A class of a framework once laid the annual plan out as a grid, with its rows right of the page.
 ROWS_OUT_OF_SIGHT = """() => [...document.querySelectorAll(".table-wrap tbody > tr:first-child > :first-child")].filter(
     (cell) => cell.checkVisibility()
@@ -68,9 +69,17 @@ class Window:
         for how, size in (("as it is", self.size), ("at 200 %", ZOOMED)):
             if size["width"] <= self.size["width"]:
                 self.page.set_viewport_size(size)
-                if self.page.evaluate(IS_SIDEWAYS):
+                if not self._comes_to_fit():
                     faults.append(f"the page scrolls sideways {how}")
         return faults
+
+    def _comes_to_fit(self) -> bool:
+        """Whether nothing of it is out of sight sideways once its charts have been drawn for the new width."""
+        try:
+            self.page.wait_for_function(FITS, timeout=CHARTS_DRAW_MILLISECONDS)
+        except TimeoutError:
+            return False
+        return True
 
     def _answer(self, route: Route) -> None:
         """Files, the page that was asked for, and its parts that come by themselves; the rest it does without."""

@@ -4,6 +4,7 @@ The rows of the bills are kept in Python beside what is loaded, so that what eac
 a second time, by nothing but a condition on the rows.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ from tests.budgets.conftest import at
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 MARCH = Month(2026, 3)
 FIRST, LAST = date(2026, 3, 1), date(2026, 4, 13)
+# Quiet nights of the second half are left out, as on a site that was off; FINOPS_EVERY_NIGHT=1 plays them all.
+HAS_EVERY_NIGHT = os.environ.get("FINOPS_EVERY_NIGHT") == "1"
+LAST_OF_EVERY_NIGHT, SILENT = date(2026, 3, 14), date(2026, 3, 28)
 Row = dict[str, str]
 
 
@@ -359,11 +363,17 @@ def test_a_month_over_sixty_odd_budgets_leaves_no_letter_behind(people, payments
             _end_by_edit(made["Ends on the 11th by an edit"], fay)
         if day == date(2026, 3, 12):
             budget_changes.archive_budget(made["Archived on the 12th"], version=1, by=fay)
-        _live_a_night(day)
+        if HAS_EVERY_NIGHT or day <= LAST_OF_EVERY_NIGHT or _is_of_note(day, arrivals):
+            _live_a_night(day)
         day += timedelta(days=1)
     _assert_every_sum(made, rows)
     _assert_every_letter_left_once()
     _assert_what_is_unknown_is_not_green(made)
+
+
+def _is_of_note(day: date, arrivals: dict[date, date]) -> bool:
+    """Whether a bill came in that night or the one before, or a week begins, or Azure was silent."""
+    return day in arrivals or day - timedelta(days=1) in arrivals or day.weekday() in (6, 0) or day == SILENT
 
 
 def _odd_recipients(made: dict[str, Budget], ola: Any) -> None:
@@ -448,7 +458,7 @@ def _assert_what_is_unknown_is_not_green(made: dict[str, Budget]) -> None:
     for name in ("Archived on the 12th", "Ends on the 11th by an edit"):
         assert not Forecast.objects.filter(period__budget=made[name], as_of__gt=date(2026, 3, 23)).exists(), name
     # Azure was silent for four weeks: its budget kept its alerts, and the company's forecast did not fall.
-    silent = Forecast.objects.get(period__budget=made["Microsoft"], period__start=FIRST, as_of=date(2026, 3, 28))
+    silent = Forecast.objects.get(period__budget=made["Microsoft"], period__start=FIRST, as_of=SILENT)
     assert silent.complete_until <= date(2026, 3, 8)
     assert Decimal(1900) < silent.p50 < Decimal(2500)
     assert not BudgetPeriod.objects.filter(budget=made["Until the 16th"], end__gt=date(2026, 3, 16)).exists()
