@@ -221,6 +221,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Nobody has the site write to strangers, by asking for a new password under their addresses.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
+# A company begins its day behind one address: allauth's 30 a minute is one office. Failed ones stay at 10 a minute.
+ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
 MFA_ADAPTER = "finops_site.sign_in.mfa_adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A passkey signs in without a password; browsers know none for http, but of this computer.

@@ -113,3 +113,8 @@ def test_a_second_step_is_changed_only_by_who_proves_again_who_she_is(app, eli):
         answer = client.post(door)
         assert "/reauthenticate/" in answer["Location"], door
     assert Authenticator.objects.filter(user=eli, type="totp", created_at__lte=timezone.now()).exists()
+
+
+def test_an_office_behind_one_address_signs_in_within_a_minute(lea):
+    answers = {Client().post("/accounts/login/", {"login": lea.email, "password": PASSWORD}).status_code for _ in range(40)}
+    assert answers == {302}
