@@ -116,5 +116,6 @@ def test_a_second_step_is_changed_only_by_who_proves_again_who_she_is(app, eli):
 
 
 def test_an_office_behind_one_address_signs_in_within_a_minute(lea):
-    answers = {Client().post("/accounts/login/", {"login": lea.email, "password": PASSWORD}).status_code for _ in range(40)}
-    assert answers == {302}
+    cache.clear()
+    form = {"login": lea.email, "password": PASSWORD}
+    assert {Client().post("/accounts/login/", form).status_code for _ in range(40)} == {302}
