@@ -78,12 +78,16 @@ class AlertQuerySet(BudgetRelatedQuerySet):
         return self.exclude(state="resolved")
 
 
+# Of a delivery: not yet sent, failed or cancelled.
+QUEUED = Q(outcome="", sent_at__isnull=True)
+
+
 class AlertDeliveryQuerySet(BudgetRelatedQuerySet):
     to_team = "alert__budget__team"
 
     def queued(self) -> Self:
         """Queued and not yet sent, failed or cancelled."""
-        return self.filter(outcome="", sent_at__isnull=True)
+        return self.filter(QUEUED)
 
 
 class ControlChangeSetQuerySet(models.QuerySet):

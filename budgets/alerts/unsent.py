@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from budgets.models import AlertDelivery
+from budgets.querysets import QUEUED
 from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.models import OutgoingEmail
@@ -22,7 +23,7 @@ DUE_SINCE = Case(When(attempts=0, then=Coalesce("not_before", "queued_at")), def
 
 def state(now: datetime) -> QueueState:
     """Of what is not written yet: what is, waits in the outbox."""
-    queued = Q(outcome="", sent_at=None, message_id="")
+    queued = QUEUED & Q(message_id="")
     due = queued & (Q(not_before=None) | Q(not_before__lte=now) | Q(attempts__gt=0))
     failed = Q(outcome__in=["failed", "unknown"], queued_at__gt=now - WEEK)
     counts = AlertDelivery.objects.aggregate(

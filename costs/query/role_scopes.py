@@ -19,8 +19,7 @@ from costs.query.scope import ids_in
 from costs.query.tag_keys import TagKeys, tag_keys_of
 from costs.querysets import CostQuerySet
 from finops_site.lib.person import Person
-
-ACCOUNT, ACCOUNT_GROUP, SOURCE = "account", "account_group", "source"
+from finops_site.own_roles.cost_scopes import ACCOUNT, ACCOUNT_GROUP, SOURCE
 
 
 def visible_rows(rows: CostQuerySet, user: Person) -> CostQuerySet:

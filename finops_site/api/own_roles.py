@@ -10,9 +10,10 @@ from rest_framework.response import Response
 from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows, refusals
 from finops_site.api.form_bodies import body_of, fresh_copy, valid_form
 from finops_site.models import OwnRole
-from finops_site.own_roles.abilities import abilities_held, permissions_of_groups
-from finops_site.own_roles.changes import CannotChangeRole, delete_role, save_role, why_not_change_role
+from finops_site.own_roles.abilities import abilities_held
+from finops_site.own_roles.changes import CannotChangeRole, delete_role, save_role
 from finops_site.own_roles.forms import OwnRoleForm
+from finops_site.people.roles import permission_names
 
 OwnRoleBody = body_of("OwnRoleBody", OwnRoleForm)
 REFUSED = OpenApiResponse(BadRequest, "A field is wrong, or there cannot be such a role.")
@@ -28,8 +29,7 @@ class OwnRoleSerializer(serializers.ModelSerializer):
         fields = ["id", "name", "description", "base", "abilities", "cost_scope", "people"]
 
     def get_abilities(self, role: OwnRole) -> list[str]:
-        held = permissions_of_groups(type(role.group).objects.filter(pk=role.group_id))
-        return sorted(abilities_held(held.get(role.group_id, ())))
+        return sorted(abilities_held(permission_names(role.group.permissions.all())))
 
     def get_people(self, role: OwnRole) -> list[str]:
         return sorted(person.email for person in role.group.user_set.all())
@@ -65,9 +65,7 @@ class OwnRoleViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     def destroy(self, request: Request, pk: str) -> Response:
         role = self.get_object()
         with refusals(CannotChangeRole):
-            if reason := why_not_change_role(request.user, role):
-                raise CannotChangeRole(reason)
-            delete_role(role)
+            delete_role(role, by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _save(self, role: OwnRole | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import Group, Permission
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from finops_site.models import OwnRole
@@ -117,7 +117,5 @@ def role_columns() -> list[RoleColumn]:
 
 def holders_of_groups() -> dict[str, int]:
     """{role: how many hold it and may sign in}."""
-    from django.db.models import Count, Q
-
     counted = Group.objects.annotate(people=Count("user", filter=Q(user__is_active=True)))
     return dict(counted.values_list("name", "people"))

@@ -134,8 +134,10 @@ def _rename(group: Group, name: str) -> None:
 
 
 @transaction.atomic
-def delete_role(role: OwnRole) -> None:
+def delete_role(role: OwnRole, *, by: User) -> None:
     """Deletes a role that nobody has and no group gives. Raises CannotChangeRole, with their names."""
+    if reason := why_not_change_role(by, role):
+        raise CannotChangeRole(reason)
     group = Group.objects.select_for_update().get(pk=role.group_id)
     people = list(User.objects.filter(groups=group).order_by("email"))
     if people:

@@ -5,7 +5,7 @@ from typing import Any, cast
 from django import forms
 
 from finops_site.models import OwnRole
-from finops_site.own_roles.abilities import Area, abilities_held, areas, may_be_chosen, permissions_of_groups
+from finops_site.own_roles.abilities import Area, abilities_held, areas, may_be_chosen
 from finops_site.own_roles.changes import LONGEST_NAME, CannotChangeRole, RoleWish, check_wish
 from finops_site.own_roles.cost_scopes import (
     ACCOUNT_GROUP,
@@ -17,7 +17,7 @@ from finops_site.own_roles.cost_scopes import (
     parts_of,
     scope_from,
 )
-from finops_site.people.roles import ENGINEERING, ROLES, shown_role
+from finops_site.people.roles import ENGINEERING, ROLES, permission_names, shown_role
 from finops_site.translation import gettext_lazy as _lazy
 
 
@@ -78,8 +78,8 @@ class OwnRoleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         role: OwnRole | None = kwargs.get("instance")
         if role is not None and role.pk:
-            held = permissions_of_groups(type(role.group).objects.filter(pk=role.group_id))
-            shown = {"name": role.group.name, "abilities": sorted(abilities_held(held.get(role.group_id, ())))}
+            held = permission_names(role.group.permissions.all())
+            shown = {"name": role.group.name, "abilities": sorted(abilities_held(held))}
             kwargs["initial"] = {**shown, **shown_scope(role.cost_scope), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
         base = cast(forms.ChoiceField, self.fields["base"])

@@ -12,7 +12,7 @@ from django.views.generic import TemplateView, View
 
 from finops_site.models import OwnRole, User
 from finops_site.own_roles.abilities import RoleColumn, areas, role_columns
-from finops_site.own_roles.changes import CannotChangeRole, delete_role, save_role, why_not_change_role
+from finops_site.own_roles.changes import CannotChangeRole, delete_role, save_role
 from finops_site.own_roles.cost_scopes import scope_text
 from finops_site.own_roles.forms import OwnRoleForm, shown_scope
 from finops_site.people.roles import all_roles, shown_role
@@ -97,12 +97,11 @@ class RolePage(FormPage):
         copied = self.model_role
         if copied is None:
             return {}
-        own = OwnRole.objects.filter(pk=copied.pk).first() if copied.pk else None
         return {
             "base": copied.base,
             "abilities": sorted(copied.abilities),
             "description": copied.description,
-            **(shown_scope(own.cost_scope) if own else {}),
+            **({} if copied.is_built_in else shown_scope(copied.cost_scope)),
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -132,9 +131,7 @@ class DeleteRole(Page, View):
         role = get_object_or_404(OwnRole.objects.visible_to(self.person).select_related("group"), pk=pk)
         name = role.group.name
         try:
-            if reason := why_not_change_role(self.person, role):
-                raise CannotChangeRole(reason)
-            delete_role(role)
+            delete_role(role, by=self.person)
         except CannotChangeRole as error:
             messages.error(request, str(error))
             return redirect("role", pk)

@@ -163,7 +163,7 @@ def test_a_role_that_people_have_stays_and_says_who(ada):
     invitations.set_role(person("max"), "executive")
     group_grants.save_mapping(GroupMapping(group="audit", role="Auditor"))
     with pytest.raises(CannotChangeRole, match="these groups of a sign-in give it: audit"):
-        delete_role(role)
+        delete_role(role, by=ada)
     GroupMapping.objects.all().delete()
     signed_in(ada).post(f"{PAGE}{role.pk}/delete/")
     assert not OwnRole.objects.exists()
